@@ -1,0 +1,50 @@
+/* compat.c - see compat.h. */
+#include "compat.h"
+
+#if LUA_VERSION_NUM < 502
+
+int rc_absindex(lua_State *L, int index) {
+  return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + index + 1;
+}
+
+void rc_rawsetp(lua_State *L, int index, const void *key) {
+  index = rc_absindex(L, index);
+  lua_pushlightuserdata(L, (void *)(size_t)key);
+  lua_insert(L, -2);
+  lua_rawset(L, index);
+}
+
+void rc_rawgetp(lua_State *L, int index, const void *key) {
+  index = rc_absindex(L, index);
+  lua_pushlightuserdata(L, (void *)(size_t)key);
+  lua_rawget(L, index);
+}
+
+#endif
+
+int rc_rawget(lua_State *L, int index) {
+  lua_rawget(L, index);
+  return lua_type(L, -1);
+}
+
+void rc_new_metatable(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc) {
+  luaL_newmetatable(L, name);
+  lua_newtable(L);
+  luaL_setfuncs(L, methods, 0);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pushstring(L, name);
+  lua_setfield(L, -2, "__name");
+  lua_pushstring(L, name);
+  lua_setfield(L, -2, "__metatable");
+  lua_pop(L, 1);
+}
+
+void rc_push_count(lua_State *L, unsigned long long count) {
+#if LUA_VERSION_NUM >= 503
+  lua_pushinteger(L, (lua_Integer)count);
+#else
+  lua_pushnumber(L, (lua_Number)count);
+#endif
+}

@@ -1,0 +1,202 @@
+/* decoder.c - see decoder.h.
+ *
+ * Beside its memory a decoder keeps one Lua table: at [1] the type of its records, and for each
+ * captured pointer its position.
+ */
+#include "decoder.h"
+
+#include <string.h>
+
+#include "failure.h"
+#include "options.h"
+#include "record.h"
+#include "value.h"
+
+#define METATABLE "rollcall.decoder"
+
+rc_decoder *rc_decoder_check(lua_State *L, int index) {
+  rc_decoder *decoder = luaL_checkudata(L, index, METATABLE);
+  luaL_argcheck(L, decoder->items != NULL, index, "the decoder is gone");
+  return decoder;
+}
+
+void rc_decoder_push_error(lua_State *L, const rc_decoder *decoder) {
+  char line[256];
+  rc_items_describe(decoder->items, line, sizeof line);
+  rc_failure_push(L, "decode", line);
+  lua_pushstring(L, rc_items_error_name(decoder->items));
+  lua_setfield(L, -2, "code");
+  rc_push_count(L, rc_items_error_offset(decoder->items));
+  lua_setfield(L, -2, "offset");
+}
+
+static int answer(lua_State *L, const rc_decoder *decoder, bool good) {
+  if (good) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  rc_decoder_push_error(L, decoder);
+  return 2;
+}
+
+/* decoder:feed(bytes) -> true | nil, err */
+static int decoder_feed(lua_State *L) {
+  rc_decoder *decoder = rc_decoder_check(L, 1);
+  size_t length;
+  const char *bytes = luaL_checklstring(L, 2, &length);
+  return answer(L, decoder, rc_items_feed(decoder->items, bytes, length));
+}
+
+/* decoder:finish() -> true | nil, err */
+static int decoder_finish(lua_State *L) {
+  rc_decoder *decoder = rc_decoder_check(L, 1);
+  return answer(L, decoder, rc_items_finish(decoder->items));
+}
+
+bool rc_decoder_push_next(lua_State *L, int index, rc_decoder *decoder) {
+  rc_item item;
+  if (!rc_items_peek(decoder->items, &item)) {
+    return false;
+  }
+  lua_getiuservalue(L, index, 1);
+  lua_rawgeti(L, -1, 1);
+  rc_record_push(L, &item, -1);
+  rc_items_take(decoder->items); /* only now: nothing is lost where memory was short */
+  return true;
+}
+
+/* decoder:next() -> record | nil | nil, err */
+static int decoder_next(lua_State *L) {
+  rc_decoder *decoder = rc_decoder_check(L, 1);
+  if (rc_decoder_push_next(L, 1, decoder)) {
+    return 1;
+  }
+  lua_pushnil(L);
+  if (rc_items_failure(decoder->items) == RC_ITEMS_OK) {
+    return 1;
+  }
+  rc_decoder_push_error(L, decoder);
+  return 2;
+}
+
+/* decoder:captured(pointer) -> value | null | nil for none */
+static int decoder_captured(lua_State *L) {
+  rc_decoder *decoder = rc_decoder_check(L, 1);
+  luaL_checkstring(L, 2);
+  lua_getiuservalue(L, 1, 1);
+  lua_pushvalue(L, 2);
+  lua_rawget(L, -2);
+  if (!lua_isnumber(L, -1)) {
+    return luaL_error(L, "captured: \"%s\" is not among this decoder's captures",
+                      lua_tostring(L, 2));
+  }
+  const rc_capture *capture =
+      rc_items_captured(decoder->items, (unsigned)lua_tointeger(L, -1));
+  if (!capture->found) {
+    return 0;
+  }
+  const rc_span span = {capture->bytes, capture->length, capture->type, capture->flags};
+  rc_push_value(L, span, RC_NULLS_KEPT);
+  return 1;
+}
+
+static int decoder_gc(lua_State *L) {
+  rc_decoder *decoder = luaL_checkudata(L, 1, METATABLE);
+  rc_items_free(decoder->items);
+  decoder->items = NULL;
+  return 0;
+}
+
+/* Reads options.capture into the arrays; the strings stay alive in the table. Leaves the position
+ * of each pointer in the table at index `positions`. */
+static unsigned check_captures(lua_State *L, int options, int positions, const char **captures,
+                               size_t *lengths) {
+  unsigned count = 0;
+  lua_getfield(L, options, "capture");
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    return 0;
+  }
+  if (!lua_istable(L, -1)) {
+    luaL_error(L, "decoder: capture: expected a list of JSON Pointers, got %s",
+               luaL_typename(L, -1));
+  }
+  for (;;) {
+    lua_rawgeti(L, -1, (int)count + 1);
+    if (lua_isnil(L, -1)) {
+      break;
+    }
+    if (lua_type(L, -1) != LUA_TSTRING || count == RC_ITEMS_CAPTURES) {
+      luaL_error(L, "decoder: capture: expected a list of at most 16 JSON Pointers");
+    }
+    captures[count] = lua_tolstring(L, -1, &lengths[count]);
+    lua_pushinteger(L, (lua_Integer)count);
+    lua_rawset(L, positions);
+    count++;
+  }
+  lua_pop(L, 2);
+  return count;
+}
+
+/* decoder{ items = pointer, capture = { pointer… }, record = type, max_bytes =, max_item =,
+ * max_depth = } */
+static int decoder_new(lua_State *L) {
+  static const char *const known[] = {"items",    "capture",   "record", "max_bytes",
+                                      "max_item", "max_depth", NULL};
+  const char *captures[RC_ITEMS_CAPTURES];
+  size_t lengths[RC_ITEMS_CAPTURES];
+  rc_items_options options = {0};
+  lua_settop(L, 1);
+  rc_options_check(L, 1, "decoder", known);
+  options.max_bytes = rc_options_size(L, 1, "decoder", "max_bytes", (uint64_t)4 << 30, INT64_MAX);
+  options.max_item =
+      (size_t)rc_options_size(L, 1, "decoder", "max_item", (uint64_t)8 << 20, UINT32_MAX / 2);
+  options.max_depth =
+      (unsigned)rc_options_size(L, 1, "decoder", "max_depth", 512, RC_JSON_DEPTH_CAP);
+
+  rc_decoder *decoder = lua_newuserdatauv(L, sizeof *decoder, 1);
+  decoder->items = NULL;
+  luaL_getmetatable(L, METATABLE);
+  lua_setmetatable(L, -2);
+
+  lua_newtable(L);
+  lua_getfield(L, 1, "record");
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    rc_record_push_plain_type(L);
+  }
+  rc_record_check_type(L, -1);
+  lua_rawseti(L, 3, 1);
+  options.capture_count = check_captures(L, 1, 3, captures, lengths);
+  lua_setiuservalue(L, 2, 1);
+
+  lua_getfield(L, 1, "items");
+  if (lua_type(L, -1) != LUA_TSTRING) {
+    return luaL_error(L, "decoder: items: expected a JSON Pointer, got %s", luaL_typename(L, -1));
+  }
+  options.pointer = lua_tolstring(L, -1, &options.pointer_length);
+  options.captures = captures;
+  options.capture_lengths = lengths;
+  const char *problem;
+  decoder->items = rc_items_new(&options, &problem);
+  if (problem != NULL) {
+    return luaL_error(L, "decoder: a JSON Pointer of items or capture: %s", problem);
+  }
+  if (decoder->items == NULL) {
+    return luaL_error(L, "decoder: out of memory");
+  }
+  lua_settop(L, 2);
+  return 1;
+}
+
+void rc_decoder_open(lua_State *L) {
+  static const luaL_Reg methods[] = {{"feed", decoder_feed},
+                                     {"next", decoder_next},
+                                     {"finish", decoder_finish},
+                                     {"captured", decoder_captured},
+                                     {NULL, NULL}};
+  rc_new_metatable(L, METATABLE, methods, decoder_gc);
+  lua_pushcfunction(L, decoder_new);
+  lua_setfield(L, -2, "decoder");
+}

@@ -1,0 +1,25 @@
+/* decoder.h - the Lua face of items: bytes in, records out. */
+#ifndef RC_DECODER_H
+#define RC_DECODER_H
+
+#include "compat.h"
+#include "items.h"
+
+typedef struct rc_decoder {
+  rc_items *items; /* owned; NULL once collected */
+} rc_decoder;
+
+/* Raises unless a live decoder stands at the index. */
+rc_decoder *rc_decoder_check(lua_State *L, int index);
+
+/* Pushes the next whole item of the decoder at stack index `index` as a record and answers true,
+ * or pushes nothing. */
+bool rc_decoder_push_next(lua_State *L, int index, rc_decoder *decoder);
+
+/* Pushes the error object of a decoder that has failed. */
+void rc_decoder_push_error(lua_State *L, const rc_decoder *decoder);
+
+/* Adds decoder to the table on top. */
+void rc_decoder_open(lua_State *L);
+
+#endif

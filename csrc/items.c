@@ -1,0 +1,623 @@
+/* items.c - see items.h. */
+#include "items.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pointer.h"
+
+#define ARRAY_POINTER 0u /* patterns[0] is the array's, the captures' follow */
+#define MAX_PATTERNS (RC_ITEMS_CAPTURES + 1)
+
+typedef uint32_t pattern_set; /* a bit a pattern */
+
+/* A whole item that waits. Its bytes begin at document offset `offset`, its fields at `field`. */
+typedef struct waiting_item {
+  uint64_t offset;
+  uint32_t length;
+  uint32_t field_count;
+  uint64_t field; /* counted from the first field ever */
+} waiting_item;
+
+/* A queue in one block of memory: what has left it at the front is moved over when room is needed.
+ * Positions are counted from the first element ever, so they stay good. */
+typedef struct queue {
+  char *memory; /* owned */
+  size_t element;
+  size_t head, tail, capacity; /* in elements */
+  uint64_t left;               /* elements that were dropped before memory[0] */
+} queue;
+
+struct rc_items {
+  rc_json json;
+  char *text; /* owned: all the pointers' bytes */
+  rc_pointer patterns[MAX_PATTERNS];
+  unsigned pattern_count;
+  rc_capture captures[RC_ITEMS_CAPTURES];
+  uint64_t max_bytes;
+  size_t max_item;
+
+  queue bytes;    /* of the document, from the first one still needed */
+  queue fields;   /* of the waiting items and the one that is arriving */
+  queue whole;    /* of waiting_item */
+  waiting_item arriving;
+  rc_field field; /* the field of the arriving item whose value is being read */
+
+  /* Where in the document the tokenizer is, as far as pointers go. Level 1 is the root container;
+   * open[level] are the patterns that lead into the container at that level, index[level] counts
+   * its elements where it is an array. `led` are those that lead to the next value. */
+  pattern_set open[RC_POINTER_SEGMENTS + 2];
+  uint64_t index[RC_POINTER_SEGMENTS + 2];
+  bool is_array[RC_POINTER_SEGMENTS + 2];
+  pattern_set led;
+  unsigned longest; /* segments of the longest pattern */
+  bool in_array, in_item, array_found;
+  unsigned array_level; /* of the array of items, while in it */
+
+  uint64_t found;
+  rc_items_error error;
+  uint64_t error_offset;
+  unsigned error_pattern;
+  rc_json_type error_type;
+};
+
+/* -- queue ---------------------------------------------------------------------------------- */
+
+static bool queue_reserve(queue *q, size_t count) {
+  if (q->capacity - q->tail >= count) {
+    return true;
+  }
+  const size_t used = q->tail - q->head;
+  if (q->head > 0 && q->head >= used && q->capacity - used >= count) {
+    memmove(q->memory, q->memory + q->head * q->element, used * q->element);
+  } else {
+    const size_t most = SIZE_MAX / 4 / q->element;
+    if (used > most || count > most) {
+      return false;
+    }
+    size_t capacity = q->capacity > 0 ? q->capacity : 64;
+    while (capacity - used < count) {
+      capacity *= 2;
+    }
+    char *memory = malloc(capacity * q->element);
+    if (memory == NULL) {
+      return false;
+    }
+    if (used > 0) {
+      memcpy(memory, q->memory + q->head * q->element, used * q->element);
+    }
+    free(q->memory);
+    q->memory = memory;
+    q->capacity = capacity;
+  }
+  q->left += q->head;
+  q->head = 0;
+  q->tail = used;
+  return true;
+}
+
+static void *queue_at(const queue *q, uint64_t position) {
+  return q->memory + (size_t)(position - q->left) * q->element;
+}
+
+static uint64_t queue_end(const queue *q) {
+  return q->left + q->tail;
+}
+
+static void queue_drop_before(queue *q, uint64_t position) {
+  q->head = (size_t)(position - q->left);
+  if (q->head == q->tail) {
+    q->left += q->tail;
+    q->head = q->tail = 0;
+  }
+}
+
+/* -- making and freeing --------------------------------------------------------------------- */
+
+static const char *parse_patterns(rc_items *items, const rc_items_options *options) {
+  char *text = items->text;
+  memcpy(text, options->pointer, options->pointer_length);
+  const char *problem =
+      rc_pointer_parse(&items->patterns[ARRAY_POINTER], text, options->pointer_length);
+  text += options->pointer_length;
+  for (unsigned i = 0; i < options->capture_count && problem == NULL; i++) {
+    memcpy(text, options->captures[i], options->capture_lengths[i]);
+    problem = rc_pointer_parse(&items->patterns[i + 1], text, options->capture_lengths[i]);
+    text += options->capture_lengths[i];
+  }
+  for (unsigned i = 0; i < items->pattern_count; i++) {
+    if (items->patterns[i].count > items->longest) {
+      items->longest = items->patterns[i].count;
+    }
+  }
+  return problem;
+}
+
+rc_items *rc_items_new(const rc_items_options *options, const char **problem) {
+  *problem = NULL;
+  if (options->capture_count > RC_ITEMS_CAPTURES) {
+    *problem = "there are more than 16 of them";
+    return NULL;
+  }
+  rc_items *items = calloc(1, sizeof *items);
+  if (items == NULL) {
+    return NULL;
+  }
+  size_t size = options->pointer_length + 1;
+  for (unsigned i = 0; i < options->capture_count; i++) {
+    if (options->capture_lengths[i] > SIZE_MAX - size) {
+      free(items);
+      return NULL;
+    }
+    size += options->capture_lengths[i];
+  }
+  items->text = malloc(size);
+  if (items->text == NULL) {
+    free(items);
+    return NULL;
+  }
+  items->pattern_count = options->capture_count + 1;
+  *problem = parse_patterns(items, options);
+  if (*problem != NULL) {
+    rc_items_free(items);
+    return NULL;
+  }
+  rc_json_init(&items->json, options->max_depth);
+  items->json.report_depth = items->longest;
+  items->max_bytes = options->max_bytes;
+  items->max_item = options->max_item < UINT32_MAX / 2 ? options->max_item : UINT32_MAX / 2;
+  items->bytes.element = 1;
+  items->fields.element = sizeof(rc_field);
+  items->whole.element = sizeof(waiting_item);
+  items->led = ((pattern_set)1 << items->pattern_count) - 1;
+  return items;
+}
+
+void rc_items_free(rc_items *items) {
+  if (items == NULL) {
+    return;
+  }
+  for (unsigned i = 0; i < RC_ITEMS_CAPTURES; i++) {
+    free(items->captures[i].bytes);
+  }
+  free(items->bytes.memory);
+  free(items->fields.memory);
+  free(items->whole.memory);
+  free(items->text);
+  free(items);
+}
+
+/* -- reading -------------------------------------------------------------------------------- */
+
+static bool fail(rc_items *items, rc_items_error error, uint64_t offset) {
+  items->error = error;
+  items->error_offset = offset;
+  return false;
+}
+
+static bool fail_at(rc_items *items, rc_items_error error, unsigned pattern) {
+  items->error_pattern = pattern;
+  items->error_type = items->json.type;
+  return fail(items, error, items->json.start);
+}
+
+static const char *token(const rc_items *items) {
+  return queue_at(&items->bytes, items->json.start);
+}
+
+static size_t token_length(const rc_items *items) {
+  return (size_t)(items->json.offset - items->json.start);
+}
+
+uint32_t rc_field_name_tag(const char *name, size_t length) {
+  if (length == 0) {
+    return 0;
+  }
+  const uint32_t first = (unsigned char)name[0];
+  const uint32_t middle = (unsigned char)name[length / 2];
+  const uint32_t last = (unsigned char)name[length - 1];
+  const uint32_t hash = first * 0x1F3Du ^ middle * 0x0B65u ^ last * 0x05B9u;
+  return (uint32_t)(length < RC_FIELD_LONG_NAME ? length : RC_FIELD_LONG_NAME) | hash << 16;
+}
+
+static bool store_capture(rc_items *items, unsigned index) {
+  rc_capture *capture = &items->captures[index];
+  const size_t length = token_length(items);
+  if (capture->found) {
+    return fail_at(items, RC_ITEMS_SECOND, index + 1);
+  }
+  capture->bytes = malloc(length);
+  if (capture->bytes == NULL) {
+    return fail(items, RC_ITEMS_NO_MEMORY, items->json.start);
+  }
+  memcpy(capture->bytes, token(items), length);
+  capture->length = length;
+  capture->type = items->json.type;
+  capture->flags = items->json.flags;
+  capture->found = true;
+  return true;
+}
+
+/* The patterns that lead on from the container at `level` to its child of this name or index. */
+static void lead_to_key(rc_items *items, unsigned level) {
+  items->led = 0;
+  for (unsigned i = 0; i < items->pattern_count; i++) {
+    const rc_pointer *pattern = &items->patterns[i];
+    if ((items->open[level] >> i & 1u) != 0 && pattern->count >= level &&
+        rc_segment_is_key(&pattern->segments[level - 1], token(items) + 1,
+                          token_length(items) - 2, (items->json.flags & RC_JSON_ESCAPED) != 0)) {
+      items->led |= (pattern_set)1 << i;
+    }
+  }
+}
+
+static void lead_to_element(rc_items *items, unsigned level) {
+  items->led = 0;
+  for (unsigned i = 0; i < items->pattern_count; i++) {
+    const rc_pointer *pattern = &items->patterns[i];
+    if ((items->open[level] >> i & 1u) != 0 && pattern->count >= level &&
+        rc_segment_is_index(&pattern->segments[level - 1], items->index[level])) {
+      items->led |= (pattern_set)1 << i;
+    }
+  }
+  items->index[level]++;
+}
+
+/* A value begins (OPEN) or is there (SCALAR) outside the array of items; `level` containers are
+ * around it. */
+static bool meet_value(rc_items *items, bool opens, unsigned level) {
+  if (level > 0 && items->is_array[level]) {
+    lead_to_element(items, level);
+  }
+  for (unsigned i = 0; i < items->pattern_count; i++) {
+    if ((items->led >> i & 1u) == 0 || items->patterns[i].count != level) {
+      continue;
+    }
+    if (i != ARRAY_POINTER) {
+      if (opens) {
+        return fail_at(items, RC_ITEMS_NOT_SCALAR, i);
+      }
+      if (!store_capture(items, i - 1)) {
+        return false;
+      }
+    } else if (items->array_found) {
+      return fail_at(items, RC_ITEMS_SECOND, i);
+    } else if (!opens || items->json.type != RC_JSON_ARRAY) {
+      return fail_at(items, RC_ITEMS_NOT_ARRAY, i);
+    } else {
+      items->array_found = items->in_array = true;
+      items->array_level = level + 1;
+      items->json.report_depth = items->array_level + 1;
+      return true;
+    }
+  }
+  if (opens && level + 1 < sizeof items->open / sizeof *items->open) {
+    items->open[level + 1] = items->led;
+    items->index[level + 1] = 0;
+    items->is_array[level + 1] = items->json.type == RC_JSON_ARRAY;
+  }
+  items->led = 0;
+  return true;
+}
+
+static bool outside(rc_items *items, rc_json_event event) {
+  switch (event) {
+  case RC_JSON_KEY:
+    lead_to_key(items, items->json.depth);
+    return true;
+  case RC_JSON_SCALAR:
+    return meet_value(items, false, items->json.depth);
+  case RC_JSON_OPEN:
+    return meet_value(items, true, items->json.depth - 1);
+  default:
+    return true;
+  }
+}
+
+/* Between two items of the array. */
+static bool between(rc_items *items, rc_json_event event) {
+  if (event == RC_JSON_CLOSE) {
+    items->in_array = false;
+    items->json.report_depth = items->longest;
+    return true;
+  }
+  if (event != RC_JSON_OPEN || items->json.type != RC_JSON_OBJECT) {
+    return fail_at(items, RC_ITEMS_NOT_OBJECT, ARRAY_POINTER);
+  }
+  items->in_item = true;
+  items->arriving.offset = items->json.start;
+  items->arriving.field = queue_end(&items->fields);
+  items->arriving.field_count = 0;
+  return true;
+}
+
+static bool end_item(rc_items *items) {
+  const uint64_t length = items->json.offset - items->arriving.offset;
+  items->in_item = false;
+  if (length > items->max_item) {
+    return fail(items, RC_ITEMS_ITEM_SIZE, items->arriving.offset);
+  }
+  items->arriving.length = (uint32_t)length;
+  if (!queue_reserve(&items->whole, 1)) {
+    return fail(items, RC_ITEMS_NO_MEMORY, items->arriving.offset);
+  }
+  memcpy(items->whole.memory + items->whole.tail * sizeof(waiting_item), &items->arriving,
+         sizeof(waiting_item));
+  items->whole.tail++;
+  items->found++;
+  return true;
+}
+
+static bool end_field(rc_items *items, uint64_t value) {
+  const rc_json *json = &items->json;
+  rc_field *field = &items->field;
+  field->value = (uint32_t)(value - items->arriving.offset);
+  field->value_length = (uint32_t)(json->offset - value);
+  field->tag |= (uint32_t)json->type << 8;
+  if ((json->flags & RC_JSON_ESCAPED) != 0) {
+    field->tag |= RC_FIELD_VALUE_ESCAPED;
+  }
+  if ((json->flags & RC_JSON_INTEGER) != 0) {
+    field->tag |= RC_FIELD_VALUE_INTEGER;
+  }
+  if (!queue_reserve(&items->fields, 1)) {
+    return fail(items, RC_ITEMS_NO_MEMORY, value);
+  }
+  memcpy(items->fields.memory + items->fields.tail * sizeof(rc_field), field, sizeof *field);
+  items->fields.tail++;
+  items->arriving.field_count++;
+  return true;
+}
+
+static bool inside_item(rc_items *items, rc_json_event event) {
+  const rc_json *json = &items->json;
+  switch (event) {
+  case RC_JSON_KEY:
+    items->field.key = (uint32_t)(json->start + 1 - items->arriving.offset);
+    items->field.tag = rc_field_name_tag(token(items) + 1, token_length(items) - 2);
+    if ((json->flags & RC_JSON_ESCAPED) != 0) {
+      items->field.tag |= RC_FIELD_NAME_ESCAPED;
+    }
+    return true;
+  case RC_JSON_SCALAR:
+    return end_field(items, json->start);
+  case RC_JSON_OPEN:
+    items->field.value = (uint32_t)(json->start - items->arriving.offset);
+    return true;
+  case RC_JSON_CLOSE:
+    if (json->depth == items->array_level) {
+      return end_item(items);
+    }
+    return end_field(items, items->arriving.offset + items->field.value);
+  default:
+    return true;
+  }
+}
+
+static bool take_event(rc_items *items, rc_json_event event) {
+  if (items->in_item) {
+    return inside_item(items, event);
+  }
+  return items->in_array ? between(items, event) : outside(items, event);
+}
+
+/* The first byte that is still needed, whole items apart. */
+static uint64_t needed_from(const rc_items *items) {
+  const rc_json *json = &items->json;
+  if (items->in_item) {
+    return items->arriving.offset;
+  }
+  return rc_json_in_token(json) && json->depth <= json->report_depth ? json->start : json->offset;
+}
+
+static const waiting_item *front_item(const rc_items *items) {
+  const queue *whole = &items->whole;
+  return whole->head < whole->tail ? queue_at(whole, whole->left + whole->head) : NULL;
+}
+
+static void drop_taken(rc_items *items) {
+  const waiting_item *front = front_item(items);
+  queue_drop_before(&items->bytes, front != NULL ? front->offset : needed_from(items));
+}
+
+bool rc_items_feed(rc_items *items, const char *bytes, size_t length) {
+  if (items->error != RC_ITEMS_OK) {
+    return false;
+  }
+  const uint64_t fed = queue_end(&items->bytes);
+  if (length > items->max_bytes || fed > items->max_bytes - length) {
+    return fail(items, RC_ITEMS_BODY_SIZE, items->max_bytes);
+  }
+  if (length == 0) {
+    return true;
+  }
+  if (!queue_reserve(&items->bytes, length)) {
+    return fail(items, RC_ITEMS_NO_MEMORY, fed);
+  }
+  memcpy(items->bytes.memory + items->bytes.tail, bytes, length);
+  items->bytes.tail += length;
+
+  const char *p = queue_at(&items->bytes, fed);
+  const char *const end = p + length;
+  for (;;) {
+    const rc_json_event event = rc_json_next(&items->json, &p, end);
+    if (event == RC_JSON_MORE) {
+      break;
+    }
+    if (event == RC_JSON_ERROR) {
+      return fail(items, RC_ITEMS_MALFORMED, items->json.offset);
+    }
+    if (!take_event(items, event)) {
+      return false;
+    }
+  }
+  if (queue_end(&items->bytes) - needed_from(items) > items->max_item) {
+    return fail(items, RC_ITEMS_ITEM_SIZE, needed_from(items));
+  }
+  drop_taken(items);
+  return true;
+}
+
+bool rc_items_finish(rc_items *items) {
+  if (items->error != RC_ITEMS_OK) {
+    return false;
+  }
+  rc_json_event event = rc_json_finish(&items->json);
+  if (event == RC_JSON_SCALAR) {
+    if (!take_event(items, event)) {
+      return false;
+    }
+    event = rc_json_finish(&items->json);
+  }
+  if (event != RC_JSON_END) {
+    return fail(items, RC_ITEMS_MALFORMED, items->json.offset);
+  }
+  if (!items->array_found) {
+    items->error_pattern = ARRAY_POINTER;
+    return fail(items, RC_ITEMS_NOT_FOUND, items->json.offset);
+  }
+  return true;
+}
+
+bool rc_items_peek(const rc_items *items, rc_item *item) {
+  const waiting_item *front = front_item(items);
+  if (front == NULL) {
+    return false;
+  }
+  item->bytes = queue_at(&items->bytes, front->offset);
+  item->length = front->length;
+  item->fields = front->field_count > 0 ? queue_at(&items->fields, front->field) : NULL;
+  item->field_count = front->field_count;
+  item->offset = front->offset;
+  return true;
+}
+
+void rc_items_take(rc_items *items) {
+  const waiting_item *front = front_item(items);
+  if (front != NULL) {
+    const uint64_t next_field = front->field + front->field_count;
+    queue_drop_before(&items->whole, items->whole.left + items->whole.head + 1);
+    queue_drop_before(&items->fields, next_field);
+    drop_taken(items);
+  }
+}
+
+size_t rc_items_waiting(const rc_items *items) {
+  const waiting_item *front = front_item(items);
+  if (front == NULL) {
+    return 0;
+  }
+  const waiting_item *last = queue_at(&items->whole, queue_end(&items->whole) - 1);
+  const size_t bytes = (size_t)(last->offset - front->offset) + last->length;
+  const size_t fields = (size_t)(last->field + last->field_count - front->field);
+  return bytes + fields * sizeof(rc_field);
+}
+
+uint64_t rc_items_found(const rc_items *items) {
+  return items->found;
+}
+
+uint64_t rc_items_bytes(const rc_items *items) {
+  return queue_end(&items->bytes);
+}
+
+const rc_capture *rc_items_captured(const rc_items *items, unsigned index) {
+  return &items->captures[index];
+}
+
+/* -- errors --------------------------------------------------------------------------------- */
+
+rc_items_error rc_items_failure(const rc_items *items) {
+  return items->error;
+}
+
+uint64_t rc_items_error_offset(const rc_items *items) {
+  return items->error_offset;
+}
+
+const char *rc_items_error_name(const rc_items *items) {
+  switch (items->error) {
+  case RC_ITEMS_OK:
+    return "ok";
+  case RC_ITEMS_MALFORMED:
+    return rc_json_error_name(items->json.error);
+  case RC_ITEMS_NOT_ARRAY:
+    return "not_array";
+  case RC_ITEMS_NOT_OBJECT:
+    return "not_object";
+  case RC_ITEMS_NOT_SCALAR:
+    return "not_scalar";
+  case RC_ITEMS_SECOND:
+    return "second_value";
+  case RC_ITEMS_NOT_FOUND:
+    return "not_found";
+  case RC_ITEMS_ITEM_SIZE:
+    return "item_too_large";
+  case RC_ITEMS_BODY_SIZE:
+    return "body_too_large";
+  case RC_ITEMS_NO_MEMORY:
+    return "no_memory";
+  }
+  return "unknown";
+}
+
+/* Writes "/a/b", or "the top of the document", for a pattern. */
+static void name_pattern(const rc_pointer *pattern, char *name, size_t size) {
+  size_t at = 0;
+  if (pattern->count == 0) {
+    (void)snprintf(name, size, "the top of the document");
+    return;
+  }
+  name[0] = '\0';
+  for (unsigned i = 0; i < pattern->count && at < size; i++) {
+    const rc_segment *segment = &pattern->segments[i];
+    const int length = segment->length < size ? (int)segment->length : (int)size;
+    const int written = snprintf(name + at, size - at, "/%.*s", length, segment->text);
+    if (written < 0) {
+      return;
+    }
+    at += (size_t)written;
+  }
+}
+
+void rc_items_describe(const rc_items *items, char *line, size_t size) {
+  char where[128];
+  const char *got = rc_json_type_name(items->error_type);
+  name_pattern(&items->patterns[items->error_pattern], where, sizeof where);
+  switch (items->error) {
+  case RC_ITEMS_OK:
+    (void)snprintf(line, size, "no error");
+    return;
+  case RC_ITEMS_MALFORMED:
+    rc_json_describe(&items->json, line, size);
+    return;
+  case RC_ITEMS_NOT_ARRAY:
+    (void)snprintf(line, size, "expected an array at %s, got %s", where, got);
+    return;
+  case RC_ITEMS_NOT_OBJECT:
+    (void)snprintf(line, size, "expected an object as item %llu of the array at %s, got %s",
+                   (unsigned long long)items->found + 1, where, got);
+    return;
+  case RC_ITEMS_NOT_SCALAR:
+    (void)snprintf(line, size, "expected a string, number, boolean or null at %s, got %s", where,
+                   got);
+    return;
+  case RC_ITEMS_SECOND:
+    (void)snprintf(line, size, "expected one value at %s, got a second one", where);
+    return;
+  case RC_ITEMS_NOT_FOUND:
+    (void)snprintf(line, size, "expected an array at %s, got the end of the document", where);
+    return;
+  case RC_ITEMS_ITEM_SIZE:
+    (void)snprintf(line, size, "an item, key or value is longer than %zu bytes", items->max_item);
+    return;
+  case RC_ITEMS_BODY_SIZE:
+    (void)snprintf(line, size, "the document is longer than %llu bytes",
+                   (unsigned long long)items->max_bytes);
+    return;
+  case RC_ITEMS_NO_MEMORY:
+    (void)snprintf(line, size, "out of memory");
+    return;
+  }
+}

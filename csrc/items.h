@@ -1,0 +1,112 @@
+/* items.h - finds the array at a JSON Pointer in a stream of bytes and cuts it into items.
+ *
+ * Pure: no Lua, no I/O. An item is handed over the moment its closing brace arrives, indexed by
+ * its fields; beside it named scalars anywhere else in the document are captured. Everything is
+ * validated to the last byte. Memory: the items not yet taken, the one that is arriving, and the
+ * chunk being fed.
+ */
+#ifndef RC_ITEMS_H
+#define RC_ITEMS_H
+
+#include "json.h"
+
+#define RC_ITEMS_CAPTURES 16
+
+typedef enum rc_items_error {
+  RC_ITEMS_OK,
+  RC_ITEMS_MALFORMED,   /* see json in rc_items_describe */
+  RC_ITEMS_NOT_ARRAY,   /* something else stands at the pointer */
+  RC_ITEMS_NOT_OBJECT,  /* an item is something else */
+  RC_ITEMS_NOT_SCALAR,  /* a captured value is an array or an object */
+  RC_ITEMS_SECOND,      /* a pointer leads to a second value (a key occurs twice) */
+  RC_ITEMS_NOT_FOUND,   /* the document ended and no array stood at the pointer */
+  RC_ITEMS_ITEM_SIZE,   /* an item, a key or a captured value is longer than max_item */
+  RC_ITEMS_BODY_SIZE,   /* the document is longer than max_bytes */
+  RC_ITEMS_NO_MEMORY
+} rc_items_error;
+
+typedef struct rc_items_options {
+  const char *pointer; /* of the array; "" is the document itself. Copied */
+  size_t pointer_length;
+  const char *const *captures; /* pointers of scalars outside the array. Copied */
+  const size_t *capture_lengths;
+  unsigned capture_count;
+  uint64_t max_bytes; /* of the document */
+  size_t max_item;    /* bytes; at most UINT32_MAX / 2 */
+  unsigned max_depth; /* counted from the document */
+} rc_items_options;
+
+/* One field of an item. Offsets are from the item's first byte. */
+typedef struct rc_field {
+  uint32_t key;          /* the first byte of the name, after its quote */
+  uint32_t value;        /* the first byte of the value, with its quote or bracket */
+  uint32_t value_length; /* with quotes or brackets */
+  uint32_t tag;          /* see the RC_FIELD_ macros */
+} rc_field;
+
+/* The tag: name length (255: longer), type of the value, flags, a hash of the name. */
+#define RC_FIELD_NAME_LENGTH(tag) ((tag)&0xFFu)
+#define RC_FIELD_LONG_NAME 255u
+#define RC_FIELD_TYPE(tag) ((rc_json_type)((tag) >> 8 & 0xFu))
+#define RC_FIELD_NAME_ESCAPED 0x1000u
+#define RC_FIELD_VALUE_ESCAPED 0x2000u
+#define RC_FIELD_VALUE_INTEGER 0x4000u
+/* What is equal for equal unescaped names: length and hash. */
+#define RC_FIELD_NAME_MASK 0xFFFF00FFu
+
+/* The bits under RC_FIELD_NAME_MASK of a name's tag. */
+uint32_t rc_field_name_tag(const char *name, size_t length);
+
+typedef struct rc_item {
+  const char *bytes; /* the object's text */
+  uint32_t length;
+  uint32_t field_count;
+  const rc_field *fields; /* in the order of the text; of equal names the last counts */
+  uint64_t offset;        /* of its first byte in the document */
+} rc_item;
+
+typedef struct rc_capture {
+  bool found;
+  rc_json_type type;
+  unsigned flags;
+  char *bytes; /* the scalar's text, with quotes; owned by the rc_items */
+  size_t length;
+} rc_capture;
+
+typedef struct rc_items rc_items;
+
+/* NULL without memory, or with *problem set (static text) where a pointer is ill-formed. */
+rc_items *rc_items_new(const rc_items_options *options, const char **problem);
+void rc_items_free(rc_items *items);
+
+/* Takes the bytes; false on an error, which stays. Items found before it can still be taken. */
+bool rc_items_feed(rc_items *items, const char *bytes, size_t length);
+
+/* Says that the document ends here; false where that is an error. */
+bool rc_items_finish(rc_items *items);
+
+/* Shows the next whole item, valid until the next call that changes `items`; false: none waits. */
+bool rc_items_peek(const rc_items *items, rc_item *item);
+
+/* Drops the item that rc_items_peek shows. */
+void rc_items_take(rc_items *items);
+
+/* Bytes that wait to be taken: whole items and their index. */
+size_t rc_items_waiting(const rc_items *items);
+
+/* How many items have been found, taken or not. */
+uint64_t rc_items_found(const rc_items *items);
+
+/* Bytes fed. */
+uint64_t rc_items_bytes(const rc_items *items);
+
+const rc_capture *rc_items_captured(const rc_items *items, unsigned index);
+
+rc_items_error rc_items_failure(const rc_items *items);
+
+/* A static name, such as "not_array" or "bad_utf8"; the byte offset; one readable line. */
+const char *rc_items_error_name(const rc_items *items);
+uint64_t rc_items_error_offset(const rc_items *items);
+void rc_items_describe(const rc_items *items, char *line, size_t size);
+
+#endif

@@ -1,0 +1,648 @@
+/* json.c - see json.h. One pass, one switch; the hot loop is the scan for the end of a string. */
+#include "json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#if !defined(RC_JSON_PLAIN_C) && defined(__SSE2__)
+#define RC_JSON_SSE2 1
+#include <emmintrin.h>
+#elif !defined(RC_JSON_PLAIN_C) && defined(__ARM_NEON) && defined(__aarch64__)
+#define RC_JSON_NEON 1
+#include <arm_neon.h>
+#endif
+
+enum state {
+  VALUE,
+  VALUE_OR_CLOSE, /* after '[' */
+  KEY,
+  KEY_OR_CLOSE, /* after '{' */
+  COLON,
+  AFTER_VALUE,
+  DONE,
+  FAILED,
+  /* Inside a token; rc_json_in_token relies on these being last. */
+  IN_STRING,
+  IN_UTF8,
+  IN_ESCAPE,
+  IN_HEX,
+  PAIR_BACKSLASH,
+  PAIR_U,
+  IN_LITERAL,
+  NUMBER_MINUS,
+  NUMBER_ZERO,
+  NUMBER_INTEGER,
+  NUMBER_POINT,
+  NUMBER_FRACTION,
+  NUMBER_E,
+  NUMBER_SIGN,
+  NUMBER_EXPONENT
+};
+
+void rc_json_init(rc_json *json, unsigned max_depth) {
+  memset(json, 0, sizeof *json);
+  json->max_depth = max_depth < RC_JSON_DEPTH_CAP ? max_depth : RC_JSON_DEPTH_CAP;
+  json->report_depth = RC_JSON_DEPTH_CAP;
+  json->state = VALUE;
+  json->got = -1;
+}
+
+bool rc_json_in_token(const rc_json *json) {
+  return json->state >= IN_STRING;
+}
+
+/* The first byte at or after p that is not plain text of a string: '"', '\\', a control byte, or
+ * a byte of a longer UTF-8 sequence. Compared as signed bytes, the last two are both below 0x20. */
+static const char *skip_plain(const char *p, const char *end) {
+#if defined(RC_JSON_SSE2)
+  const __m128i quote = _mm_set1_epi8('"');
+  const __m128i backslash = _mm_set1_epi8('\\');
+  const __m128i space = _mm_set1_epi8(0x20);
+  while (end - p >= 16) {
+    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+    const __m128i stop =
+        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
+                     _mm_cmplt_epi8(v, space));
+    const int mask = _mm_movemask_epi8(stop);
+    if (mask != 0) {
+      return p + __builtin_ctz((unsigned)mask);
+    }
+    p += 16;
+  }
+#elif defined(RC_JSON_NEON)
+  const int8x16_t quote = vdupq_n_s8('"');
+  const int8x16_t backslash = vdupq_n_s8('\\');
+  const int8x16_t space = vdupq_n_s8(0x20);
+  while (end - p >= 16) {
+    const int8x16_t v = vld1q_s8((const int8_t *)p);
+    const uint8x16_t stop =
+        vorrq_u8(vorrq_u8(vceqq_s8(v, quote), vceqq_s8(v, backslash)), vcltq_s8(v, space));
+    /* Four bits a byte. */
+    const uint64_t mask = vget_lane_u64(
+        vreinterpret_u64_u8(vshrn_n_u16(vreinterpretq_u16_u8(stop), 4)), 0);
+    if (mask != 0) {
+      return p + (__builtin_ctzll(mask) >> 2);
+    }
+    p += 16;
+  }
+#endif
+  while (p < end) {
+    const unsigned char c = (unsigned char)*p;
+    if (c == '"' || c == '\\' || c < 0x20 || c >= 0x80) {
+      break;
+    }
+    p++;
+  }
+  return p;
+}
+
+static bool is_space(char c) {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+static bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+static int hex_value(char c) {
+  if (is_digit(c)) {
+    return c - '0';
+  }
+  if (c >= 'a' && c <= 'f') {
+    return c - 'a' + 10;
+  }
+  if (c >= 'A' && c <= 'F') {
+    return c - 'A' + 10;
+  }
+  return -1;
+}
+
+static rc_json_event fail(rc_json *json, rc_json_error error, const char *expected, int got) {
+  json->state = FAILED;
+  json->error = error;
+  json->expected = expected;
+  json->got = got;
+  return RC_JSON_ERROR;
+}
+
+/* What may follow the first byte of a UTF-8 sequence (RFC 3629); false where none may. */
+static bool begin_utf8(rc_json *json, unsigned char c) {
+  json->lo = 0x80;
+  json->hi = 0xBF;
+  if (c >= 0xC2 && c <= 0xDF) {
+    json->need = 1;
+  } else if (c >= 0xE0 && c <= 0xEF) {
+    json->need = 2;
+    json->lo = c == 0xE0 ? 0xA0 : 0x80;
+    json->hi = c == 0xED ? 0x9F : 0xBF;
+  } else if (c >= 0xF0 && c <= 0xF4) {
+    json->need = 3;
+    json->lo = c == 0xF0 ? 0x90 : 0x80;
+    json->hi = c == 0xF4 ? 0x8F : 0xBF;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+/* The state after one byte of a number; FAILED where the byte is not part of it. */
+static int number_step(int state, char c) {
+  switch (state) {
+  case NUMBER_MINUS:
+    return c == '0' ? NUMBER_ZERO : is_digit(c) ? NUMBER_INTEGER : FAILED;
+  case NUMBER_INTEGER:
+    if (is_digit(c)) {
+      return NUMBER_INTEGER;
+    }
+    /* fall through */
+  case NUMBER_ZERO:
+    return c == '.' ? NUMBER_POINT : (c == 'e' || c == 'E') ? NUMBER_E : FAILED;
+  case NUMBER_POINT:
+    return is_digit(c) ? NUMBER_FRACTION : FAILED;
+  case NUMBER_FRACTION:
+    return is_digit(c) ? NUMBER_FRACTION : (c == 'e' || c == 'E') ? NUMBER_E : FAILED;
+  case NUMBER_E:
+    return (c == '+' || c == '-') ? NUMBER_SIGN : is_digit(c) ? NUMBER_EXPONENT : FAILED;
+  default: /* NUMBER_SIGN, NUMBER_EXPONENT */
+    return is_digit(c) ? NUMBER_EXPONENT : FAILED;
+  }
+}
+
+static bool number_may_end(int state) {
+  return state == NUMBER_ZERO || state == NUMBER_INTEGER || state == NUMBER_FRACTION ||
+         state == NUMBER_EXPONENT;
+}
+
+static const char *expected_in_number(int state) {
+  return state == NUMBER_E ? "a digit or a sign of the exponent" : "a digit";
+}
+
+/* Where a value has ended: what comes next is decided by what is open. */
+static int after_value(const rc_json *json) {
+  return json->depth == 0 ? DONE : AFTER_VALUE;
+}
+
+static bool push(rc_json *json, bool object) {
+  if (json->depth >= json->max_depth) {
+    return false;
+  }
+  const uint64_t bit = (uint64_t)1 << (json->depth & 63u);
+  uint64_t *word = &json->objects[json->depth >> 6];
+  *word = object ? *word | bit : *word & ~bit;
+  json->depth++;
+  json->in_object = object;
+  return true;
+}
+
+static void pop(rc_json *json) {
+  json->depth--;
+  if (json->depth > 0) {
+    const unsigned level = json->depth - 1;
+    json->in_object = (json->objects[level >> 6] >> (level & 63u)) & 1u;
+  }
+  json->state = after_value(json);
+}
+
+/* Sets up the token that begins with c, at json->start; false where no value begins with c. */
+static bool begin_value(rc_json *json, char c) {
+  json->flags = 0;
+  json->is_key = false;
+  switch (c) {
+  case '"':
+    json->type = RC_JSON_STRING;
+    json->state = IN_STRING;
+    return true;
+  case 't':
+    json->type = RC_JSON_TRUE;
+    json->literal = "true";
+    break;
+  case 'f':
+    json->type = RC_JSON_FALSE;
+    json->literal = "false";
+    break;
+  case 'n':
+    json->type = RC_JSON_NULL;
+    json->literal = "null";
+    break;
+  default:
+    if (c != '-' && !is_digit(c)) {
+      return false;
+    }
+    json->type = RC_JSON_NUMBER;
+    json->flags = RC_JSON_INTEGER;
+    json->state = c == '-' ? NUMBER_MINUS : c == '0' ? NUMBER_ZERO : NUMBER_INTEGER;
+    return true;
+  }
+  json->state = IN_LITERAL;
+  json->matched = 1;
+  return true;
+}
+
+rc_json_event rc_json_next(rc_json *json, const char **bytes, const char *end) {
+  const char *p = *bytes;
+  const char *const first = p;
+  const uint64_t base = json->offset;
+
+#define OFFSET_OF(q) (base + (uint64_t)((q)-first))
+#define ANSWER(event)                                                                             \
+  do {                                                                                            \
+    json->offset = OFFSET_OF(p);                                                                  \
+    *bytes = p;                                                                                   \
+    return (event);                                                                               \
+  } while (0)
+/* p stands on the byte at fault. */
+#define FAIL(error, expected) ANSWER(fail(json, (error), (expected), (unsigned char)*p))
+
+  for (;;) {
+    if (json->state < DONE) {
+      while (p < end && is_space(*p)) {
+        p++;
+      }
+    }
+    if (p == end) {
+      ANSWER(json->state == FAILED ? RC_JSON_ERROR : RC_JSON_MORE);
+    }
+    switch ((enum state)json->state) {
+    case VALUE_OR_CLOSE:
+    case VALUE: {
+      const char c = *p;
+      if (c == ']' && json->state == VALUE_OR_CLOSE) {
+        goto close;
+      }
+      json->start = OFFSET_OF(p);
+      if (c == '{' || c == '[') {
+        if (!push(json, c == '{')) {
+          FAIL(RC_JSON_TOO_DEEP, NULL);
+        }
+        p++;
+        json->type = c == '{' ? RC_JSON_OBJECT : RC_JSON_ARRAY;
+        json->state = c == '{' ? KEY_OR_CLOSE : VALUE_OR_CLOSE;
+        if (json->depth - 1 <= json->report_depth) {
+          ANSWER(RC_JSON_OPEN);
+        }
+        break;
+      }
+      if (!begin_value(json, c)) {
+        FAIL(RC_JSON_UNEXPECTED_BYTE,
+             json->state == VALUE_OR_CLOSE ? "a value or ']'" : "a value");
+      }
+      p++;
+      break;
+    }
+    case KEY_OR_CLOSE:
+      if (*p == '}') {
+        goto close;
+      }
+      /* fall through */
+    case KEY:
+      if (*p != '"') {
+        FAIL(RC_JSON_UNEXPECTED_BYTE, json->state == KEY_OR_CLOSE ? "a key or '}'" : "a key");
+      }
+      json->start = OFFSET_OF(p);
+      json->flags = 0;
+      json->is_key = true;
+      json->state = IN_STRING;
+      p++;
+      break;
+    case COLON:
+      if (*p != ':') {
+        FAIL(RC_JSON_UNEXPECTED_BYTE, "':'");
+      }
+      p++;
+      json->state = VALUE;
+      break;
+    case AFTER_VALUE:
+      if (*p == ',') {
+        p++;
+        json->state = json->in_object ? KEY : VALUE;
+        break;
+      }
+      if (*p == (json->in_object ? '}' : ']')) {
+        goto close;
+      }
+      FAIL(RC_JSON_UNEXPECTED_BYTE, json->in_object ? "',' or '}'" : "',' or ']'");
+    close:
+      json->start = OFFSET_OF(p);
+      json->type = json->in_object ? RC_JSON_OBJECT : RC_JSON_ARRAY;
+      json->flags = 0;
+      p++;
+      pop(json);
+      if (json->depth <= json->report_depth) {
+        ANSWER(RC_JSON_CLOSE);
+      }
+      break;
+    case DONE:
+      while (p < end && is_space(*p)) {
+        p++;
+      }
+      if (p < end) {
+        FAIL(RC_JSON_TRAILING_BYTES, "the end of the document");
+      }
+      break;
+    case FAILED:
+      ANSWER(RC_JSON_ERROR);
+
+    case IN_STRING: {
+      p = skip_plain(p, end);
+      if (p == end) {
+        break;
+      }
+      const char c = *p;
+      if (c == '"') {
+        p++;
+        json->state = json->is_key ? COLON : after_value(json);
+        if (json->depth <= json->report_depth) {
+          ANSWER(json->is_key ? RC_JSON_KEY : RC_JSON_SCALAR);
+        }
+      } else if (c == '\\') {
+        p++;
+        json->flags |= RC_JSON_ESCAPED;
+        json->state = IN_ESCAPE;
+      } else if ((unsigned char)c < 0x20) {
+        FAIL(RC_JSON_CONTROL_BYTE, "an escape sequence");
+      } else {
+        if (!begin_utf8(json, (unsigned char)c)) {
+          FAIL(RC_JSON_BAD_UTF8, "the first byte of a UTF-8 sequence");
+        }
+        p++;
+        json->state = IN_UTF8;
+      }
+      break;
+    }
+    case IN_UTF8: {
+      const unsigned char c = (unsigned char)*p;
+      if (c < json->lo || c > json->hi) {
+        FAIL(RC_JSON_BAD_UTF8, "a continuation byte of a UTF-8 sequence");
+      }
+      p++;
+      json->lo = 0x80;
+      json->hi = 0xBF;
+      if (--json->need == 0) {
+        json->state = IN_STRING;
+      }
+      break;
+    }
+    case IN_ESCAPE:
+      if (*p == 'u') {
+        json->state = IN_HEX;
+        json->hex_left = 4;
+        json->code = 0;
+      } else if (*p != '\0' && strchr("\"\\/bfnrt", *p) != NULL) {
+        json->state = IN_STRING;
+      } else {
+        FAIL(RC_JSON_BAD_ESCAPE, "one of \" \\ / b f n r t u after a backslash");
+      }
+      p++;
+      break;
+    case IN_HEX: {
+      const int digit = hex_value(*p);
+      if (digit < 0) {
+        FAIL(RC_JSON_BAD_ESCAPE, "four hexadecimal digits after \\u");
+      }
+      json->code = json->code << 4 | (unsigned)digit;
+      if (--json->hex_left == 0) {
+        const bool low = json->code >= 0xDC00 && json->code <= 0xDFFF;
+        if (low != json->high_surrogate) {
+          FAIL(RC_JSON_BAD_SURROGATE, low ? "no low surrogate without a high one before it"
+                                          : "a low surrogate after a high one");
+        }
+        json->high_surrogate = json->code >= 0xD800 && json->code <= 0xDBFF;
+        json->state = json->high_surrogate ? PAIR_BACKSLASH : IN_STRING;
+      }
+      p++;
+      break;
+    }
+    case PAIR_BACKSLASH:
+    case PAIR_U:
+      if (*p != (json->state == PAIR_U ? 'u' : '\\')) {
+        FAIL(RC_JSON_BAD_SURROGATE, "a low surrogate after a high one");
+      }
+      p++;
+      if (json->state == PAIR_BACKSLASH) {
+        json->state = PAIR_U;
+      } else {
+        json->state = IN_HEX;
+        json->hex_left = 4;
+        json->code = 0;
+      }
+      break;
+
+    case IN_LITERAL:
+      while (p < end && json->literal[json->matched] == *p) {
+        p++;
+        json->matched++;
+        if (json->literal[json->matched] == '\0') {
+          break;
+        }
+      }
+      if (json->literal[json->matched] == '\0') {
+        json->state = after_value(json);
+        if (json->depth <= json->report_depth) {
+          ANSWER(RC_JSON_SCALAR);
+        }
+      } else if (p < end) {
+        FAIL(RC_JSON_BAD_LITERAL, json->literal);
+      }
+      break;
+
+    case NUMBER_MINUS:
+    case NUMBER_ZERO:
+    case NUMBER_INTEGER:
+    case NUMBER_POINT:
+    case NUMBER_FRACTION:
+    case NUMBER_E:
+    case NUMBER_SIGN:
+    case NUMBER_EXPONENT: {
+      int state = json->state;
+      int next = state;
+      while (p < end && (next = number_step(state, *p)) != FAILED) {
+        state = next;
+        p++;
+      }
+      json->state = state;
+      if (state >= NUMBER_POINT) {
+        json->flags = 0;
+      }
+      if (p == end) {
+        break;
+      }
+      if (!number_may_end(state)) {
+        FAIL(RC_JSON_BAD_NUMBER, expected_in_number(state));
+      }
+      if (state == NUMBER_ZERO && is_digit(*p)) {
+        FAIL(RC_JSON_BAD_NUMBER, "no digit after a leading zero");
+      }
+      json->state = after_value(json);
+      if (json->depth <= json->report_depth) {
+        ANSWER(RC_JSON_SCALAR);
+      }
+      break;
+    }
+    }
+  }
+#undef FAIL
+#undef ANSWER
+#undef OFFSET_OF
+}
+
+rc_json_event rc_json_finish(rc_json *json) {
+  if (json->state == FAILED) {
+    return RC_JSON_ERROR;
+  }
+  if (json->depth == 0 && number_may_end(json->state)) {
+    json->state = DONE;
+    return RC_JSON_SCALAR;
+  }
+  if (json->state == DONE) {
+    return RC_JSON_END;
+  }
+  const char *expected = "the rest of it";
+  if (json->state == VALUE || json->state == VALUE_OR_CLOSE) {
+    expected = "a value";
+  } else if (json->state == KEY || json->state == KEY_OR_CLOSE) {
+    expected = "a key";
+  } else if (json->state == COLON) {
+    expected = "':'";
+  } else if (json->state == AFTER_VALUE) {
+    expected = json->in_object ? "',' or '}'" : "',' or ']'";
+  } else if (json->state >= NUMBER_MINUS) {
+    expected = "the rest of a number";
+  } else if (json->state == IN_LITERAL) {
+    expected = json->literal;
+  } else {
+    expected = "the rest of a string";
+  }
+  return fail(json, RC_JSON_UNEXPECTED_END, expected, -1);
+}
+
+const char *rc_json_error_name(rc_json_error error) {
+  switch (error) {
+  case RC_JSON_OK:
+    return "ok";
+  case RC_JSON_UNEXPECTED_BYTE:
+    return "unexpected_byte";
+  case RC_JSON_UNEXPECTED_END:
+    return "unexpected_end";
+  case RC_JSON_TRAILING_BYTES:
+    return "trailing_bytes";
+  case RC_JSON_BAD_LITERAL:
+    return "bad_literal";
+  case RC_JSON_BAD_NUMBER:
+    return "bad_number";
+  case RC_JSON_BAD_ESCAPE:
+    return "bad_escape";
+  case RC_JSON_BAD_SURROGATE:
+    return "bad_surrogate";
+  case RC_JSON_BAD_UTF8:
+    return "bad_utf8";
+  case RC_JSON_CONTROL_BYTE:
+    return "control_byte";
+  case RC_JSON_TOO_DEEP:
+    return "too_deep";
+  }
+  return "unknown";
+}
+
+void rc_json_describe(const rc_json *json, char *line, size_t size) {
+  if (json->error == RC_JSON_TOO_DEEP) {
+    (void)snprintf(line, size, "nested deeper than %u levels", json->max_depth);
+  } else if (json->got < 0) {
+    (void)snprintf(line, size, "expected %s, got the end of the document", json->expected);
+  } else if (json->got > 0x20 && json->got < 0x7F) {
+    (void)snprintf(line, size, "expected %s, got '%c'", json->expected, json->got);
+  } else {
+    (void)snprintf(line, size, "expected %s, got byte 0x%02X", json->expected,
+                   (unsigned)json->got);
+  }
+}
+
+const char *rc_json_type_name(rc_json_type type) {
+  switch (type) {
+  case RC_JSON_NULL:
+    return "null";
+  case RC_JSON_FALSE:
+    return "false";
+  case RC_JSON_TRUE:
+    return "true";
+  case RC_JSON_NUMBER:
+    return "a number";
+  case RC_JSON_STRING:
+    return "a string";
+  case RC_JSON_ARRAY:
+    return "an array";
+  case RC_JSON_OBJECT:
+    return "an object";
+  }
+  return "a value";
+}
+
+static unsigned read_hex4(const char *p) {
+  unsigned code = 0;
+  for (int i = 0; i < 4; i++) {
+    code = code << 4 | ((unsigned)hex_value(p[i]) & 0xFu);
+  }
+  return code;
+}
+
+static char *write_utf8(char *to, unsigned code) {
+  if (code < 0x80) {
+    *to++ = (char)code;
+  } else if (code < 0x800) {
+    *to++ = (char)(0xC0 | code >> 6);
+    *to++ = (char)(0x80 | (code & 0x3F));
+  } else if (code < 0x10000) {
+    *to++ = (char)(0xE0 | code >> 12);
+    *to++ = (char)(0x80 | (code >> 6 & 0x3F));
+    *to++ = (char)(0x80 | (code & 0x3F));
+  } else {
+    *to++ = (char)(0xF0 | code >> 18);
+    *to++ = (char)(0x80 | (code >> 12 & 0x3F));
+    *to++ = (char)(0x80 | (code >> 6 & 0x3F));
+    *to++ = (char)(0x80 | (code & 0x3F));
+  }
+  return to;
+}
+
+/* Every escape is at least as long as what it stands for, so writing never overtakes reading. */
+size_t rc_json_unescape(char *to, const char *from, size_t length) {
+  char *const first = to;
+  const char *const end = from + length;
+  while (from < end) {
+    if (*from != '\\') {
+      *to++ = *from++;
+      continue;
+    }
+    const char c = from[1];
+    from += 2;
+    switch (c) {
+    case 'b':
+      *to++ = '\b';
+      break;
+    case 'f':
+      *to++ = '\f';
+      break;
+    case 'n':
+      *to++ = '\n';
+      break;
+    case 'r':
+      *to++ = '\r';
+      break;
+    case 't':
+      *to++ = '\t';
+      break;
+    case 'u': {
+      unsigned code = read_hex4(from);
+      from += 4;
+      if (code >= 0xD800 && code <= 0xDBFF) {
+        code = 0x10000 + ((code - 0xD800) << 10) + (read_hex4(from + 2) - 0xDC00);
+        from += 6;
+      }
+      to = write_utf8(to, code);
+      break;
+    }
+    default:
+      *to++ = c;
+    }
+  }
+  return (size_t)(to - first);
+}

@@ -1,0 +1,84 @@
+/* options.c - see options.h. */
+#include "options.h"
+
+#include <limits.h>
+#include <string.h>
+
+void rc_options_check(lua_State *L, int index, const char *where, const char *const *known) {
+  if (!lua_istable(L, index)) {
+    luaL_error(L, "%s: expected a table of options, got %s", where, luaL_typename(L, index));
+  }
+  lua_pushnil(L);
+  while (lua_next(L, index) != 0) {
+    lua_pop(L, 1);
+    if (lua_type(L, -1) != LUA_TSTRING) {
+      luaL_error(L, "%s: an option's name must be a string, got %s", where, luaL_typename(L, -1));
+    }
+    const char *name = lua_tostring(L, -1);
+    const char *const *one = known;
+    while (*one != NULL && strcmp(*one, name) != 0) {
+      one++;
+    }
+    if (*one == NULL) {
+      luaL_error(L, "%s: there is no option \"%s\"", where, name);
+    }
+  }
+}
+
+/* Pushes the option; false where it is absent (nothing is pushed then). */
+static bool push_option(lua_State *L, int index, const char *name) {
+  lua_getfield(L, index, name);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    return false;
+  }
+  return true;
+}
+
+uint64_t rc_options_size(lua_State *L, int index, const char *where, const char *name,
+                         uint64_t value, uint64_t most) {
+  if (!push_option(L, index, name)) {
+    return value;
+  }
+  const lua_Number n = lua_tonumber(L, -1);
+  /* Written so that NaN fails. */
+  const bool good = lua_type(L, -1) == LUA_TNUMBER && n >= 0 && n <= (lua_Number)most;
+  /* 2^63 is the first double that a signed 64-bit integer cannot hold. */
+  const uint64_t whole = good && n < 9223372036854775808.0 ? (uint64_t)n : most;
+  if (!good || (lua_Number)whole < n) {
+    luaL_error(L, "%s: %s: expected a whole number from 0 to %f, got %s", where, name,
+               (lua_Number)most, luaL_typename(L, -1));
+  }
+  lua_pop(L, 1);
+  return whole;
+}
+
+long rc_options_seconds(lua_State *L, int index, const char *where, const char *name, long value) {
+  if (!push_option(L, index, name)) {
+    return value;
+  }
+  const lua_Number n = lua_tonumber(L, -1);
+  if (lua_type(L, -1) != LUA_TNUMBER || !(n >= 0 && n <= 1e6)) {
+    luaL_error(L, "%s: %s: expected seconds from 0 to 1000000, got %s", where, name,
+               luaL_typename(L, -1));
+  }
+  lua_pop(L, 1);
+  const long whole = (long)(n * 1000);
+  return (lua_Number)whole < n * 1000 ? whole + 1 : whole;
+}
+
+const char *rc_options_string(lua_State *L, int index, const char *where, const char *name) {
+  if (!push_option(L, index, name)) {
+    return NULL;
+  }
+  size_t length = 0;
+  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
+  if (text == NULL) {
+    luaL_error(L, "%s: %s: expected a string, got %s", where, name, luaL_typename(L, -1));
+  }
+  if (memchr(text, '\0', length) != NULL) {
+    luaL_error(L, "%s: %s: a NUL byte in it", where, name);
+  }
+  lua_pop(L, 1);
+  return text;
+}

@@ -1,0 +1,25 @@
+/* options.h - reads a table of options from Lua: what is unknown or ill-typed raises, by name. */
+#ifndef RC_OPTIONS_H
+#define RC_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compat.h"
+
+/* Raises unless a table stands at the index whose keys are all in `known` (NULL-terminated).
+ * `where` begins every message. */
+void rc_options_check(lua_State *L, int index, const char *where, const char *const *known);
+
+/* A whole number from 0 to `most`; `value` where it is absent. */
+uint64_t rc_options_size(lua_State *L, int index, const char *where, const char *name,
+                         uint64_t value, uint64_t most);
+
+/* Seconds as milliseconds, rounded up; `value` (milliseconds) where it is absent. */
+long rc_options_seconds(lua_State *L, int index, const char *where, const char *name, long value);
+
+/* A string without NUL, which the table keeps alive; NULL where it is absent. */
+const char *rc_options_string(lua_State *L, int index, const char *where, const char *name);
+
+#endif

@@ -1,0 +1,303 @@
+/* record.c - see record.h.
+ *
+ * A record's memory is its header, its fields and its bytes, in this order, in one userdata: no
+ * pointer to anything, no finalizer. Its metatable is its type: what common field names mean for
+ * it, and by a marker that it is a record at all.
+ */
+#include "record.h"
+
+#include <string.h>
+
+#include "pointer.h"
+#include "value.h"
+
+typedef struct record {
+  uint32_t field_count;
+  uint32_t length; /* of the bytes after the fields */
+  rc_field fields[];
+} record;
+
+/* Its address marks a metatable as a record type. */
+static const char type_marker = 0;
+static const char plain_type_key = 0;
+
+static const char *record_bytes(const record *r) {
+  return (const char *)(r->fields + r->field_count);
+}
+
+void rc_record_push(lua_State *L, const rc_item *item, int type) {
+  const size_t most = (size_t)-1 / 2;
+  if (item->length > most - sizeof(record) ||
+      item->field_count > (most - sizeof(record) - item->length) / sizeof(rc_field)) {
+    luaL_error(L, "a record of %d fields is too large", (int)item->field_count);
+  }
+  const size_t index_size = item->field_count * sizeof(rc_field);
+  type = lua_absindex(L, type);
+  record *r = lua_newuserdatauv(L, sizeof *r + index_size + item->length, 0);
+  r->field_count = item->field_count;
+  r->length = item->length;
+  if (index_size > 0) {
+    memcpy(r->fields, item->fields, index_size);
+  }
+  memcpy((char *)r->fields + index_size, item->bytes, item->length);
+  lua_pushvalue(L, type);
+  lua_setmetatable(L, -2);
+}
+
+static bool is_type(lua_State *L, int index) {
+  if (!lua_istable(L, index)) {
+    return false;
+  }
+  lua_rawgetp(L, index, &type_marker);
+  const bool marked = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return marked;
+}
+
+void rc_record_check_type(lua_State *L, int index) {
+  if (!is_type(L, index)) {
+    luaL_error(L, "record: expected a type made by record_type, got %s",
+               luaL_typename(L, index));
+  }
+}
+
+static const record *check_record(lua_State *L, int index) {
+  const record *r = lua_touserdata(L, index);
+  if (r != NULL && lua_getmetatable(L, index)) {
+    const bool marked = is_type(L, -1);
+    lua_pop(L, 1);
+    if (marked) {
+      return r;
+    }
+  }
+  luaL_argerror(L, index, lua_pushfstring(L, "expected a user, got %s", luaL_typename(L, index)));
+  return NULL;
+}
+
+/* The length of a name as it stands in the text. */
+static size_t name_length(const record *r, const rc_field *field) {
+  const uint32_t tagged = RC_FIELD_NAME_LENGTH(field->tag);
+  if (tagged < RC_FIELD_LONG_NAME) {
+    return tagged;
+  }
+  const char *const start = record_bytes(r) + field->key;
+  const char *p = start;
+  while (*p != '"') {
+    p += *p == '\\' ? 2 : 1;
+  }
+  return (size_t)(p - start);
+}
+
+static bool name_is(const record *r, const rc_field *field, const char *name, size_t length) {
+  const rc_segment segment = {name, length};
+  const bool escaped = (field->tag & RC_FIELD_NAME_ESCAPED) != 0;
+  return rc_segment_is_key(&segment, record_bytes(r) + field->key, name_length(r, field), escaped);
+}
+
+/* The field of this name, the last of several; NULL where there is none. */
+static const rc_field *find_field(const record *r, const char *name, size_t length) {
+  const uint32_t wanted = rc_field_name_tag(name, length);
+  for (uint32_t i = r->field_count; i > 0; i--) {
+    const rc_field *field = &r->fields[i - 1];
+    if (((field->tag & RC_FIELD_NAME_MASK) == wanted ||
+         (field->tag & RC_FIELD_NAME_ESCAPED) != 0) &&
+        name_is(r, field, name, length)) {
+      return field;
+    }
+  }
+  return NULL;
+}
+
+static rc_span field_span(const record *r, const rc_field *field) {
+  rc_span span = {record_bytes(r) + field->value, field->value_length, RC_FIELD_TYPE(field->tag),
+                  0};
+  if ((field->tag & RC_FIELD_VALUE_ESCAPED) != 0) {
+    span.flags |= RC_JSON_ESCAPED;
+  }
+  if ((field->tag & RC_FIELD_VALUE_INTEGER) != 0) {
+    span.flags |= RC_JSON_INTEGER;
+  }
+  return span;
+}
+
+static void push_field(lua_State *L, const record *r, const char *name, size_t length) {
+  const rc_field *field = find_field(r, name, length);
+  if (field == NULL) {
+    lua_pushnil(L);
+  } else {
+    rc_push_value(L, field_span(r, field), RC_NULLS_OMITTED);
+  }
+}
+
+/* Pushes what the JSON Pointer leads to in the record, nil for nothing. */
+static void push_at(lua_State *L, const record *r, const char *text, size_t length) {
+  /* The commonest by far: one segment without an escape. */
+  if (length > 1 && text[0] == '/' && memchr(text + 1, '/', length - 1) == NULL &&
+      memchr(text, '~', length) == NULL) {
+    push_field(L, r, text + 1, length - 1);
+    return;
+  }
+  char *copy = lua_newuserdatauv(L, length + 1, 0);
+  memcpy(copy, text, length);
+  rc_pointer pointer;
+  const char *problem = rc_pointer_parse(&pointer, copy, length);
+  if (problem != NULL) {
+    luaL_error(L, "JSON Pointer \"%s\": %s", text, problem);
+  }
+  rc_span found = {record_bytes(r), r->length, RC_JSON_OBJECT, 0};
+  bool any = true;
+  if (pointer.count > 0) {
+    const rc_field *field =
+        find_field(r, pointer.segments[0].text, pointer.segments[0].length);
+    any = field != NULL && rc_pointer_find(&pointer, 1, field_span(r, field), &found);
+  }
+  if (any) {
+    rc_push_value(L, found, RC_NULLS_OMITTED);
+  } else {
+    lua_pushnil(L);
+  }
+  lua_remove(L, -2);
+}
+
+/* __index. Upvalues: the type that it belongs to, its common fields (or nil). A common field is a
+ * JSON Pointer, a function of the record, or a table whose [1] is a constant. */
+static int record_index(lua_State *L) {
+  const record *r = lua_touserdata(L, 1);
+  if (r == NULL || !lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(1))) {
+    r = check_record(L, 1);
+  }
+  if (lua_type(L, 2) != LUA_TSTRING) {
+    return 0;
+  }
+  if (lua_istable(L, lua_upvalueindex(2))) {
+    lua_pushvalue(L, 2);
+    switch (rc_rawget(L, lua_upvalueindex(2))) {
+    case LUA_TSTRING: {
+      size_t length;
+      const char *text = lua_tolstring(L, -1, &length);
+      push_at(L, r, text, length);
+      return 1;
+    }
+    case LUA_TFUNCTION:
+      lua_pushvalue(L, 1);
+      lua_call(L, 1, 1);
+      return 1;
+    case LUA_TTABLE:
+      lua_rawgeti(L, -1, 1);
+      return 1;
+    default:
+      break;
+    }
+  }
+  size_t length;
+  const char *name = lua_tolstring(L, 2, &length);
+  push_field(L, r, name, length);
+  return 1;
+}
+
+static int record_newindex(lua_State *L) {
+  return luaL_error(L, "a user is read-only; rollcall.totable makes a table of it");
+}
+
+static int record_json(lua_State *L) {
+  const record *r = check_record(L, 1);
+  lua_pushlstring(L, record_bytes(r), r->length);
+  return 1;
+}
+
+static void push_table(lua_State *L, const record *r, rc_nulls nulls) {
+  luaL_checkstack(L, 8, "a record as a table");
+  lua_createtable(L, 0, r->field_count < 1024 ? (int)r->field_count : 1024);
+  for (uint32_t i = 0; i < r->field_count; i++) {
+    const rc_field *field = &r->fields[i];
+    rc_push_string(L, record_bytes(r) + field->key, name_length(r, field),
+                   (field->tag & RC_FIELD_NAME_ESCAPED) != 0);
+    rc_push_value(L, field_span(r, field), nulls);
+    lua_rawset(L, -3);
+  }
+}
+
+static int record_totable(lua_State *L) {
+  push_table(L, check_record(L, 1), RC_NULLS_KEPT);
+  return 1;
+}
+
+/* pairs(record) -> next, table, nil. The record's own fields that are not null. */
+static int record_pairs(lua_State *L) {
+  const record *r = check_record(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  push_table(L, r, RC_NULLS_OMITTED);
+  lua_pushnil(L);
+  return 3;
+}
+
+static int record_at(lua_State *L) {
+  const record *r = check_record(L, 1);
+  size_t length;
+  const char *text = luaL_checklstring(L, 2, &length);
+  lua_settop(L, 2);
+  push_at(L, r, text, length);
+  return 1;
+}
+
+static void push_pairs(lua_State *L) {
+  lua_getglobal(L, "next");
+  lua_pushcclosure(L, record_pairs, 1);
+}
+
+/* Pushes a new type whose common fields stand at index `common` (a table, or nil). */
+static void push_type(lua_State *L, int common) {
+  common = lua_absindex(L, common);
+  lua_createtable(L, 0, 8);
+  lua_pushboolean(L, 1);
+  lua_rawsetp(L, -2, &type_marker);
+  lua_pushvalue(L, -1);
+  lua_pushvalue(L, common);
+  lua_pushcclosure(L, record_index, 2);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, record_newindex);
+  lua_setfield(L, -2, "__newindex");
+  lua_pushcfunction(L, record_json);
+  lua_setfield(L, -2, "__tostring");
+  push_pairs(L);
+  lua_setfield(L, -2, "__pairs");
+  lua_pushliteral(L, "rollcall.record");
+  lua_setfield(L, -2, "__name");
+  lua_pushliteral(L, "rollcall.record");
+  lua_setfield(L, -2, "__metatable");
+}
+
+/* record_type(common) -> type. `common` maps names to JSON Pointers, functions or { constant };
+ * it is copied. */
+static int record_type(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_newtable(L);
+  lua_pushnil(L);
+  while (lua_next(L, 1) != 0) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, 2);
+  }
+  push_type(L, 2);
+  return 1;
+}
+
+void rc_record_push_plain_type(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &plain_type_key);
+}
+
+void rc_record_open(lua_State *L) {
+  static const luaL_Reg functions[] = {{"record_type", record_type},
+                                       {"json", record_json},
+                                       {"totable", record_totable},
+                                       {"at", record_at},
+                                       {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
+  push_pairs(L);
+  lua_setfield(L, -2, "pairs");
+  lua_pushnil(L);
+  push_type(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &plain_type_key);
+  lua_pop(L, 1);
+}

@@ -1,0 +1,20 @@
+/* record.h - the record: one item as a flat Lua userdata, read field by field. */
+#ifndef RC_RECORD_H
+#define RC_RECORD_H
+
+#include "compat.h"
+#include "items.h"
+
+/* Pushes a copy of the item as a record whose type stands at stack index `type`. */
+void rc_record_push(lua_State *L, const rc_item *item, int type);
+
+/* Raises unless a record type (a table from record_type) stands at the index. */
+void rc_record_check_type(lua_State *L, int index);
+
+/* Pushes the type of records without common fields. */
+void rc_record_push_plain_type(lua_State *L);
+
+/* Adds record_type, json, totable, pairs and at to the table on top. */
+void rc_record_open(lua_State *L);
+
+#endif

@@ -1,0 +1,428 @@
+/* transfer.c - see transfer.h.
+ *
+ * curl's callbacks end in the two sink functions below, which only move bytes into the decoder's
+ * items: Lua is never called from them. A transfer keeps its engine and its decoder alive by the
+ * table that is its user value.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "transfer.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+#include "decoder.h"
+#include "failure.h"
+#include "http.h"
+#include "options.h"
+
+#define ENGINE "rollcall.engine"
+#define TRANSFER "rollcall.transfer"
+
+#define MAX_REQUEST_HEADERS 64
+#define MAX_WAIT_ENGINES 64
+
+typedef struct engine {
+  rc_http *http;    /* owned; NULL once closed */
+  uint64_t writes;  /* times that a body's bytes arrived */
+  uint64_t noticed; /* the activity that the last wait ended with */
+} engine;
+
+typedef struct transfer {
+  rc_transfer *transfer; /* owned; NULL once cancelled */
+  engine *engine;        /* kept alive by the user value, as is the decoder */
+  rc_decoder *decoder;   /* NULL: the body is collected */
+  size_t watermark;      /* bytes that may wait unread before the transfer pauses */
+  uint64_t allowance;    /* records that next may give in all */
+  uint64_t given;        /* records that it has given */
+  time_t tick_seconds;   /* when next last gave the engine its turn */
+  long tick_nanoseconds;
+  bool told_done; /* next has answered nil once since the last byte arrived */
+} transfer;
+
+/* -- the sink: from curl, no Lua ------------------------------------------------------------ */
+
+static int sink_write(void *context, const char *bytes, size_t length) {
+  const transfer *t = context;
+  t->engine->writes++;
+  return t->decoder->items != NULL && rc_items_feed(t->decoder->items, bytes, length) ? 0 : 1;
+}
+
+static int sink_full(void *context) {
+  const transfer *t = context;
+  return t->decoder->items != NULL && rc_items_waiting(t->decoder->items) >= t->watermark;
+}
+
+/* -- engine --------------------------------------------------------------------------------- */
+
+static engine *check_engine(lua_State *L, int index) {
+  engine *e = luaL_checkudata(L, index, ENGINE);
+  luaL_argcheck(L, e->http != NULL, index, "the engine is closed");
+  return e;
+}
+
+/* Grows with whatever a poll of a walk could find new. */
+static uint64_t activity(const engine *e) {
+  return e->writes + rc_http_finished_count(e->http);
+}
+
+/* engine() -> engine */
+static int engine_new(lua_State *L) {
+  engine *e = lua_newuserdatauv(L, sizeof *e, 0);
+  memset(e, 0, sizeof *e);
+  luaL_getmetatable(L, ENGINE);
+  lua_setmetatable(L, -2);
+  e->http = rc_http_new();
+  if (e->http == NULL) {
+    return luaL_error(L, "engine: libcurl did not start, or memory is out");
+  }
+  return 1;
+}
+
+/* engine:close(), and __gc. Transfers that run become failed ones. */
+static int engine_close(lua_State *L) {
+  engine *e = luaL_checkudata(L, 1, ENGINE);
+  rc_http *http = e->http;
+  e->http = NULL;
+  if (http != NULL) {
+    rc_http_free(http);
+  }
+  return 0;
+}
+
+/* engine:drive(): what can be done without waiting. */
+static int engine_drive(lua_State *L) {
+  rc_http_drive(check_engine(L, 1)->http);
+  return 0;
+}
+
+/* wait(engines, seconds): until something happened on one of them, at most so long.
+ *
+ * What happened between two waits (transfer:next gives its engine a turn, too) ends the second one
+ * at once: whoever waits looked before it. */
+static int engines_wait(lua_State *L) {
+  engine *engines[MAX_WAIT_ENGINES];
+  rc_http *https[MAX_WAIT_ENGINES];
+  bool news = false;
+  size_t count = 0;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  const lua_Number seconds = luaL_checknumber(L, 2);
+  luaL_argcheck(L, seconds >= 0, 2, "expected seconds, not negative");
+  for (;;) {
+    lua_rawgeti(L, 1, (int)count + 1);
+    if (lua_isnil(L, -1)) {
+      break;
+    }
+    if (count == MAX_WAIT_ENGINES) {
+      return luaL_error(L, "wait: at most %d engines", MAX_WAIT_ENGINES);
+    }
+    engines[count] = check_engine(L, -1);
+    https[count] = engines[count]->http;
+    news = news || activity(engines[count]) != engines[count]->noticed;
+    count++;
+    lua_pop(L, 1);
+  }
+  const lua_Number most = 3600;
+  const lua_Number bounded = seconds < most ? seconds : most;
+  const long whole = (long)(bounded * 1000);
+  if (!news) {
+    rc_http_wait_many(https, count, (lua_Number)whole < bounded * 1000 ? whole + 1 : whole);
+  }
+  for (size_t i = 0; i < count; i++) {
+    engines[i]->noticed = activity(engines[i]);
+  }
+  return 0;
+}
+
+/* now() -> seconds on a clock that never goes back. */
+static int clock_now(lua_State *L) {
+  struct timespec now;
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+  return 1;
+}
+
+/* Fills `lines` from options.headers; the strings stay alive in the caller's table. */
+static void check_headers(lua_State *L, int options, const char **lines) {
+  int count = 0;
+  lua_getfield(L, options, "headers");
+  if (!lua_isnil(L, -1)) {
+    luaL_checktype(L, -1, LUA_TTABLE);
+    for (;;) {
+      size_t length;
+      lua_rawgeti(L, -1, count + 1);
+      if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        break;
+      }
+      if (lua_type(L, -1) != LUA_TSTRING || count == MAX_REQUEST_HEADERS) {
+        luaL_error(L, "request: headers: expected at most 64 strings");
+      }
+      lines[count] = lua_tolstring(L, -1, &length);
+      if (strlen(lines[count]) != length || strpbrk(lines[count], "\r\n") != NULL) {
+        luaL_error(L, "request: headers: a line break or NUL in header %d", count + 1);
+      }
+      count++;
+      lua_pop(L, 1);
+    }
+  }
+  lua_pop(L, 1);
+  lines[count] = NULL;
+}
+
+/* engine:request{…} -> transfer | nil, err */
+static int engine_request(lua_State *L) {
+  static const char *const known[] = {
+      "method",     "url",      "headers",         "body",         "ca_file",     "client_cert",
+      "client_key", "proxy",    "connect_timeout", "idle_timeout", "timeout",     "max_body",
+      "decoder",    "watermark", "max_headers",    "max_collected", NULL};
+  static const char where[] = "request";
+  const char *lines[MAX_REQUEST_HEADERS + 1];
+  engine *e = check_engine(L, 1);
+  lua_settop(L, 2);
+  rc_options_check(L, 2, where, known);
+  rc_http_request request = {
+      .method = rc_options_string(L, 2, where, "method"),
+      .url = rc_options_string(L, 2, where, "url"),
+      .headers = lines,
+      .ca_file = rc_options_string(L, 2, where, "ca_file"),
+      .client_cert = rc_options_string(L, 2, where, "client_cert"),
+      .client_key = rc_options_string(L, 2, where, "client_key"),
+      .proxy = rc_options_string(L, 2, where, "proxy"),
+      .connect_timeout_ms = rc_options_seconds(L, 2, where, "connect_timeout", 5000),
+      .idle_timeout_ms = rc_options_seconds(L, 2, where, "idle_timeout", 60000),
+      .timeout_ms = rc_options_seconds(L, 2, where, "timeout", 0),
+      .max_body = rc_options_size(L, 2, where, "max_body", (uint64_t)4 << 30, INT64_MAX),
+      .max_headers = (size_t)rc_options_size(L, 2, where, "max_headers", 64 << 10, INT32_MAX),
+      .max_collected = (size_t)rc_options_size(L, 2, where, "max_collected", 1 << 20, INT32_MAX),
+  };
+  if (request.url == NULL) {
+    return luaL_error(L, "request: url: expected a string, got nil");
+  }
+  if (request.method == NULL) {
+    request.method = "GET";
+  }
+  check_headers(L, 2, lines);
+  lua_getfield(L, 2, "body"); /* stays on the stack, at 3 */
+  if (!lua_isnil(L, 3)) {
+    luaL_checktype(L, 3, LUA_TSTRING);
+    request.body = lua_tolstring(L, 3, &request.body_length);
+  }
+
+  transfer *t = lua_newuserdatauv(L, sizeof *t, 1);
+  memset(t, 0, sizeof *t);
+  t->engine = e;
+  t->watermark = (size_t)rc_options_size(L, 2, where, "watermark", 1 << 20, INT32_MAX);
+  t->allowance = UINT64_MAX;
+  luaL_getmetatable(L, TRANSFER);
+  lua_setmetatable(L, 4);
+  lua_createtable(L, 2, 0);
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, 5, 1);
+  lua_getfield(L, 2, "decoder");
+  if (!lua_isnil(L, 6)) {
+    t->decoder = rc_decoder_check(L, 6);
+    request.sink.write = sink_write;
+    request.sink.full = sink_full;
+    request.sink.context = t;
+    lua_rawseti(L, 5, 2);
+  }
+  lua_settop(L, 5);
+  lua_setiuservalue(L, 4, 1);
+
+  if (rc_http_start(e->http, &request, &t->transfer) != RC_HTTP_OK) {
+    lua_pushnil(L);
+    rc_failure_push(L, "network", "the request could not be started: out of memory");
+    return 2;
+  }
+  return 1;
+}
+
+/* -- transfer ------------------------------------------------------------------------------- */
+
+static transfer *check_transfer(lua_State *L, int index) {
+  transfer *t = luaL_checkudata(L, index, TRANSFER);
+  luaL_argcheck(L, t->transfer != NULL, index, "the transfer was cancelled");
+  return t;
+}
+
+/* A coarse clock has moved since the last turn: some milliseconds. Reading it costs nanoseconds. */
+static bool turn_is_due(transfer *t) {
+  struct timespec now;
+#if defined(CLOCK_MONOTONIC_COARSE)
+  (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+#else
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+#endif
+  const bool due = now.tv_nsec != t->tick_nanoseconds || now.tv_sec != t->tick_seconds;
+  t->tick_nanoseconds = now.tv_nsec;
+  t->tick_seconds = now.tv_sec;
+  return due;
+}
+
+/* transfer:next() -> record | nil
+ *
+ * nil is no end: it says that there is something to look at. No whole item waits, or the allowance
+ * is used up, or (once) the last byte has arrived, so that the next request can leave before the
+ * records that wait are read. */
+static int transfer_next(lua_State *L) {
+  transfer *t = check_transfer(L, 1);
+  if (t->decoder == NULL || t->decoder->items == NULL || t->given >= t->allowance) {
+    return 0;
+  }
+  if (t->engine->http != NULL && turn_is_due(t)) {
+    rc_http_drive(t->engine->http);
+  }
+  if (rc_transfer_paused(t->transfer) &&
+      rc_items_waiting(t->decoder->items) <= t->watermark / 2) {
+    rc_transfer_resume(t->transfer);
+  }
+  if (!t->told_done && rc_transfer_state(t->transfer) == RC_HTTP_DONE) {
+    t->told_done = true;
+    return 0;
+  }
+  lua_getiuservalue(L, 1, 1);
+  lua_rawgeti(L, -1, 2);
+  if (!rc_decoder_push_next(L, -1, t->decoder)) {
+    return 0;
+  }
+  t->given++;
+  return 1;
+}
+
+/* transfer:allow(n): next gives at most n records in all. */
+static int transfer_allow(lua_State *L) {
+  transfer *t = check_transfer(L, 1);
+  const lua_Number n = luaL_checknumber(L, 2);
+  t->allowance = n < 0 ? 0 : n < 9007199254740992.0 ? (uint64_t)n : UINT64_MAX;
+  return 0;
+}
+
+/* transfer:given() -> how many records next has given */
+static int transfer_given(lua_State *L) {
+  rc_push_count(L, check_transfer(L, 1)->given);
+  return 1;
+}
+
+/* transfer:done() -> boolean */
+static int transfer_done(lua_State *L) {
+  const transfer *t = check_transfer(L, 1);
+  lua_pushboolean(L, rc_transfer_state(t->transfer) == RC_HTTP_DONE);
+  return 1;
+}
+
+/* transfer:failure() -> nil, or why there is no whole answer, and a line about it. */
+static int transfer_failure(lua_State *L) {
+  const transfer *t = check_transfer(L, 1);
+  const char *name = NULL;
+  switch (rc_transfer_result(t->transfer)) {
+  case RC_HTTP_OK:
+    return 0;
+  case RC_HTTP_NETWORK:
+    name = "network";
+    break;
+  case RC_HTTP_TIMEOUT:
+    name = "timeout";
+    break;
+  case RC_HTTP_TLS:
+    name = "tls";
+    break;
+  case RC_HTTP_TOO_LARGE:
+    name = "too_large";
+    break;
+  case RC_HTTP_REFUSED:
+    name = "refused";
+    break;
+  case RC_HTTP_NOMEM:
+    name = "no_memory";
+    break;
+  }
+  lua_pushstring(L, name);
+  lua_pushstring(L, rc_transfer_error(t->transfer));
+  return 2;
+}
+
+/* transfer:status() -> the HTTP status, or nil before the headers are in. */
+static int transfer_status(lua_State *L) {
+  const transfer *t = check_transfer(L, 1);
+  const long status = rc_transfer_status(t->transfer);
+  if (status == 0) {
+    return 0;
+  }
+  lua_pushinteger(L, (lua_Integer)status);
+  return 1;
+}
+
+/* transfer:header(name) -> its value | nil. Values of a repeated header are joined by ", ". */
+static int transfer_header(lua_State *L) {
+  const transfer *t = check_transfer(L, 1);
+  const char *name = luaL_checkstring(L, 2);
+  int count = 0;
+  for (;; count++) {
+    size_t length;
+    const char *value = rc_transfer_header(t->transfer, name, (size_t)count, &length);
+    if (value == NULL) {
+      break;
+    }
+    luaL_checkstack(L, 4, "too many headers");
+    if (count > 0) {
+      lua_pushliteral(L, ", ");
+    }
+    lua_pushlstring(L, value, length);
+    if (count > 0) {
+      lua_concat(L, 3);
+    }
+  }
+  return count > 0 ? 1 : 0;
+}
+
+/* transfer:body() -> the collected body, and whether it was cut. */
+static int transfer_body(lua_State *L) {
+  const transfer *t = check_transfer(L, 1);
+  size_t length;
+  int cut;
+  const char *body = rc_transfer_body(t->transfer, &length, &cut);
+  lua_pushlstring(L, body, length);
+  lua_pushboolean(L, cut);
+  return 2;
+}
+
+/* transfer:usage() -> bytes on the wire, seconds since it began. */
+static int transfer_usage(lua_State *L) {
+  const transfer *t = check_transfer(L, 1);
+  rc_push_count(L, rc_transfer_wire_bytes(t->transfer));
+  lua_pushnumber(L, (lua_Number)rc_transfer_elapsed_ms(t->transfer) / 1000);
+  return 2;
+}
+
+/* transfer:cancel(), and __gc. */
+static int transfer_cancel(lua_State *L) {
+  transfer *t = luaL_checkudata(L, 1, TRANSFER);
+  rc_transfer *mine = t->transfer;
+  t->transfer = NULL;
+  rc_transfer_free(mine);
+  return 0;
+}
+
+void rc_transfer_open(lua_State *L) {
+  static const luaL_Reg engine_methods[] = {{"request", engine_request},
+                                            {"drive", engine_drive},
+                                            {"close", engine_close},
+                                            {NULL, NULL}};
+  static const luaL_Reg transfer_methods[] = {{"next", transfer_next},
+                                              {"allow", transfer_allow},
+                                              {"given", transfer_given},
+                                              {"done", transfer_done},
+                                              {"failure", transfer_failure},
+                                              {"status", transfer_status},
+                                              {"header", transfer_header},
+                                              {"body", transfer_body},
+                                              {"usage", transfer_usage},
+                                              {"cancel", transfer_cancel},
+                                              {NULL, NULL}};
+  rc_new_metatable(L, ENGINE, engine_methods, engine_close);
+  rc_new_metatable(L, TRANSFER, transfer_methods, transfer_cancel);
+  static const luaL_Reg functions[] = {
+      {"engine", engine_new}, {"wait", engines_wait}, {"now", clock_now}, {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,10 @@
+/* transfer.h - the Lua faces of http: the engine, and a transfer that feeds a decoder. */
+#ifndef RC_TRANSFER_H
+#define RC_TRANSFER_H
+
+#include "compat.h"
+
+/* Adds engine to the table on top. */
+void rc_transfer_open(lua_State *L);
+
+#endif

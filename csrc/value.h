@@ -1,0 +1,26 @@
+/* value.h - valid JSON text to Lua values. */
+#ifndef RC_VALUE_H
+#define RC_VALUE_H
+
+#include "compat.h"
+#include "json.h"
+#include "pointer.h"
+
+/* What JSON null becomes: in an object's fields (an array keeps its null sentinels either way, so
+ * that its length and positions stay). */
+typedef enum rc_nulls {
+  RC_NULLS_OMITTED, /* absent, as Lua has it */
+  RC_NULLS_KEPT     /* the null sentinel, so that encoding gives it back */
+} rc_nulls;
+
+/* The sentinel is the NULL light userdata, which is cjson.null. */
+void rc_push_null(lua_State *L);
+
+/* Pushes the inside of a string (without its quotes). */
+void rc_push_string(lua_State *L, const char *bytes, size_t length, bool escaped);
+
+/* Pushes the value; the text must be valid and nested at most RC_JSON_DEPTH_CAP deep. A null by
+ * itself is nil or the sentinel, as `nulls` says. */
+void rc_push_value(lua_State *L, rc_span text, rc_nulls nulls);
+
+#endif

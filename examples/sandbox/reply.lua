@@ -1,0 +1,16 @@
+-- Ways to answer a request.
+
+local cjson = require "cjson"
+
+local reply = {}
+
+-- `body` is JSON text, or a table to be written as JSON. The content type defaults to application/json.
+function reply.json(status, body, content_type)
+  if type(body) == "table" then body = cjson.encode(body) end
+  ngx.status = status
+  ngx.header["Content-Type"] = content_type or "application/json"
+  ngx.header["Content-Length"] = #body
+  ngx.print(body)
+end
+
+return reply

@@ -1,0 +1,39 @@
+-- The way of every request to its handler, and the one place that each users request passes before it is answered.
+
+local dintero = require "sandbox.dintero"
+local journal = require "sandbox.journal"
+local settings = require "sandbox.settings"
+local tesouro = require "sandbox.tesouro"
+
+local router = {}
+
+local providers = { tesouro = tesouro, dintero = dintero }
+
+local function before_users(provider)
+  journal.count(provider.name, "user_requests")
+  local delay = settings.get "delay_ms"
+  if delay > 0 then ngx.sleep(delay / 1000) end
+end
+
+-- Answers the current request as the provider called `name` does. Routes: `method`, `path` (a pattern whose captures
+-- the handler gets), `kind` "users" or "token", `handler`.
+function router.serve(name)
+  local provider, method, uri = providers[name], ngx.req.get_method(), ngx.var.uri
+  if ngx.var.connection_requests == "1" then journal.count(name, "connections") end
+  local known_path = false
+  for _, route in ipairs(provider.routes) do
+    local from, _, capture = uri:find(route.path)
+    if from and route.method == method then
+      if route.kind == "users" then
+        before_users(provider)
+      else
+        journal.count(name, "token_requests")
+      end
+      return route.handler(capture)
+    end
+    known_path = known_path or from ~= nil
+  end
+  return provider.no_route(known_path and 405 or 404)
+end
+
+return router

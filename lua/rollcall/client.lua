@@ -1,0 +1,269 @@
+-- The client of one provider: its options, checked, and what its streams share: an engine, tokens,
+-- rate limits, a retry quota.
+
+local auth = require "rollcall.auth"
+local blocking = require "rollcall.loop.blocking"
+local core = require "rollcall.core"
+local fields = require "rollcall.fields"
+local limits = require "rollcall.limits"
+local merge = require "rollcall.merge"
+local provider = require "rollcall.provider"
+local query = require "rollcall.query"
+local redact = require "rollcall.redact"
+local retry = require "rollcall.retry"
+local schema = require "rollcall.schema"
+local stream = require "rollcall.stream"
+local url = require "rollcall.url"
+local version = require "rollcall.version"
+local walk = require "rollcall.walk"
+
+---@class rollcall.ClientOptions
+---@field token (string|fun(): string)? a bearer token, or what answers one, asked before each request
+---@field client_id (string|fun(): string)?
+---@field client_secret (string|fun(): string)?
+---@field environment string? one of the provider's, "production" by default
+---@field base_url string? instead of an environment
+---@field account string? Dintero: the account to walk
+---@field accounts string[]? Dintero: several, walked concurrently
+---@field insecure boolean? allows plain http to other hosts than loopback
+---@field ca_file string? PEM file of the authorities to trust instead of the system's
+---@field client_cert string? PEM file
+---@field client_key string? PEM file
+---@field proxy string? URL; "" for none; from the environment by default
+---@field connect_timeout number? seconds, 5
+---@field idle_timeout number? seconds without a byte, 60
+---@field retry rollcall.RetryOptions|false|nil
+---@field max_page_bytes integer? of one body, 4 GiB
+---@field max_user_bytes integer? of one user, 8 MiB
+---@field max_depth integer? of nesting, 512
+---@field max_header_bytes integer? of one answer, 64 KiB
+---@field watermark integer? bytes of users that may wait unread, 1 MiB
+---@field query_names table<string, string>? sends a query parameter of the provider by another name
+---@field user_agent string?
+---@field loop table? how to wait
+
+---@class rollcall.Client
+local Client = {}
+local methods = {}
+Client.__index = methods
+Client.__name = "rollcall.client"
+
+local client = {}
+
+local function clean_string(expected)
+  return { type = "string", expected = expected, test = function(value)
+    return value ~= "" and not value:find("%c") or "control characters in it, or nothing"
+  end }
+end
+
+local function secret(expected)
+  return { type = "string|function", secret = true, expected = expected, test = function(value)
+    if type(value) == "string" and (value == "" or value:find("%c")) then
+      return "it is empty, or has control characters in it"
+    end
+    return true
+  end }
+end
+
+local function option_node(declared)
+  return { type = "string", expected = declared.expected, test = function(value)
+    for _, pattern in ipairs(declared.pattern) do
+      if value:find(pattern) then
+        return true
+      end
+    end
+    return false
+  end }
+end
+
+local function environments(declared)
+  local names = {}
+  for name in pairs(declared.base_url) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+local function options_schema(declared)
+  local seconds = { type = "number", min = 0, max = 86400 }
+  local path = clean_string("the path of a PEM file")
+  local nodes = {
+    token = secret("a token, or a function that answers one"),
+    client_id = secret("a client id, or a function that answers one"),
+    client_secret = secret("a client secret, or a function that answers one"),
+    environment = { type = "string", enum = environments(declared) },
+    base_url = { type = "string", expected = "a URL" },
+    insecure = { type = "boolean" },
+    ca_file = path,
+    client_cert = path,
+    client_key = path,
+    proxy = { type = "string", expected = "a URL" },
+    connect_timeout = seconds,
+    idle_timeout = seconds,
+    retry = retry.schema,
+    max_page_bytes = { type = "integer", min = 1 },
+    max_user_bytes = { type = "integer", min = 2, max = 2 ^ 31 - 1 },
+    max_depth = { type = "integer", min = 1, max = 2048 },
+    max_header_bytes = { type = "integer", min = 1024, max = 2 ^ 31 - 1 },
+    watermark = { type = "integer", min = 0, max = 2 ^ 31 - 1 },
+    query_names = { type = "table", keys = { type = "string" }, values = { type = "string" } },
+    user_agent = clean_string("text for the User-Agent header"),
+    loop = { type = "table", fields = { wait = { type = "function", required = true } } },
+  }
+  for name, option in pairs(declared.options or {}) do
+    nodes[name] = option_node(option)
+    if option.list then
+      nodes[option.list] = { type = "table", expected = "a list, each " .. option.expected, values = option_node(option) }
+    end
+  end
+  return { type = "table", fields = nodes }
+end
+
+--- What no single option can say about itself.
+local function check_together(declared, config, problems)
+  if config.token == nil and (config.client_id == nil or config.client_secret == nil) then
+    problems[#problems + 1] = declared.auth and "expected token, or client_id and client_secret" or "expected token"
+  end
+  if config.environment and config.base_url then
+    problems[#problems + 1] = "environment and base_url exclude each other"
+  end
+  for name, option in pairs(declared.options or {}) do
+    local one, many = config[name], option.list and config[option.list]
+    if one ~= nil and many ~= nil then
+      problems[#problems + 1] = ("%s and %s exclude each other"):format(name, option.list)
+    elseif option.required and one == nil and (many == nil or #many == 0) then
+      problems[#problems + 1] = ("%s: missing; expected %s"):format(name, option.expected)
+    end
+  end
+end
+
+--- Checks the address; answers it without a slash at its end.
+local function check_base_url(declared, config, problems)
+  local address = config.base_url or declared.base_url[config.environment or "production"]
+  local parsed, problem = url.parse(address)
+  if parsed and parsed.path:find("?", 1, true) then
+    problem = "a query in it"
+  elseif parsed and parsed.scheme == "http" and not url.is_loopback(parsed) and not config.insecure then
+    problem = "plain http would show the token to the network; use https, or say insecure = true"
+  end
+  if problem then
+    problems[#problems + 1] = "base_url: " .. problem
+  end
+  return (address:gsub("/+$", ""))
+end
+
+--- Makes a client. Raises where the provider or an option is wrong, naming each mistake.
+---@param declared rollcall.Provider
+---@param config rollcall.ClientOptions
+---@param level integer? of the caller that messages name
+---@return rollcall.Client
+function client.new(declared, config, level)
+  level = (level or 1) + 1
+  local checked = provider.check(declared, level)
+  local problems = schema.check(config or {}, options_schema(checked))
+  local base_url
+  if #problems == 0 then
+    check_together(checked, config or {}, problems)
+    base_url = check_base_url(checked, config or {}, problems)
+  end
+  if #problems > 0 then
+    error(("%s: %s"):format(checked.name, table.concat(problems, "; ")), level)
+  end
+  local kept = {}
+  for name, value in pairs(config) do
+    kept[name] = value
+  end
+  return setmetatable({
+    provider = checked,
+    config = kept,
+    base_url = base_url,
+    engine = core.engine(),
+    limits = limits.new(),
+    retry = retry.new(kept.retry),
+    redactor = redact.new(),
+    loop = kept.loop or blocking,
+    query_names = kept.query_names or {},
+    user_agent = kept.user_agent or "rollcall/" .. version,
+    limits_of_bodies = {
+      max_page_bytes = kept.max_page_bytes,
+      max_user_bytes = kept.max_user_bytes,
+      max_depth = kept.max_depth,
+    },
+    auths = {},
+    record_types = {},
+  }, Client)
+end
+
+--- What every request of the client takes from its options. The caller adds to it.
+function methods:transport()
+  local config = self.config
+  return {
+    ca_file = config.ca_file,
+    client_cert = config.client_cert,
+    client_key = config.client_key,
+    proxy = config.proxy,
+    connect_timeout = config.connect_timeout,
+    idle_timeout = config.idle_timeout,
+    max_body = config.max_page_bytes,
+    max_headers = config.max_header_bytes,
+    watermark = config.watermark,
+  }
+end
+
+--- The stream of one account (or of a provider without accounts).
+local function stream_of(self, variables, key, checked)
+  local collection = self.provider.users
+  local parameters, headers = query.filters(collection, checked)
+  self.auths[key] = self.auths[key] or auth.new(self, variables)
+  self.record_types[key] = self.record_types[key]
+    or fields.record_type(collection.fields, self.provider.name, variables)
+  return stream.new(walk.new(self, {
+    collection = collection,
+    query = checked,
+    parameters = parameters,
+    headers = headers,
+    auth = self.auths[key],
+    variables = variables,
+    record_type = self.record_types[key],
+  }), self.loop, { provider = self.provider.name, account = variables.account })
+end
+
+--- The users, as a stream. Nothing is sent before the first one is asked for. Raises where the
+--- query is wrong.
+---@param options rollcall.Query?
+---@return rollcall.Stream
+function methods:users(options)
+  if not self.engine then
+    error(("%s: the client is closed"):format(self.provider.name), 2)
+  end
+  local where = self.provider.name .. ":users"
+  local checked = query.check(self.provider.users, options, where, 2)
+  for name, option in pairs(self.provider.options or {}) do
+    local many = option.list and self.config[option.list]
+    if many then
+      local streams = {}
+      for i, value in ipairs(many) do
+        streams[i] = stream_of(self, { [name] = value }, value, checked)
+      end
+      return stream.iterator(merge.new(streams, { limit = checked.limit }, self.loop))
+    end
+  end
+  local variables = {}
+  for name in pairs(self.provider.options or {}) do
+    variables[name] = self.config[name]
+  end
+  return stream.iterator(stream_of(self, variables, "", checked))
+end
+
+--- Closes the connections; streams under way end with an error of kind "closed".
+function methods:close()
+  if self.engine then
+    self.engine:close()
+    self.engine = nil
+  end
+end
+
+Client.__close = methods.close
+
+return client

@@ -1,0 +1,32 @@
+-- HTTP dates (RFC 9110, 5.6.7) as seconds since 1970.
+
+local clock = {}
+
+local months = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10,
+  Nov = 11, Dec = 12 }
+
+--- Days from 1970-01-01 to a date of the Gregorian calendar. March is the first month of the
+--- year here, so that the leap day is the last.
+local function days(year, month, day)
+  if month <= 2 then
+    year, month = year - 1, month + 12
+  end
+  return 365 * year + math.floor(year / 4) - math.floor(year / 100) + math.floor(year / 400)
+    + math.floor((153 * (month - 3) + 2) / 5) + day - 1 - 719468
+end
+
+--- "Sun, 06 Nov 1994 08:49:37 GMT"; nil for anything else.
+---@param text string
+---@return number?
+function clock.parse_http_date(text)
+  local day, name, year, hour, minute, second =
+    text:match("^%a+, (%d%d) (%a%a%a) (%d%d%d%d) (%d%d):(%d%d):(%d%d) GMT$")
+  local month = months[name]
+  if not month then
+    return nil
+  end
+  return days(tonumber(year), month, tonumber(day)) * 86400 + tonumber(hour) * 3600 + tonumber(minute) * 60
+    + tonumber(second)
+end
+
+return clock

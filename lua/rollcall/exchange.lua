@@ -1,0 +1,259 @@
+-- One request until it has its answer: token, rate limit, attempts and waits between them.
+--
+-- Nothing here blocks. Whoever needs the answer calls step again and again, and waits on the engine
+-- between calls for as long as step says at most.
+
+local errors = require "rollcall.errors"
+local json = require "rollcall.json"
+local retry = require "rollcall.retry"
+
+---@class rollcall.ExchangeSpec
+---@field method string
+---@field url string
+---@field headers string[]
+---@field body string?
+---@field decoder (fun(): userdata)? makes what a 2xx body is fed to; nil: the body is collected
+---@field auth table? who answers authorize and refused; nil: no token
+---@field stats table? whose requests, retries and waits are counted
+
+---@class rollcall.Exchange
+---@field transfer userdata? the attempt under way, or the last
+---@field decoder userdata?
+---@field attempts integer
+---@field err rollcall.Error? once step says "failed"
+local Exchange = {}
+Exchange.__index = Exchange
+
+local exchange = {}
+
+--- A wait that only the engine ends.
+exchange.FOREVER = 3600
+
+local MAX_URL_SHOWN = 512
+
+---@param client rollcall.Client
+---@param spec rollcall.ExchangeSpec
+---@return rollcall.Exchange
+function exchange.new(client, spec)
+  return setmetatable({ client = client, spec = spec, state = "token", attempts = 0 }, Exchange)
+end
+
+--- An error about this exchange, with all that is known of it and no secret.
+---@param kind rollcall.ErrorKind
+---@param message string
+---@param fields table?
+---@return rollcall.Error
+function Exchange:error(kind, message, fields)
+  local client, spec = self.client, self.spec
+  local err = errors.new(kind, client.redactor:clean(message), fields)
+  err.provider = client.provider.name
+  err.method = spec.method
+  local shown = client.redactor:clean(spec.url)
+  err.url = #shown > MAX_URL_SHOWN and shown:sub(1, MAX_URL_SHOWN) .. "..." or shown
+  err.attempts = self.attempts
+  if self.transfer then
+    err.status = err.status or self.transfer:status()
+    err.request_id = self.transfer:header("x-request-id")
+  end
+  return err
+end
+
+local function is_success(status)
+  return status ~= nil and status >= 200 and status < 300
+end
+
+--- What an error document says of itself: { error = { code, message } }, { message }, problem
+--- details (RFC 9457), { error = "…", error_description = "…" } (RFC 6749).
+local function read_error_body(body)
+  local document = json.decode(body)
+  if type(document) ~= "table" then
+    return nil, nil
+  end
+  local inner = type(document.error) == "table" and document.error or document
+  local message = inner.message or document.detail or document.error_description or document.title
+  local code = inner.code or document.errorCode or (type(document.error) == "string" and document.error)
+  return type(message) == "string" and message or nil,
+    (type(code) == "string" or type(code) == "number") and tostring(code) or nil
+end
+
+local function kind_of(status)
+  if status == 401 or status == 403 then
+    return "auth"
+  end
+  return status == 429 and "rate_limit" or "http"
+end
+
+--- The error of an answer whose status is no success.
+function Exchange:status_error()
+  local transfer, redactor = self.transfer, self.client.redactor
+  local status = transfer:status()
+  local body = redactor:clean((transfer:body()))
+  local message, code = read_error_body(body)
+  if status >= 300 and status < 400 then
+    local target = transfer:header("location")
+    message = "a redirect" .. (target and " to " .. target or "") .. "; redirects are not followed"
+  elseif not message and (transfer:header("content-type") or ""):find("html", 1, true) then
+    message = "the server answered HTML, not JSON"
+  end
+  return self:error(kind_of(status), ("the server answered %d: %s"):format(status, message or "no message"), {
+    status = status,
+    code = code,
+    retry_after = retry.retry_after(transfer),
+    body = body:sub(1, errors.MAX_BODY),
+  })
+end
+
+local transfer_kinds = { network = "network", timeout = "timeout", tls = "tls", too_large = "decode",
+  no_memory = "network" }
+
+--- The error of a transfer that brought no whole answer.
+function Exchange:transfer_error(failure, line)
+  return self:error(transfer_kinds[failure] or "network", line, { code = failure })
+end
+
+function Exchange:fail(err)
+  self.state, self.err = "failed", err
+  return nil
+end
+
+--- Adds to the statistics of the walk that asked.
+local function count(self, name, n)
+  local stats = self.spec.stats
+  if stats then
+    stats[name] = stats[name] + n
+  end
+end
+
+local states = {}
+
+function states.token(self, now)
+  local auth = self.spec.auth
+  if auth then
+    local status, value = auth:authorize(self, now)
+    if status == "wait" then
+      return "wait", value
+    elseif status == "failed" then
+      return self:fail(value)
+    end
+    self.authorization = value
+  end
+  self.state = "gate"
+end
+
+function states.gate(self, now)
+  local wait = self.client.limits:wait(now)
+  if wait > 0 then
+    count(self, "waits", wait)
+    self.resume_at, self.state = now + wait, "backoff"
+    return "wait", wait
+  end
+  self.state = "start"
+end
+
+function states.start(self)
+  local client, spec = self.client, self.spec
+  local headers = { "User-Agent: " .. client.user_agent, "Accept: application/json" }
+  for _, line in ipairs(spec.headers) do
+    headers[#headers + 1] = line
+  end
+  if self.authorization then
+    headers[#headers + 1] = "Authorization: " .. self.authorization
+  end
+  if self.transfer then
+    self.transfer:cancel()
+  end
+  self.decoder = spec.decoder and spec.decoder()
+  self.attempts = self.attempts + 1
+  local options = client:transport()
+  options.method, options.url, options.headers, options.body = spec.method, spec.url, headers, spec.body
+  options.decoder = self.decoder
+  local transfer, err = client.engine:request(options)
+  if not transfer then
+    return self:fail(err)
+  end
+  count(self, "requests", 1)
+  self.transfer, self.state = transfer, "running"
+end
+
+--- An attempt failed: another one, after a while, or the end.
+function Exchange:again_or_fail(err, now)
+  local delay = self.client.retry:delay(err, self.attempts)
+  if not delay then
+    return self:fail(err)
+  end
+  count(self, "retries", 1)
+  count(self, "waits", delay)
+  self.resume_at, self.state = now + delay, "backoff"
+end
+
+function states.running(self, now)
+  local transfer = self.transfer
+  if not transfer:done() then
+    if self.decoder and is_success(transfer:status()) then
+      return "open"
+    end
+    return "wait", exchange.FOREVER
+  end
+  self.client.limits:observe(transfer, now)
+  local failure, line = transfer:failure()
+  if failure == "refused" or (not failure and is_success(transfer:status())) then
+    -- A refusal is the decoder's: it says itself why.
+    self.client.retry:succeeded(self.attempts)
+    self.state = "done"
+    return
+  elseif failure then
+    local err = self:transfer_error(failure, line)
+    if transfer:given() > 0 then
+      return self:fail(err)
+    end
+    return self:again_or_fail(err, now)
+  end
+  local err = self:status_error()
+  local auth = self.spec.auth
+  if auth and auth:is_refusal(err) then
+    if not self.renewed and auth:refused(self.authorization) then
+      self.renewed, self.state = true, "token"
+      return
+    end
+    err.kind = "auth"
+    return self:fail(err)
+  end
+  return self:again_or_fail(err, now)
+end
+
+function states.backoff(self, now)
+  if now < self.resume_at then
+    return "wait", self.resume_at - now
+  end
+  self.state = "token"
+end
+
+function states.done()
+  return "done"
+end
+
+function states.failed()
+  return "failed"
+end
+
+--- Goes on as far as it can.
+---@param now number from core.now
+---@return "wait"|"open"|"done"|"failed" status "open": a 2xx body is arriving in the decoder
+---@return number? seconds to wait at most
+function Exchange:step(now)
+  while true do
+    local status, wait = states[self.state](self, now)
+    if status then
+      return status, wait
+    end
+  end
+end
+
+function Exchange:cancel()
+  if self.transfer then
+    self.transfer:cancel()
+  end
+  self.state, self.err = "failed", errors.new("closed", "the request was cancelled")
+end
+
+return exchange

@@ -1,0 +1,102 @@
+-- Common field names: what a provider's rules mean for its records.
+--
+-- A rule is a JSON Pointer or one of
+--   { value = v }                               always v
+--   { option = "account" }                      an option of the client
+--   { present = p, yes = v, no = w }            v where something stands at p, w elsewhere
+--   { any = { p… }, within = q }                true where one of them is true, false where none is
+--                                               but something stands at q, else nil
+--   { each = p, take = q }                      the list of what stands at q in each element of p
+--   { list = { p… } }                           the list of what stands at each of them; nil for none
+
+local core = require "rollcall.core"
+
+local at = core.at
+local fields = {}
+
+local compilers = {}
+
+function compilers.value(rule)
+  return { rule.value }
+end
+
+function compilers.option(rule, options)
+  return { options[rule.option] }
+end
+
+function compilers.present(rule)
+  local pointer, yes, no = rule.present, rule.yes, rule.no
+  return function(user)
+    if at(user, pointer) ~= nil then
+      return yes
+    end
+    return no
+  end
+end
+
+function compilers.any(rule)
+  local pointers, within = rule.any, rule.within
+  return function(user)
+    local known = within and at(user, within) ~= nil
+    for _, pointer in ipairs(pointers) do
+      if at(user, pointer) == true then
+        return true
+      end
+    end
+    if known then
+      return false
+    end
+    return nil
+  end
+end
+
+function compilers.each(rule)
+  local pointer, take = rule.each, rule.take:sub(2)
+  return function(user)
+    local elements = at(user, pointer)
+    if type(elements) ~= "table" then
+      return nil
+    end
+    local list = {}
+    for _, element in ipairs(elements) do
+      if type(element) == "table" and element[take] ~= nil then
+        list[#list + 1] = element[take]
+      end
+    end
+    return list
+  end
+end
+
+function compilers.list(rule)
+  local pointers = rule.list
+  return function(user)
+    local list = {}
+    for _, pointer in ipairs(pointers) do
+      list[#list + 1] = at(user, pointer)
+    end
+    return #list > 0 and list or nil
+  end
+end
+
+--- Makes the type of a provider's records.
+---@param rules table<string, string|table>? the provider's
+---@param provider string its name
+---@param options table<string, string> of the client
+---@return table type for core.decoder
+function fields.record_type(rules, provider, options)
+  local common = { provider = { provider } }
+  for name, rule in pairs(rules or {}) do
+    if type(rule) == "string" then
+      common[name] = rule
+    else
+      for kind, compile in pairs(compilers) do
+        if rule[kind] ~= nil then
+          common[name] = compile(rule, options)
+        end
+      end
+    end
+  end
+  return core.record_type(common)
+end
+
+return fields

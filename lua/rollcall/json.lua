@@ -1,0 +1,26 @@
+-- Small whole documents, by lua-cjson: tokens, error bodies, request bodies. Users never pass here.
+
+local cjson = require "cjson"
+
+local json = {}
+
+--- The document as Lua values; nil and what is wrong with it.
+---@param text string
+---@return any
+---@return string? problem
+function json.decode(text)
+  local good, value = pcall(cjson.decode, text)
+  if good then
+    return value
+  end
+  return nil, tostring(value)
+end
+
+--- An object whose values are strings.
+---@param object table<string, string>
+---@return string
+function json.encode(object)
+  return cjson.encode(object)
+end
+
+return json

@@ -1,0 +1,191 @@
+-- Several streams as one: users as they arrive, each with the stream it came from.
+
+local schema = require "rollcall.schema"
+local stream = require "rollcall.stream"
+
+---@class rollcall.MergeOptions
+---@field concurrency integer? how many streams are walked at a time, 16
+---@field on_error "raise"|"skip"|(fun(err: rollcall.Error, source: rollcall.Stream))|nil
+---  what a failing stream does: "raise" ends the merge at once, "skip" leaves the rest of that
+---  stream out, a function is told and the others go on. By default the others are walked to
+---  their end, and then the first error is raised
+---@field limit integer? stop after so many users
+
+local Merge = {}
+Merge.__index = Merge
+
+local merge = {}
+
+local nobody = { next = function() end }
+
+-- How many users in a row one stream may give before the next has its turn.
+local TURN = 32
+-- How many engines one wait can hold.
+local MAX_ENGINES = 64
+
+local options_schema = { type = "table", fields = {
+  concurrency = { type = "integer", min = 1, max = 1024 },
+  on_error = { type = "string|function", expected = '"raise", "skip" or a function', test = function(value)
+    return type(value) == "function" or value == "raise" or value == "skip"
+  end },
+  limit = { type = "integer", min = 0 },
+} }
+
+--- Makes the merge of a list of streams.
+---@param streams rollcall.Stream[]
+---@param options rollcall.MergeOptions?
+---@param loop table
+---@return rollcall.Stream
+function merge.new(streams, options, loop)
+  options = options or {}
+  local waiting = {}
+  for i, one in ipairs(streams) do
+    waiting[i] = one
+  end
+  return stream.new(setmetatable({
+    head = nobody,
+    finished = false,
+    all = waiting,
+    next_waiting = 1,
+    active = {},
+    turn = 1,
+    taken = 0, -- in this turn
+    users = 0,
+    concurrency = options.concurrency or 16,
+    on_error = options.on_error,
+    limit = options.limit,
+  }, Merge), loop)
+end
+
+--- Checks what the public rollcall.merge was given.
+---@param streams any
+---@param options any
+---@param level integer
+function merge.check(streams, options, level)
+  local problems = schema.check(options or {}, options_schema)
+  if type(streams) ~= "table" or #problems > 0 then
+    error("merge: " .. (problems[1] or "expected a list of streams"), level + 1)
+  end
+  for i, one in ipairs(streams) do
+    if not stream.is(one) then
+      error(("merge: %d: expected a stream, got a %s"):format(i, type(one)), level + 1)
+    end
+  end
+end
+
+function Merge:finish(reason, err)
+  self.finished, self.reason, self.err = true, reason, err
+  for i = 1, #self.all do
+    self.all[i]:close()
+  end
+end
+
+--- A stream has ended, well or not: the next one takes its place.
+function Merge:retire(index)
+  local one = table.remove(self.active, index)
+  local err = one.source.err
+  if not err and one.source.reason == "closed" then
+    return
+  end
+  if err then
+    if self.on_error == "raise" then
+      self:finish("error", err)
+    elseif type(self.on_error) == "function" then
+      self.on_error(err, one)
+    elseif not self.on_error then
+      self.first_err = self.first_err or err
+    end
+  end
+end
+
+function Merge:fill()
+  while #self.active < self.concurrency and self.all[self.next_waiting] do
+    self.active[#self.active + 1] = self.all[self.next_waiting]
+    self.next_waiting = self.next_waiting + 1
+  end
+end
+
+--- A user from one stream, without waiting; nil and the seconds it wants to wait otherwise.
+local function try(one)
+  local source = one.source
+  local user = source.head:next()
+  if user ~= nil then
+    return user
+  end
+  return source:poll()
+end
+
+function Merge:poll()
+  if self.limit and self.users >= self.limit then
+    self:finish("limit")
+    return nil
+  end
+  local wake = 3600
+  local idle = 0 -- streams in a row that had nothing
+  self:fill()
+  while not self.finished do
+    if #self.active == 0 then
+      self:finish(self.first_err and "error" or "exhausted", self.first_err)
+      return nil
+    end
+    if self.turn > #self.active then
+      self.turn, self.taken = 1, 0
+    end
+    local one = self.active[self.turn]
+    local user, wait = try(one)
+    if user ~= nil then
+      self.users = self.users + 1
+      self.taken = self.taken + 1
+      if self.taken >= TURN then
+        self.turn, self.taken = self.turn + 1, 0
+      end
+      return user, one
+    end
+    self.taken = 0
+    if one.source.finished then
+      self:retire(self.turn)
+      self:fill()
+      idle = 0
+    else
+      wake = math.min(wake, wait or 0)
+      self.turn = self.turn + 1
+      idle = idle + 1
+      if idle >= #self.active then
+        return nil, wake
+      end
+    end
+  end
+  return nil
+end
+
+function Merge:engines()
+  local list, known = {}, {}
+  for _, one in ipairs(self.active) do
+    for _, engine in ipairs(one.source:engines()) do
+      if not known[engine] and #list < MAX_ENGINES then
+        known[engine] = true
+        list[#list + 1] = engine
+      end
+    end
+  end
+  return list
+end
+
+function Merge:close()
+  if not self.finished then
+    self:finish("closed")
+  end
+end
+
+function Merge:statistics()
+  local sum = { users = 0, pages = 0, requests = 0, retries = 0, waits = 0, bytes = 0 }
+  for _, one in ipairs(self.all) do
+    for name, value in pairs(one:stats()) do
+      sum[name] = sum[name] + value
+    end
+  end
+  return sum
+end
+
+
+return merge

@@ -1,0 +1,52 @@
+-- Paging "cursor": each page names the token of the next, and perhaps of the previous one.
+
+local core = require "rollcall.core"
+
+local cursor = {}
+
+local pointer = { type = "string", expected = "a JSON Pointer" }
+
+cursor.schema = {
+  query = { type = "string", required = true, expected = "the query parameter that takes the token" },
+  next = { type = "string", required = true, expected = pointer.expected },
+  previous = pointer,
+  size = { type = "string", expected = "the query parameter that takes the page size" },
+  max_size = { type = "integer", min = 1 },
+}
+
+cursor.options = { "page_token" }
+
+function cursor.captures(paging)
+  return { paging.next, paging.previous }
+end
+
+function cursor.first(_, query)
+  return { token = query.page_token }
+end
+
+--- Adds what asks for the page at this position to the list of query parameters.
+function cursor.apply(paging, position, parameters, query)
+  if paging.size and query.page_size then
+    parameters[#parameters + 1] = { paging.size, tostring(query.page_size) }
+  end
+  if position.token then
+    parameters[#parameters + 1] = { paging.query, position.token }
+  end
+end
+
+--- The position after a page whose captured scalars `captured(pointer)` gives: nil at the end, or
+--- nil and what is wrong. Null, absent and "" end a walk; an empty page does not.
+function cursor.after(paging, captured, query)
+  local where = query.direction == "backward" and paging.previous or paging.next
+  local token = captured(where)
+  if token == nil or token == core.null or token == "" then
+    return nil
+  elseif type(token) == "number" then
+    token = ("%.14g"):format(token)
+  elseif type(token) ~= "string" then
+    return nil, ("expected a page token at %s, got a %s"):format(where, type(token))
+  end
+  return { token = token }
+end
+
+return cursor

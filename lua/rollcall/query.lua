@@ -1,0 +1,135 @@
+-- What a caller of client:users asks for: checked before anything is sent, then turned into query
+-- parameters and headers.
+
+local formats = require "rollcall.formats"
+local paging_types = require "rollcall.paging"
+local schema = require "rollcall.schema"
+
+local query = {}
+
+---@class rollcall.Query
+---@field page_size integer? users a page; the provider's maximum by default
+---@field limit integer? stop after so many users
+---@field page_token string? begin at this page
+---@field direction "forward"|"backward"? "backward" walks towards the first page, users reversed
+---@field prefetch integer? pages that are fetched ahead, 1 by default
+---@field deadline number? seconds for the whole walk
+---@field status string? and the provider's own filters, by their snake_case names
+
+local function no_control(value)
+  return not value:find("%c") or "a control character in it"
+end
+
+local function scalar_node(filter)
+  return {
+    type = "string",
+    enum = filter.enum,
+    expected = filter.format and "a " .. filter.format,
+    test = function(value)
+      local clean = no_control(value)
+      if clean ~= true or not filter.format then
+        return clean
+      end
+      return formats[filter.format](value)
+    end,
+  }
+end
+
+local function filter_node(filter)
+  local one = scalar_node(filter)
+  if not filter.list then
+    return one
+  end
+  return {
+    type = "string|table",
+    values = one,
+    test = function(value)
+      if type(value) == "table" then
+        return true
+      end
+      return schema.check(value, one, "")[1] == nil or "expected a list of " .. schema.expected(one)
+    end,
+  }
+end
+
+--- The schema of a collection's query options.
+---@param collection rollcall.ProviderCollection
+---@return rollcall.Schema
+function query.schema(collection)
+  local paging = collection.paging
+  local fields = {
+    limit = { type = "integer", min = 0 },
+    prefetch = { type = "integer", min = 0, max = 64 },
+    deadline = { type = "number", min = 0, expected = "seconds" },
+    direction = { type = "string", enum = paging.previous and { "forward", "backward" } or { "forward" } },
+  }
+  if paging.size then
+    fields.page_size = { type = "integer", min = 1, max = paging.max_size }
+  end
+  for _, name in ipairs(paging_types[paging.type].options) do
+    fields[name] = { type = "string", test = function(value)
+      return value ~= "" and no_control(value) or "expected a page token"
+    end }
+  end
+  for name, filter in pairs(collection.filters or {}) do
+    fields[name] = filter_node(filter)
+  end
+  return { type = "table", fields = fields }
+end
+
+local function sorted_names(map)
+  local names = {}
+  for name in pairs(map) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+--- Checks the options of one walk and raises, at `level`, with every mistake.
+---@param collection rollcall.ProviderCollection
+---@param options rollcall.Query?
+---@param where string begins the message, such as "tesouro:users"
+---@param level integer
+---@return rollcall.Query checked a copy, with defaults
+function query.check(collection, options, where, level)
+  local checked = {}
+  local problems = schema.check(options or {}, query.schema(collection))
+  if #problems == 0 then
+    for name, value in pairs(options or {}) do
+      checked[name] = value
+    end
+    if checked.direction == "backward" and not checked.page_token then
+      problems[1] = "direction: backward needs page_token, the page to begin at"
+    end
+  end
+  if #problems > 0 then
+    error(where .. ": " .. table.concat(problems, "; "), level + 1)
+  end
+  checked.page_size = checked.page_size or collection.paging.max_size
+  checked.prefetch = checked.prefetch or 1
+  return checked
+end
+
+--- What the filters of a checked query add to every request of its walk.
+---@param collection rollcall.ProviderCollection
+---@param checked rollcall.Query
+---@return { [1]: string, [2]: string }[] parameters
+---@return string[] headers
+function query.filters(collection, checked)
+  local parameters, headers = {}, {}
+  for _, name in ipairs(sorted_names(collection.filters or {})) do
+    local filter, value = collection.filters[name], checked[name]
+    if type(value) == "table" then
+      value = #value > 0 and table.concat(value, ",") or nil
+    end
+    if value ~= nil and filter.header then
+      headers[#headers + 1] = filter.header .. ": " .. value
+    elseif value ~= nil then
+      parameters[#parameters + 1] = { filter.query, value }
+    end
+  end
+  return parameters, headers
+end
+
+return query

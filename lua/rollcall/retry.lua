@@ -1,0 +1,104 @@
+-- When a request is sent again, and after how long. One object a client, whose quota its requests
+-- share, so that a server in trouble is not kept there.
+
+local clock = require "rollcall.clock"
+local core = require "rollcall.core"
+
+---@class rollcall.RetryOptions
+---@field attempts integer? how often a request is sent at most, 5
+---@field base number? seconds before the second attempt, doubled for each further one, 0.5
+---@field cap number? the most seconds of it, 8
+---@field jitter number? the share that is left out at random, from 0 to 1, 0.25
+---@field max_retry_after number? a longer Retry-After is an error at once, seconds, 120
+---@field quota integer? of the client: 5 a retry, 10 after a timeout, given back by success, 500
+
+---@class rollcall.Retry
+local Retry = {}
+Retry.__index = Retry
+
+local defaults = { attempts = 5, base = 0.5, cap = 8, jitter = 0.25, max_retry_after = 120, quota = 500 }
+local statuses = { [408] = true, [429] = true, [500] = true, [502] = true, [503] = true, [504] = true }
+local RETRY_COST, TIMEOUT_COST = 5, 10
+
+local retry = {}
+
+local number = { type = "number", min = 0 }
+
+retry.schema = { type = "table|boolean", fields = {
+  attempts = { type = "integer", min = 1 },
+  base = number,
+  cap = number,
+  jitter = { type = "number", min = 0, max = 1 },
+  max_retry_after = number,
+  quota = number,
+}, test = function(value)
+  return value ~= true or "expected false, or a table of options"
+end }
+
+---@param options rollcall.RetryOptions|false|nil
+---@return rollcall.Retry
+function retry.new(options)
+  local self = setmetatable({}, Retry)
+  for name, value in pairs(defaults) do
+    self[name] = options and options[name] or value
+  end
+  if options == false then
+    self.attempts = 1
+  end
+  self.left = self.quota
+  -- Its own small generator: math.random belongs to the script.
+  self.seed = math.floor(core.now() * 1e6) % 2147483647
+  return self
+end
+
+function Retry:random()
+  self.seed = (self.seed * 48271 + 11) % 2147483647
+  return self.seed / 2147483647
+end
+
+--- What an answer's headers ask to wait, in seconds.
+---@param transfer userdata
+---@return number?
+function retry.retry_after(transfer)
+  local milliseconds = tonumber(transfer:header("retry-after-ms") or "")
+  if milliseconds and milliseconds >= 0 then
+    return milliseconds / 1000
+  end
+  local text = transfer:header("retry-after") or ""
+  local seconds = tonumber(text:match("^%s*(%d+%.?%d*)%s*$"))
+  if seconds then
+    return seconds
+  end
+  local date = clock.parse_http_date(text)
+  return date and math.max(0, date - os.time()) or nil
+end
+
+--- May a request that ended like this be sent again, and after how many seconds? nil: no.
+---@param err rollcall.Error
+---@param attempts integer made so far
+---@return number?
+function Retry:delay(err, attempts)
+  local transient = err.kind == "network" or err.kind == "timeout" or statuses[err.status]
+  if not transient or attempts >= self.attempts then
+    return nil
+  end
+  if err.retry_after and err.retry_after > self.max_retry_after then
+    return nil
+  end
+  local cost = err.kind == "timeout" and TIMEOUT_COST or RETRY_COST
+  if self.left < cost then
+    return nil
+  end
+  self.left = self.left - cost
+  local wait = math.min(self.cap, self.base * 2 ^ (attempts - 1))
+  wait = wait * (1 - self.jitter * self:random())
+  return math.max(wait, err.retry_after or 0)
+end
+
+--- A request that took so many attempts was answered: its retries' quota is given back.
+---@param attempts integer
+function Retry:succeeded(attempts)
+  self.left = math.min(self.quota, self.left + math.max(1, (attempts - 1) * RETRY_COST))
+end
+
+return retry

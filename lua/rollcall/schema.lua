@@ -1,0 +1,205 @@
+-- Checks a table of options against a schema that is data, and names every mistake by its path.
+
+local schema = {}
+
+--- One node of a schema. A value passes if it has one of the types and keeps what else is said.
+---@class rollcall.Schema
+---@field type string? "string", "boolean", "number", "integer", "function", "table", or several: "string|function"
+---@field enum any[]? the values it may have
+---@field min number?
+---@field max number?
+---@field fields table<string, rollcall.Schema>? of a table: its keys
+---@field values rollcall.Schema? of a table: what every value (of a list or a map) must be
+---@field keys rollcall.Schema? of a table: what every key must be
+---@field required boolean?
+---@field expected string? what it takes, in words, for messages
+---@field test (fun(value: any): boolean|string)? true, or false, or what is wrong
+
+local function distance(a, b)
+  local row = {}
+  for j = 0, #b do
+    row[j] = j
+  end
+  for i = 1, #a do
+    local diagonal = row[0]
+    row[0] = i
+    for j = 1, #b do
+      local above = row[j]
+      local cost = a:byte(i) == b:byte(j) and 0 or 1
+      row[j] = math.min(above + 1, row[j - 1] + 1, diagonal + cost)
+      diagonal = above
+    end
+  end
+  return row[#b]
+end
+
+--- The candidate that is nearest in spelling, if any is near enough to be meant.
+---@param word string
+---@param candidates string[]
+---@return string?
+function schema.nearest(word, candidates)
+  local best, best_distance
+  for _, candidate in ipairs(candidates) do
+    local d = distance(word:lower(), candidate:lower())
+    if d <= math.max(1, math.floor(#candidate / 3)) and (not best or d < best_distance) then
+      best, best_distance = candidate, d
+    end
+  end
+  return best
+end
+
+---@param map table
+---@return string[]
+local function sorted_keys(map)
+  local keys = {}
+  for key in pairs(map) do
+    keys[#keys + 1] = tostring(key)
+  end
+  table.sort(keys)
+  return keys
+end
+
+--- A value as it is shown in a message: short, on one line.
+---@param value any
+---@return string
+function schema.show(value)
+  if type(value) == "string" then
+    local short = #value > 60 and value:sub(1, 57) .. "..." or value
+    return '"' .. short:gsub("%c", function(c)
+      return ("\\x%02X"):format(c:byte())
+    end) .. '"'
+  elseif type(value) == "number" or type(value) == "boolean" then
+    return tostring(value)
+  end
+  return "a " .. type(value)
+end
+
+local function is_integer(value)
+  return type(value) == "number" and value == math.floor(value) and value > -2 ^ 53 and value < 2 ^ 53
+end
+
+local function has_type(value, types)
+  for one in types:gmatch("[^|]+") do
+    if type(value) == one or (one == "integer" and is_integer(value)) then
+      return true
+    end
+  end
+  return false
+end
+
+local function words(list)
+  local shown = {}
+  for i, value in ipairs(list) do
+    shown[i] = tostring(value)
+  end
+  return table.concat(shown, ", ")
+end
+
+--- What a node takes, in words.
+---@param node rollcall.Schema
+---@return string
+function schema.expected(node)
+  if node.expected then
+    return node.expected
+  elseif node.enum then
+    return "one of " .. words(node.enum)
+  end
+  local text = (node.type or "a value"):gsub("|", " or ")
+  if node.type == "integer" then
+    text = "a whole number"
+  end
+  if node.min and node.max then
+    text = ("%s from %s to %s"):format(text, node.min, node.max)
+  elseif node.min then
+    text = ("%s of at least %s"):format(text, node.min)
+  end
+  return text
+end
+
+local check
+
+local function check_scalar(value, node, path, problems, secret)
+  local shown = secret and "a " .. type(value) or schema.show(value)
+  if node.type and not has_type(value, node.type) then
+    problems[#problems + 1] = ("%s: expected %s, got %s"):format(path, schema.expected(node), shown)
+    return false
+  end
+  if node.enum then
+    for _, allowed in ipairs(node.enum) do
+      if value == allowed then
+        return true
+      end
+    end
+    local near = type(value) == "string" and schema.nearest(value, node.enum)
+    problems[#problems + 1] = ("%s: %s is none of %s%s"):format(
+      path, shown, words(node.enum), near and (" (did you mean %s?)"):format(near) or "")
+    return false
+  end
+  if type(value) == "number" and ((node.min and value < node.min) or (node.max and value > node.max) or value ~= value) then
+    problems[#problems + 1] = ("%s: expected %s, got %s"):format(path, schema.expected(node), shown)
+    return false
+  end
+  if node.test then
+    local good = node.test(value)
+    if good ~= true then
+      problems[#problems + 1] = good and ("%s: %s"):format(path, good)
+        or ("%s: expected %s, got %s"):format(path, schema.expected(node), shown)
+      return false
+    end
+  end
+  return true
+end
+
+local function join(path, key)
+  return path == "" and tostring(key) or path .. "." .. tostring(key)
+end
+
+local function check_fields(value, fields, path, problems)
+  for _, key in ipairs(sorted_keys(value)) do
+    if not fields[key] then
+      local near = schema.nearest(key, sorted_keys(fields))
+      problems[#problems + 1] = ("%s: unknown; %s"):format(
+        join(path, key), near and ("did you mean %s?"):format(near) or "it takes " .. words(sorted_keys(fields)))
+    end
+  end
+  for _, key in ipairs(sorted_keys(fields)) do
+    if value[key] ~= nil then
+      check(value[key], fields[key], join(path, key), problems)
+    elseif fields[key].required then
+      problems[#problems + 1] = ("%s: missing; expected %s"):format(join(path, key), schema.expected(fields[key]))
+    end
+  end
+end
+
+function check(value, node, path, problems)
+  if not check_scalar(value, node, path, problems, node.secret) or type(value) ~= "table" then
+    return
+  end
+  if node.fields then
+    check_fields(value, node.fields, path, problems)
+  end
+  if node.keys or node.values then
+    for _, key in ipairs(sorted_keys(value)) do
+      local actual = value[key] ~= nil and key or tonumber(key)
+      if node.keys then
+        check_scalar(actual, node.keys, join(path, key), problems)
+      end
+      if node.values and value[actual] ~= nil then
+        check(value[actual], node.values, join(path, key), problems)
+      end
+    end
+  end
+end
+
+--- Every mistake in `value`, one line each, in the order of the paths; empty if there is none.
+---@param value any
+---@param node rollcall.Schema
+---@param path string? what the value itself is called, "" by default
+---@return string[]
+function schema.check(value, node, path)
+  local problems = {}
+  check(value, node, path or "", problems)
+  return problems
+end
+
+return schema

@@ -1,0 +1,322 @@
+-- The stream: what a script holds of a walk. It stands on a source, which has
+--   head         gives the next user at once, or nil for "poll"
+--   poll()       the next user and what belongs to it; or nil and seconds to wait at most
+--   finished, err, reason
+--   engines(), close(), statistics()
+
+local errors = require "rollcall.errors"
+
+---@class rollcall.Stream users, one after the other; callable, so that `for user in stream` works
+---@field provider string? the provider's name, for a walk of one
+---@field account string? the account it walks, where the provider has accounts
+local Stream = {}
+local methods = {}
+Stream.__index = methods
+Stream.__name = "rollcall.stream"
+
+local stream = {}
+
+local nobody = { next = function() end }
+
+--- Makes a stream.
+---@param source table
+---@param loop table how to wait
+---@param fields table? to set on it
+---@return rollcall.Stream
+function stream.new(source, loop, fields)
+  local self = { source = source, loop = loop }
+  for name, value in pairs(fields or {}) do
+    self[name] = value
+  end
+  return setmetatable(self, Stream)
+end
+
+function stream.is(value)
+  return getmetatable(value) == Stream
+end
+
+--- What a `for` takes: the stream, and on Lua 5.4 the stream again as what is closed on `break`.
+---@param self rollcall.Stream
+function stream.iterator(self)
+  return self, nil, nil, self
+end
+
+local function closed()
+  return errors.new("closed", "the stream was closed")
+end
+
+--- Waits until there is a user or an end.
+local function advance(self)
+  local source = self.source
+  while true do
+    if source.finished then
+      if source.reason == "closed" then
+        return nil, closed()
+      end
+      return nil, source.err
+    end
+    local user, extra = source:poll()
+    if user ~= nil then
+      return user, extra
+    end
+    if not source.finished then
+      self.loop.wait(source:engines(), extra)
+    end
+  end
+end
+
+--- The next user for a `for`, which has no way to answer an error: it raises.
+function Stream.__call(self)
+  local user = self.source.head:next()
+  if user ~= nil then
+    return user
+  end
+  local extra
+  user, extra = advance(self)
+  if user == nil and extra then
+    error(extra, 0)
+  end
+  return user, extra
+end
+
+function Stream.__close(self)
+  methods.close(self)
+end
+
+--- The next user; nil at the end; nil and an error.
+---@return rollcall.User? user
+---@return rollcall.Error|rollcall.Stream|nil err or, in a merge, the stream that the user came from
+function methods:next()
+  local user = self.source.head:next()
+  if user ~= nil then
+    return user
+  end
+  return advance(self)
+end
+
+--- All users that are left, in a list.
+---@return rollcall.User[]? users
+---@return rollcall.Error? err
+function methods:collect()
+  local list, n = {}, 0
+  while true do
+    local user, err = self:next()
+    if user == nil then
+      if err then
+        return nil, err
+      end
+      return list
+    end
+    n = n + 1
+    list[n] = user
+  end
+end
+
+--- The next user, and no more: the stream is closed.
+---@return rollcall.User? user
+---@return rollcall.Error? err
+function methods:first()
+  local user, err = self:next()
+  self:close()
+  if user == nil then
+    return nil, err
+  end
+  return user
+end
+
+--- How many users are left. They are walked, and none is kept.
+---@return integer? count
+---@return rollcall.Error? err
+function methods:count()
+  local n = 0
+  while true do
+    local user, err = self:next()
+    if user == nil then
+      if err then
+        return nil, err
+      end
+      return n
+    end
+    n = n + 1
+  end
+end
+
+local function page_info(source, ended)
+  local paging, captured = source.spec.collection.paging, ended.captured
+  local function token(pointer)
+    local value = pointer and captured[pointer]
+    return type(value) == "string" and value ~= "" and value or nil
+  end
+  return {
+    number = ended.number,
+    token = ended.position.token,
+    next = token(paging.next),
+    previous = token(paging.previous),
+  }
+end
+
+---@class rollcall.PageInfo
+---@field number integer from 1
+---@field token string? the page's own token
+---@field next string? the token of the page after it
+---@field previous string? the token of the page before it
+
+--- The rest of the users page by page, for a `for`: a list (empty for an empty page) and what is
+--- known about the page. Raises where the walk fails, after the users that came.
+---@return fun(): rollcall.User[]?, rollcall.PageInfo?
+function methods:pages()
+  local source = self.source
+  if not source.turn_page then
+    error("pages: only a walk of one account has pages", 2)
+  end
+  source.by_page = true
+  return function()
+    local list, n = {}, 0
+    while true do
+      if source.finished and n == 0 then
+        if source.reason == "closed" then
+          error(closed(), 0)
+        elseif source.err then
+          error(source.err, 0)
+        end
+      end
+      local user, wait = source.head:next(), nil
+      if user == nil then
+        if source.page_end then
+          local ended = source.page_end
+          source.page_end = nil
+          return list, page_info(source, ended)
+        elseif source.finished then
+          return nil
+        end
+        user, wait = source:poll()
+      end
+      if user ~= nil then
+        n = n + 1
+        list[n] = user
+      elseif not source.page_end and not source.finished then
+        self.loop.wait(source:engines(), wait)
+      end
+    end
+  end
+end
+
+--- What stands on another stream and passes on what `pick` makes of each user.
+local function derive(self, pick)
+  local parent = self.source
+  local source = { head = nobody, finished = false }
+  function source:poll()
+    while true do
+      local user, extra = parent.head:next(), nil
+      if user == nil then
+        user, extra = parent:poll()
+      end
+      if user == nil then
+        self.finished, self.err, self.reason = parent.finished, parent.err, parent.reason
+        return nil, extra
+      end
+      local picked, done = pick(user, extra)
+      if done then
+        parent:close()
+        self.finished, self.reason = true, "limit"
+        return nil
+      elseif picked ~= nil then
+        return picked, extra
+      end
+    end
+  end
+  function source:engines()
+    return parent:engines()
+  end
+  function source:close()
+    parent:close()
+    if not self.finished then
+      self.finished, self.reason = true, "closed"
+    end
+  end
+  function source:statistics()
+    return parent:statistics()
+  end
+  return stream.new(source, self.loop, { provider = self.provider, account = self.account })
+end
+
+local function check_function(value, name)
+  if type(value) ~= "function" then
+    error(("%s: expected a function of a user, got a %s"):format(name, type(value)), 3)
+  end
+end
+
+--- The users for which `f(user)` is true.
+---@param f fun(user: rollcall.User): any
+---@return rollcall.Stream
+function methods:filter(f)
+  check_function(f, "filter")
+  return derive(self, function(user)
+    if f(user) then
+      return user
+    end
+  end)
+end
+
+--- What `f(user)` makes of each user; where it makes nil of one, that one is left out.
+---@param f fun(user: rollcall.User): any
+---@return rollcall.Stream
+function methods:map(f)
+  check_function(f, "map")
+  return derive(self, function(user)
+    return f(user)
+  end)
+end
+
+--- The first n users; then the walk is closed.
+---@param n integer
+---@return rollcall.Stream
+function methods:take(n)
+  if type(n) ~= "number" or n < 0 or n ~= math.floor(n) then
+    error("take: expected a whole number of users", 2)
+  end
+  local source = self.source
+  local left = n
+  local taken = derive(self, function(user)
+    left = left - 1
+    return user
+  end)
+  local poll = taken.source.poll
+  function taken.source:poll()
+    if left == 0 then
+      source:close()
+      self.finished, self.reason = true, "limit"
+      return nil
+    end
+    return poll(self)
+  end
+  return taken
+end
+
+--- Why the stream has ended: "exhausted", "limit", "budget", "loop", "error" or "closed"; nil while
+--- it goes on.
+---@return string?
+function methods:reason()
+  return self.source.reason
+end
+
+---@class rollcall.Stats
+---@field users integer given so far
+---@field pages integer begun so far
+---@field requests integer sent, each attempt counted
+---@field retries integer
+---@field waits number seconds spent waiting for retries and rate limits
+---@field bytes integer received on the wire, for pages that have ended
+
+--- What the walk has cost so far.
+---@return rollcall.Stats
+function methods:stats()
+  return self.source:statistics()
+end
+
+--- Ends the walk and cancels what is under way. Closing twice is harmless.
+function methods:close()
+  self.source:close()
+end
+
+return stream
