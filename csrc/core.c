@@ -2,6 +2,7 @@
 #include "compat.h"
 #include "decoder.h"
 #include "failure.h"
+#include "ledger.h"
 #include "record.h"
 #include "transfer.h"
 #include "value.h"
@@ -19,6 +20,7 @@ int luaopen_rollcall_core(lua_State *L) {
   rc_failure_open(L);
   rc_record_open(L);
   rc_decoder_open(L);
+  rc_ledger_open(L);
   rc_transfer_open(L);
   rc_push_null(L);
   lua_setfield(L, -2, "null");

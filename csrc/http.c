@@ -1,10 +1,11 @@
 /* See http.h. libcurl is driven by curl_multi_socket_action only, so that one engine can be waited
  * on by poll(2) and by a foreign loop alike. No callback of libcurl's calls libcurl's multi API. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE /* dladdr */
 
 #include "http.h"
 
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -353,7 +354,16 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
 static pthread_once_t initialised = PTHREAD_ONCE_INIT;
 static CURLcode initialisation;
 
+/* Keeps this code and libcurl in memory when the last Lua state that loaded them ends: a thread of
+ * libcurl's that still waits for a name server returns into them. */
+static void stay_loaded(void) {
+  Dl_info here;
+  if (dladdr(&initialised, &here) != 0 && here.dli_fname)
+    (void)dlopen(here.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
 static void initialise(void) {
+  stay_loaded();
   initialisation = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 

@@ -221,6 +221,35 @@ uint32_t rc_field_name_tag(const char *name, size_t length) {
   return (uint32_t)(length < RC_FIELD_LONG_NAME ? length : RC_FIELD_LONG_NAME) | hash << 16;
 }
 
+size_t rc_field_name_length(const char *bytes, const rc_field *field) {
+  const uint32_t tagged = RC_FIELD_NAME_LENGTH(field->tag);
+  if (tagged < RC_FIELD_LONG_NAME) {
+    return tagged;
+  }
+  const char *const start = bytes + field->key;
+  const char *p = start;
+  while (*p != '"') {
+    p += *p == '\\' ? 2 : 1;
+  }
+  return (size_t)(p - start);
+}
+
+const rc_field *rc_field_find(const char *bytes, const rc_field *fields, uint32_t count,
+                              const char *name, size_t length) {
+  const rc_segment wanted = {name, length};
+  const uint32_t tag = rc_field_name_tag(name, length);
+  for (uint32_t i = count; i > 0; i--) {
+    const rc_field *field = &fields[i - 1];
+    const bool escaped = (field->tag & RC_FIELD_NAME_ESCAPED) != 0;
+    if (((field->tag & RC_FIELD_NAME_MASK) == tag || escaped) &&
+        rc_segment_is_key(&wanted, bytes + field->key, rc_field_name_length(bytes, field),
+                          escaped)) {
+      return field;
+    }
+  }
+  return NULL;
+}
+
 static bool store_capture(rc_items *items, unsigned index) {
   rc_capture *capture = &items->captures[index];
   const size_t length = token_length(items);
@@ -399,6 +428,9 @@ static bool take_event(rc_items *items, rc_json_event event) {
   if (items->in_item) {
     return inside_item(items, event);
   }
+  if ((event == RC_JSON_KEY || event == RC_JSON_SCALAR) && token_length(items) > items->max_item) {
+    return fail(items, RC_ITEMS_ITEM_SIZE, items->json.start);
+  }
   return items->in_array ? between(items, event) : outside(items, event);
 }
 
@@ -421,42 +453,49 @@ static void drop_taken(rc_items *items) {
   queue_drop_before(&items->bytes, front != NULL ? front->offset : needed_from(items));
 }
 
+/* Runs the tokenizer over the newest bytes, up to where the first of them could be too many for an
+ * item: however a document is cut into chunks, the same is found at the same byte. */
+static bool scan(rc_items *items, const char *p, const char *end) {
+  const rc_json *json = &items->json;
+  while (p < end) {
+    const uint64_t room = needed_from(items) + items->max_item + 1 - json->offset;
+    const char *const stop = (uint64_t)(end - p) > room ? p + room : end;
+    rc_json_event event;
+    while ((event = rc_json_next(&items->json, &p, stop)) != RC_JSON_MORE) {
+      if (event == RC_JSON_ERROR) {
+        return fail(items, RC_ITEMS_MALFORMED, json->offset);
+      }
+      if (!take_event(items, event)) {
+        return false;
+      }
+    }
+    if (json->offset - needed_from(items) > items->max_item) {
+      return fail(items, RC_ITEMS_ITEM_SIZE, needed_from(items));
+    }
+  }
+  return true;
+}
+
 bool rc_items_feed(rc_items *items, const char *bytes, size_t length) {
   if (items->error != RC_ITEMS_OK) {
     return false;
   }
   const uint64_t fed = queue_end(&items->bytes);
-  if (length > items->max_bytes || fed > items->max_bytes - length) {
-    return fail(items, RC_ITEMS_BODY_SIZE, items->max_bytes);
-  }
-  if (length == 0) {
-    return true;
-  }
-  if (!queue_reserve(&items->bytes, length)) {
-    return fail(items, RC_ITEMS_NO_MEMORY, fed);
-  }
-  memcpy(items->bytes.memory + items->bytes.tail, bytes, length);
-  items->bytes.tail += length;
-
-  const char *p = queue_at(&items->bytes, fed);
-  const char *const end = p + length;
-  for (;;) {
-    const rc_json_event event = rc_json_next(&items->json, &p, end);
-    if (event == RC_JSON_MORE) {
-      break;
+  const uint64_t room = items->max_bytes - fed;
+  const size_t taken = length < room ? length : (size_t)room;
+  if (taken > 0) {
+    if (!queue_reserve(&items->bytes, taken)) {
+      return fail(items, RC_ITEMS_NO_MEMORY, fed);
     }
-    if (event == RC_JSON_ERROR) {
-      return fail(items, RC_ITEMS_MALFORMED, items->json.offset);
-    }
-    if (!take_event(items, event)) {
+    memcpy(items->bytes.memory + items->bytes.tail, bytes, taken);
+    items->bytes.tail += taken;
+    const char *const first = queue_at(&items->bytes, fed);
+    if (!scan(items, first, first + taken)) {
       return false;
     }
+    drop_taken(items);
   }
-  if (queue_end(&items->bytes) - needed_from(items) > items->max_item) {
-    return fail(items, RC_ITEMS_ITEM_SIZE, needed_from(items));
-  }
-  drop_taken(items);
-  return true;
+  return taken == length || fail(items, RC_ITEMS_BODY_SIZE, items->max_bytes);
 }
 
 bool rc_items_finish(rc_items *items) {

@@ -65,6 +65,14 @@ typedef struct rc_item {
   uint64_t offset;        /* of its first byte in the document */
 } rc_item;
 
+/* The field of this name among `count` of them, the last of several; NULL where there is none.
+ * `bytes` is the object's text. */
+const rc_field *rc_field_find(const char *bytes, const rc_field *fields, uint32_t count,
+                              const char *name, size_t length);
+
+/* The length of a field's name as it stands in the text. */
+size_t rc_field_name_length(const char *bytes, const rc_field *field);
+
 typedef struct rc_capture {
   bool found;
   rc_json_type type;

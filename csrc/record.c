@@ -74,38 +74,13 @@ static const record *check_record(lua_State *L, int index) {
   return NULL;
 }
 
-/* The length of a name as it stands in the text. */
-static size_t name_length(const record *r, const rc_field *field) {
-  const uint32_t tagged = RC_FIELD_NAME_LENGTH(field->tag);
-  if (tagged < RC_FIELD_LONG_NAME) {
-    return tagged;
-  }
-  const char *const start = record_bytes(r) + field->key;
-  const char *p = start;
-  while (*p != '"') {
-    p += *p == '\\' ? 2 : 1;
-  }
-  return (size_t)(p - start);
+void rc_record_check_item(lua_State *L, int index, rc_item *item) {
+  const record *r = check_record(L, index);
+  *item = (rc_item){record_bytes(r), r->length, r->field_count, r->fields, 0};
 }
 
-static bool name_is(const record *r, const rc_field *field, const char *name, size_t length) {
-  const rc_segment segment = {name, length};
-  const bool escaped = (field->tag & RC_FIELD_NAME_ESCAPED) != 0;
-  return rc_segment_is_key(&segment, record_bytes(r) + field->key, name_length(r, field), escaped);
-}
-
-/* The field of this name, the last of several; NULL where there is none. */
 static const rc_field *find_field(const record *r, const char *name, size_t length) {
-  const uint32_t wanted = rc_field_name_tag(name, length);
-  for (uint32_t i = r->field_count; i > 0; i--) {
-    const rc_field *field = &r->fields[i - 1];
-    if (((field->tag & RC_FIELD_NAME_MASK) == wanted ||
-         (field->tag & RC_FIELD_NAME_ESCAPED) != 0) &&
-        name_is(r, field, name, length)) {
-      return field;
-    }
-  }
-  return NULL;
+  return rc_field_find(record_bytes(r), r->fields, r->field_count, name, length);
 }
 
 static rc_span field_span(const record *r, const rc_field *field) {
@@ -210,7 +185,8 @@ static void push_table(lua_State *L, const record *r, rc_nulls nulls) {
   lua_createtable(L, 0, r->field_count < 1024 ? (int)r->field_count : 1024);
   for (uint32_t i = 0; i < r->field_count; i++) {
     const rc_field *field = &r->fields[i];
-    rc_push_string(L, record_bytes(r) + field->key, name_length(r, field),
+    rc_push_string(L, record_bytes(r) + field->key,
+                   rc_field_name_length(record_bytes(r), field),
                    (field->tag & RC_FIELD_NAME_ESCAPED) != 0);
     rc_push_value(L, field_span(r, field), nulls);
     lua_rawset(L, -3);

@@ -8,6 +8,10 @@
 /* Pushes a copy of the item as a record whose type stands at stack index `type`. */
 void rc_record_push(lua_State *L, const rc_item *item, int type);
 
+/* Shows the record at the index as an item, which lasts as long as the record; raises unless one
+ * stands there. */
+void rc_record_check_item(lua_State *L, int index, rc_item *item);
+
 /* Raises unless a record type (a table from record_type) stands at the index. */
 void rc_record_check_type(lua_State *L, int index);
 

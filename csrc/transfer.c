@@ -14,6 +14,7 @@
 #include "decoder.h"
 #include "failure.h"
 #include "http.h"
+#include "ledger.h"
 #include "options.h"
 
 #define ENGINE "rollcall.engine"
@@ -30,13 +31,14 @@ typedef struct engine {
 
 typedef struct transfer {
   rc_transfer *transfer; /* owned; NULL once cancelled */
-  engine *engine;        /* kept alive by the user value, as is the decoder */
+  engine *engine;        /* kept alive by the user value, as are decoder and ledger */
   rc_decoder *decoder;   /* NULL: the body is collected */
+  rc_ledger *ledger;     /* NULL: every record is given */
   size_t watermark;      /* bytes that may wait unread before the transfer pauses */
-  uint64_t allowance;    /* records that next may give in all */
-  uint64_t given;        /* records that it has given */
   time_t tick_seconds;   /* when next last gave the engine its turn */
   long tick_nanoseconds;
+  bool judged;    /* the ledger has seen the item that next gives now */
+  bool conflict;  /* the ledger cannot tell what was given before */
   bool told_done; /* next has answered nil once since the last byte arrived */
 } transfer;
 
@@ -175,7 +177,7 @@ static int engine_request(lua_State *L) {
   static const char *const known[] = {
       "method",     "url",      "headers",         "body",         "ca_file",     "client_cert",
       "client_key", "proxy",    "connect_timeout", "idle_timeout", "timeout",     "max_body",
-      "decoder",    "watermark", "max_headers",    "max_collected", NULL};
+      "decoder",    "ledger",    "watermark",       "max_headers",  "max_collected", NULL};
   static const char where[] = "request";
   const char *lines[MAX_REQUEST_HEADERS + 1];
   engine *e = check_engine(L, 1);
@@ -202,6 +204,9 @@ static int engine_request(lua_State *L) {
   if (request.method == NULL) {
     request.method = "GET";
   }
+  if (strpbrk(request.method, "\r\n ") != NULL) {
+    return luaL_error(L, "request: method: a line break or blank in it");
+  }
   check_headers(L, 2, lines);
   lua_getfield(L, 2, "body"); /* stays on the stack, at 3 */
   if (!lua_isnil(L, 3)) {
@@ -213,10 +218,9 @@ static int engine_request(lua_State *L) {
   memset(t, 0, sizeof *t);
   t->engine = e;
   t->watermark = (size_t)rc_options_size(L, 2, where, "watermark", 1 << 20, INT32_MAX);
-  t->allowance = UINT64_MAX;
   luaL_getmetatable(L, TRANSFER);
   lua_setmetatable(L, 4);
-  lua_createtable(L, 2, 0);
+  lua_createtable(L, 3, 0);
   lua_pushvalue(L, 1);
   lua_rawseti(L, 5, 1);
   lua_getfield(L, 2, "decoder");
@@ -228,11 +232,21 @@ static int engine_request(lua_State *L) {
     lua_rawseti(L, 5, 2);
   }
   lua_settop(L, 5);
+  lua_getfield(L, 2, "ledger");
+  if (!lua_isnil(L, 6)) {
+    t->ledger = rc_ledger_check(L, 6);
+    lua_rawseti(L, 5, 3);
+  }
+  lua_settop(L, 5);
   lua_setiuservalue(L, 4, 1);
 
-  if (rc_http_start(e->http, &request, &t->transfer) != RC_HTTP_OK) {
+  const rc_http_result result = rc_http_start(e->http, &request, &t->transfer);
+  if (result != RC_HTTP_OK) {
     lua_pushnil(L);
-    rc_failure_push(L, "network", "the request could not be started: out of memory");
+    rc_failure_push(L, "network",
+                    result == RC_HTTP_NOMEM
+                        ? "the request could not be started: out of memory"
+                        : "the request could not be started: libcurl refuses one of its options");
     return 2;
   }
   return 1;
@@ -260,14 +274,39 @@ static bool turn_is_due(transfer *t) {
   return due;
 }
 
+/* Drops what was given before; false where the item in front must not be given. */
+static bool next_is_due(transfer *t) {
+  rc_items *items = t->decoder->items;
+  rc_item item;
+  while (rc_items_peek(items, &item)) {
+    if (t->judged) {
+      return true;
+    }
+    switch (rc_ledger_judge(t->ledger, &item)) {
+    case RC_GIVE:
+      t->judged = true;
+      return true;
+    case RC_SKIP:
+      rc_items_take(items);
+      break;
+    case RC_CONFLICT:
+      t->conflict = true;
+      return false;
+    }
+  }
+  return false;
+}
+
 /* transfer:next() -> record | nil
  *
- * nil is no end: it says that there is something to look at. No whole item waits, or the allowance
- * is used up, or (once) the last byte has arrived, so that the next request can leave before the
- * records that wait are read. */
+ * nil is no end: it says that there is something to look at. No whole item waits, or the ledger
+ * allows no more, or (once) the last byte has arrived, so that the next request can leave before
+ * the records that wait are read. */
 static int transfer_next(lua_State *L) {
   transfer *t = check_transfer(L, 1);
-  if (t->decoder == NULL || t->decoder->items == NULL || t->given >= t->allowance) {
+  rc_ledger *ledger = t->ledger;
+  if (t->decoder == NULL || t->decoder->items == NULL || t->conflict ||
+      (ledger != NULL && ledger->given >= ledger->allowance)) {
     return 0;
   }
   if (t->engine->http != NULL && turn_is_due(t)) {
@@ -281,26 +320,24 @@ static int transfer_next(lua_State *L) {
     t->told_done = true;
     return 0;
   }
+  if (ledger != NULL && !next_is_due(t)) {
+    return 0;
+  }
   lua_getiuservalue(L, 1, 1);
   lua_rawgeti(L, -1, 2);
   if (!rc_decoder_push_next(L, -1, t->decoder)) {
     return 0;
   }
-  t->given++;
+  if (ledger != NULL) {
+    rc_ledger_gave(ledger);
+  }
+  t->judged = false;
   return 1;
 }
 
-/* transfer:allow(n): next gives at most n records in all. */
-static int transfer_allow(lua_State *L) {
-  transfer *t = check_transfer(L, 1);
-  const lua_Number n = luaL_checknumber(L, 2);
-  t->allowance = n < 0 ? 0 : n < 9007199254740992.0 ? (uint64_t)n : UINT64_MAX;
-  return 0;
-}
-
-/* transfer:given() -> how many records next has given */
-static int transfer_given(lua_State *L) {
-  rc_push_count(L, check_transfer(L, 1)->given);
+/* transfer:conflict() -> true where the body is not the one that its ledger knows */
+static int transfer_conflict(lua_State *L) {
+  lua_pushboolean(L, check_transfer(L, 1)->conflict);
   return 1;
 }
 
@@ -410,8 +447,7 @@ void rc_transfer_open(lua_State *L) {
                                             {"close", engine_close},
                                             {NULL, NULL}};
   static const luaL_Reg transfer_methods[] = {{"next", transfer_next},
-                                              {"allow", transfer_allow},
-                                              {"given", transfer_given},
+                                              {"conflict", transfer_conflict},
                                               {"done", transfer_done},
                                               {"failure", transfer_failure},
                                               {"status", transfer_status},

@@ -44,9 +44,12 @@ static void push_number_text(lua_State *L, const char *text, size_t length) {
 static void push_number(lua_State *L, const char *text, size_t length, bool integer) {
   const bool negative = text[0] == '-';
   const size_t digits = negative ? length - 1 : length;
-  /* 18 digits fit 64 bits; "-0" is a float. */
-  if (!integer || digits > 18 || (negative && text[1] == '0')) {
+  if (!integer || digits > 18) { /* 18 digits fit 64 bits */
     push_number_text(L, text, length);
+    return;
+  }
+  if (negative && text[1] == '0') {
+    lua_pushnumber(L, -0.0); /* no integer has that sign */
     return;
   }
   int64_t n = 0;

@@ -1,6 +1,7 @@
 -- Bearer tokens: given, asked of a function, or got by client credentials (RFC 6749, 4.4), kept
 -- and renewed in time. One object for each account of a client; its requests share it.
 
+local base64 = require "rollcall.base64"
 local errors = require "rollcall.errors"
 local exchange = require "rollcall.exchange"
 local json = require "rollcall.json"
@@ -12,22 +13,6 @@ local auth = {}
 local MARGIN, MARGIN_SHARE = 300, 0.1
 -- Where the server does not say how long a token lives.
 local UNKNOWN_LIFE = 3600
-
-local base64_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
-local function base64(text)
-  local out = {}
-  for i = 1, #text, 3 do
-    local a, b, c = text:byte(i, i + 2)
-    local n = a * 65536 + (b or 0) * 256 + (c or 0)
-    for j = 1, 4 do
-      local digit = math.floor(n / 64 ^ (4 - j)) % 64
-      local past = (j == 3 and not b) or (j == 4 and not c)
-      out[#out + 1] = past and "=" or base64_digits:sub(digit + 1, digit + 1)
-    end
-  end
-  return table.concat(out)
-end
 
 --- A secret of the client's options: a string, or what its function answers.
 local function secret(client, name)
@@ -91,7 +76,7 @@ function Credentials:request()
   local parameters = { { "grant_type", "client_credentials" } }
   local headers = {}
   if declared.credentials == "basic" then
-    local credentials = base64(id .. ":" .. key)
+    local credentials = base64.encode(id .. ":" .. key)
     client.redactor:add(credentials)
     headers[#headers + 1] = "Authorization: Basic " .. credentials
   else

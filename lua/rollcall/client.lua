@@ -3,6 +3,7 @@
 
 local auth = require "rollcall.auth"
 local blocking = require "rollcall.loop.blocking"
+local checkpoint = require "rollcall.checkpoint"
 local core = require "rollcall.core"
 local fields = require "rollcall.fields"
 local limits = require "rollcall.limits"
@@ -41,6 +42,13 @@ local walk = require "rollcall.walk"
 ---@field query_names table<string, string>? sends a query parameter of the provider by another name
 ---@field user_agent string?
 ---@field loop table? how to wait
+---@field on rollcall.Hooks?
+
+---@class rollcall.Hooks functions of a plain table, told what happens; an error in one reaches the caller
+---@field request fun(event: { provider: string, method: string, url: string, attempt: integer })?
+---@field response fun(event: { provider: string, method: string, url: string, attempt: integer, status: integer?, request_id: string?, seconds: number, bytes: integer, failure: string? })?
+---@field retry fun(event: { provider: string, method: string, url: string, attempt: integer, wait: number, kind: string, status: integer?, message: string })?
+---@field page fun(event: { provider: string, account: string?, number: integer, users: integer })?
 
 ---@class rollcall.Client
 local Client = {}
@@ -88,6 +96,7 @@ end
 local function options_schema(declared)
   local seconds = { type = "number", min = 0, max = 86400 }
   local path = clean_string("the path of a PEM file")
+  local hook = { type = "function" }
   local nodes = {
     token = secret("a token, or a function that answers one"),
     client_id = secret("a client id, or a function that answers one"),
@@ -110,6 +119,7 @@ local function options_schema(declared)
     query_names = { type = "table", keys = { type = "string" }, values = { type = "string" } },
     user_agent = clean_string("text for the User-Agent header"),
     loop = { type = "table", fields = { wait = { type = "function", required = true } } },
+    on = { type = "table", fields = { request = hook, response = hook, retry = hook, page = hook } },
   }
   for name, option in pairs(declared.options or {}) do
     nodes[name] = option_node(option)
@@ -190,6 +200,7 @@ function client.new(declared, config, level)
       max_user_bytes = kept.max_user_bytes,
       max_depth = kept.max_depth,
     },
+    hooks = kept.on or {},
     auths = {},
     record_types = {},
   }, Client)
@@ -211,9 +222,33 @@ function methods:transport()
   }
 end
 
---- The stream of one account (or of a provider without accounts).
-local function stream_of(self, variables, key, checked)
+--- Tells a hook of the script.
+function methods:tell(name, event)
+  local hook = self.hooks[name]
+  if hook then
+    hook(event)
+  end
+end
+
+--- The stream of one account (or of a provider without accounts), or nil and what is wrong with the
+--- checkpoint that it was to go on from.
+local function stream_of(self, variables, checked, resume)
   local collection = self.provider.users
+  local key = variables.account or ""
+  local identity = {
+    provider = self.provider.name,
+    origin = url.origin(url.parse(self.base_url)),
+    collection = "users",
+    variables = variables,
+    query = query.identity(collection, checked),
+  }
+  local saved, problem
+  if resume then
+    saved, problem = checkpoint.decode(resume, identity)
+    if not saved then
+      return nil, problem
+    end
+  end
   local parameters, headers = query.filters(collection, checked)
   self.auths[key] = self.auths[key] or auth.new(self, variables)
   self.record_types[key] = self.record_types[key]
@@ -226,7 +261,32 @@ local function stream_of(self, variables, key, checked)
     auth = self.auths[key],
     variables = variables,
     record_type = self.record_types[key],
+    identity = identity,
+    resume = saved,
   }), self.loop, { provider = self.provider.name, account = variables.account })
+end
+
+--- The streams of several accounts as one.
+local function merged(self, name, accounts, checked)
+  local parts, problem = {}, nil
+  if checked.resume then
+    parts, problem = checkpoint.decode_parts(checked.resume)
+  end
+  local streams, names = {}, {}
+  for i, account in ipairs(parts and accounts or {}) do
+    names[i] = account
+    if checked.resume and type(parts[account]) ~= "string" then
+      return nil, ("this checkpoint does not know %s %s"):format(name, account)
+    end
+    streams[i], problem = stream_of(self, { [name] = account }, checked, parts[account])
+    if not streams[i] then
+      return nil, problem
+    end
+  end
+  if problem then
+    return nil, problem
+  end
+  return merge.new(streams, { limit = checked.limit }, self.loop, names)
 end
 
 --- The users, as a stream. Nothing is sent before the first one is asked for. Raises where the
@@ -234,26 +294,27 @@ end
 ---@param options rollcall.Query?
 ---@return rollcall.Stream
 function methods:users(options)
-  if not self.engine then
-    error(("%s: the client is closed"):format(self.provider.name), 2)
-  end
   local where = self.provider.name .. ":users"
+  if not self.engine then
+    error(where .. ": the client is closed", 2)
+  end
   local checked = query.check(self.provider.users, options, where, 2)
+  local variables, made, problem = {}, nil, nil
   for name, option in pairs(self.provider.options or {}) do
-    local many = option.list and self.config[option.list]
-    if many then
-      local streams = {}
-      for i, value in ipairs(many) do
-        streams[i] = stream_of(self, { [name] = value }, value, checked)
-      end
-      return stream.iterator(merge.new(streams, { limit = checked.limit }, self.loop))
+    local accounts = option.list and self.config[option.list]
+    if accounts then
+      made, problem = merged(self, name, accounts, checked)
+    else
+      variables[name] = self.config[name]
     end
   end
-  local variables = {}
-  for name in pairs(self.provider.options or {}) do
-    variables[name] = self.config[name]
+  if not made and not problem then
+    made, problem = stream_of(self, variables, checked, checked.resume)
   end
-  return stream.iterator(stream_of(self, variables, "", checked))
+  if problem then
+    error(("%s: resume: %s"):format(where, problem), 2)
+  end
+  return stream.iterator(made)
 end
 
 --- Closes the connections; streams under way end with an error of kind "closed".

@@ -14,13 +14,16 @@ local retry = require "rollcall.retry"
 ---@field body string?
 ---@field decoder (fun(): userdata)? makes what a 2xx body is fed to; nil: the body is collected
 ---@field auth table? who answers authorize and refused; nil: no token
----@field stats table? whose requests, retries and waits are counted
+---@field ledger userdata? what the page has given; a body that is fetched again skips it
+---@field stats table? whose requests, retries, waits and bytes are counted
+---@field max_requests integer? of those stats
 
 ---@class rollcall.Exchange
 ---@field transfer userdata? the attempt under way, or the last
 ---@field decoder userdata?
 ---@field attempts integer
 ---@field err rollcall.Error? once step says "failed"
+---@field decode_err rollcall.Error? once step says "done": what is wrong with the body
 local Exchange = {}
 Exchange.__index = Exchange
 
@@ -48,8 +51,7 @@ function Exchange:error(kind, message, fields)
   local err = errors.new(kind, client.redactor:clean(message), fields)
   err.provider = client.provider.name
   err.method = spec.method
-  local shown = client.redactor:clean(spec.url)
-  err.url = #shown > MAX_URL_SHOWN and shown:sub(1, MAX_URL_SHOWN) .. "..." or shown
+  err.url = self:shown_url()
   err.attempts = self.attempts
   if self.transfer then
     err.status = err.status or self.transfer:status()
@@ -111,9 +113,36 @@ function Exchange:transfer_error(failure, line)
   return self:error(transfer_kinds[failure] or "network", line, { code = failure })
 end
 
+--- The error of a body that is not what was declared.
+function Exchange:decode_error(err)
+  local full = self:error("decode", err.message, { code = err.code, offset = err.offset })
+  if (self.transfer:header("content-type") or ""):find("html", 1, true) then
+    full.message = "the server answered HTML, not JSON; " .. full.message
+  end
+  return full
+end
+
 function Exchange:fail(err)
   self.state, self.err = "failed", err
   return nil
+end
+
+--- Tells a hook of the script. An error in one is the script's own and reaches it: every caller has
+--- its state in order before.
+function Exchange:tell(name, fields)
+  local hook = self.client.hooks[name]
+  if hook then
+    fields.provider = self.client.provider.name
+    fields.method = self.spec.method
+    fields.url = self:shown_url()
+    fields.attempt = self.attempts
+    hook(fields)
+  end
+end
+
+function Exchange:shown_url()
+  local shown = self.client.redactor:clean(self.spec.url)
+  return #shown > MAX_URL_SHOWN and shown:sub(1, MAX_URL_SHOWN) .. "..." or shown
 end
 
 --- Adds to the statistics of the walk that asked.
@@ -152,6 +181,11 @@ end
 
 function states.start(self)
   local client, spec = self.client, self.spec
+  if not client.engine then
+    return self:fail(self:error("closed", "the client was closed"))
+  elseif spec.max_requests and spec.stats.requests >= spec.max_requests then
+    return self:fail(self:error("budget", ("the walk's %d requests are used up"):format(spec.max_requests)))
+  end
   local headers = { "User-Agent: " .. client.user_agent, "Accept: application/json" }
   for _, line in ipairs(spec.headers) do
     headers[#headers + 1] = line
@@ -162,17 +196,21 @@ function states.start(self)
   if self.transfer then
     self.transfer:cancel()
   end
+  if spec.ledger and self.attempts > 0 then
+    spec.ledger:begin_body()
+  end
   self.decoder = spec.decoder and spec.decoder()
   self.attempts = self.attempts + 1
   local options = client:transport()
   options.method, options.url, options.headers, options.body = spec.method, spec.url, headers, spec.body
-  options.decoder = self.decoder
+  options.decoder, options.ledger = self.decoder, spec.ledger
   local transfer, err = client.engine:request(options)
   if not transfer then
     return self:fail(err)
   end
   count(self, "requests", 1)
   self.transfer, self.state = transfer, "running"
+  self:tell("request", {})
 end
 
 --- An attempt failed: another one, after a while, or the end.
@@ -184,30 +222,11 @@ function Exchange:again_or_fail(err, now)
   count(self, "retries", 1)
   count(self, "waits", delay)
   self.resume_at, self.state = now + delay, "backoff"
+  self:tell("retry", { wait = delay, kind = err.kind, status = err.status, message = err.message })
 end
 
-function states.running(self, now)
-  local transfer = self.transfer
-  if not transfer:done() then
-    if self.decoder and is_success(transfer:status()) then
-      return "open"
-    end
-    return "wait", exchange.FOREVER
-  end
-  self.client.limits:observe(transfer, now)
-  local failure, line = transfer:failure()
-  if failure == "refused" or (not failure and is_success(transfer:status())) then
-    -- A refusal is the decoder's: it says itself why.
-    self.client.retry:succeeded(self.attempts)
-    self.state = "done"
-    return
-  elseif failure then
-    local err = self:transfer_error(failure, line)
-    if transfer:given() > 0 then
-      return self:fail(err)
-    end
-    return self:again_or_fail(err, now)
-  end
+--- An answer that is no success.
+function Exchange:refused_or_failed(now)
   local err = self:status_error()
   local auth = self.spec.auth
   if auth and auth:is_refusal(err) then
@@ -219,6 +238,51 @@ function states.running(self, now)
     return self:fail(err)
   end
   return self:again_or_fail(err, now)
+end
+
+--- A body that has come to its end, by success or by the decoder's refusal.
+function Exchange:conclude(now)
+  local good, err = true, nil
+  if self.decoder then
+    good, err = self.decoder:finish()
+  end
+  if not good and err.code == "unexpected_end" then
+    -- It broke off, though the connection ended in order.
+    return self:again_or_fail(self:decode_error(err), now)
+  end
+  self.client.retry:succeeded(self.attempts)
+  self.decode_err = not good and self:decode_error(err) or nil
+  self.state = "done"
+end
+
+function states.running(self, now)
+  local transfer = self.transfer
+  if not transfer:done() then
+    if self.decoder and is_success(transfer:status()) then
+      return "open"
+    end
+    return "wait", exchange.FOREVER
+  end
+  local bytes, seconds = transfer:usage()
+  local failure, line = transfer:failure()
+  count(self, "bytes", bytes)
+  self.client.limits:observe(transfer, now)
+  if not self.client.engine then
+    self:fail(self:error("closed", "the client was closed"))
+  elseif failure == "refused" or (not failure and is_success(transfer:status())) then
+    self:conclude(now)
+  elseif failure then
+    self:again_or_fail(self:transfer_error(failure, line), now)
+  else
+    self:refused_or_failed(now)
+  end
+  self:tell("response", {
+    status = transfer:status(),
+    request_id = transfer:header("x-request-id"),
+    bytes = bytes,
+    seconds = seconds,
+    failure = failure,
+  })
 end
 
 function states.backoff(self, now)
@@ -251,7 +315,11 @@ end
 
 function Exchange:cancel()
   if self.transfer then
+    if self.state == "running" then
+      count(self, "bytes", (self.transfer:usage()))
+    end
     self.transfer:cancel()
+    self.transfer = nil
   end
   self.state, self.err = "failed", errors.new("closed", "the request was cancelled")
 end

@@ -16,8 +16,7 @@ function json.decode(text)
   return nil, tostring(value)
 end
 
---- An object whose values are strings.
----@param object table<string, string>
+---@param object table
 ---@return string
 function json.encode(object)
   return cjson.encode(object)

@@ -1,5 +1,6 @@
 -- Several streams as one: users as they arrive, each with the stream it came from.
 
+local checkpoint = require "rollcall.checkpoint"
 local schema = require "rollcall.schema"
 local stream = require "rollcall.stream"
 
@@ -35,8 +36,9 @@ local options_schema = { type = "table", fields = {
 ---@param streams rollcall.Stream[]
 ---@param options rollcall.MergeOptions?
 ---@param loop table
+---@param names string[]? of the streams, by which a checkpoint knows them
 ---@return rollcall.Stream
-function merge.new(streams, options, loop)
+function merge.new(streams, options, loop, names)
   options = options or {}
   local waiting = {}
   for i, one in ipairs(streams) do
@@ -54,6 +56,7 @@ function merge.new(streams, options, loop)
     concurrency = options.concurrency or 16,
     on_error = options.on_error,
     limit = options.limit,
+    names = names,
   }, Merge), loop)
 end
 
@@ -73,7 +76,22 @@ function merge.check(streams, options, level)
   end
 end
 
+--- Where all its walks stand.
+function Merge:checkpoint()
+  if not self.names then
+    error("checkpoint: ask each of the merged streams for its own", 3)
+  end
+  local parts = {}
+  for i, name in ipairs(self.names) do
+    parts[name] = self.all[i]:checkpoint()
+  end
+  return checkpoint.encode_parts(parts)
+end
+
 function Merge:finish(reason, err)
+  if err and self.names then
+    err.checkpoint = self:checkpoint()
+  end
   self.finished, self.reason, self.err = true, reason, err
   for i = 1, #self.all do
     self.all[i]:close()
@@ -84,9 +102,6 @@ end
 function Merge:retire(index)
   local one = table.remove(self.active, index)
   local err = one.source.err
-  if not err and one.source.reason == "closed" then
-    return
-  end
   if err then
     if self.on_error == "raise" then
       self:finish("error", err)

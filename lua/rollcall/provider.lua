@@ -32,6 +32,7 @@ local provider = {}
 ---@class rollcall.ProviderCollection
 ---@field path string with {option} in it where an option's value goes
 ---@field items string JSON Pointer of the array
+---@field id string? the field of an item by which it is known again, "id" by default
 ---@field paging table see paging/*.lua
 ---@field filters table<string, rollcall.ProviderFilter>?
 ---@field fields table<string, string|table>? common field names, see fields.lua
@@ -137,6 +138,7 @@ local function provider_schema(declared)
     users = { type = "table", required = true, fields = {
       path = path,
       items = { type = "string", required = true, expected = pointer.expected, test = is_pointer },
+      id = { type = "string" },
       paging = paging_schema(type(users) == "table" and users.paging),
       filters = { type = "table", keys = name, values = { type = "table", fields = filter_fields, test = is_filter } },
       fields = { type = "table", keys = name, values = field_rule },

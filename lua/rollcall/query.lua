@@ -14,6 +14,9 @@ local query = {}
 ---@field direction "forward"|"backward"? "backward" walks towards the first page, users reversed
 ---@field prefetch integer? pages that are fetched ahead, 1 by default
 ---@field deadline number? seconds for the whole walk
+---@field max_requests integer? for the whole walk, each attempt counted
+---@field max_bytes integer? for the whole walk, as received
+---@field resume string? a checkpoint to go on from
 ---@field status string? and the provider's own filters, by their snake_case names
 
 local function no_control(value)
@@ -61,6 +64,9 @@ function query.schema(collection)
     limit = { type = "integer", min = 0 },
     prefetch = { type = "integer", min = 0, max = 64 },
     deadline = { type = "number", min = 0, expected = "seconds" },
+    max_requests = { type = "integer", min = 1 },
+    max_bytes = { type = "integer", min = 1 },
+    resume = { type = "string", expected = "a checkpoint" },
     direction = { type = "string", enum = paging.previous and { "forward", "backward" } or { "forward" } },
   }
   if paging.size then
@@ -99,7 +105,9 @@ function query.check(collection, options, where, level)
     for name, value in pairs(options or {}) do
       checked[name] = value
     end
-    if checked.direction == "backward" and not checked.page_token then
+    if checked.resume and checked.page_token then
+      problems[1] = "resume and page_token exclude each other"
+    elseif checked.direction == "backward" and not checked.page_token and not checked.resume then
       problems[1] = "direction: backward needs page_token, the page to begin at"
     end
   end
@@ -130,6 +138,18 @@ function query.filters(collection, checked)
     end
   end
   return parameters, headers
+end
+
+--- What of a checked query a checkpoint is bound to.
+---@param collection rollcall.ProviderCollection
+---@param checked rollcall.Query
+---@return table<string, any>
+function query.identity(collection, checked)
+  local identity = { page_size = checked.page_size, direction = checked.direction or "forward" }
+  for name in pairs(collection.filters or {}) do
+    identity[name] = checked[name]
+  end
+  return identity
 end
 
 return query

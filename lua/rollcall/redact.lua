@@ -24,19 +24,29 @@ function Redactor:remove(secret)
   self.secrets[secret] = nil
 end
 
+--- The text without them. All are looked for before any is taken out: one may be part of another.
 ---@param text string
 ---@return string
 function Redactor:clean(text)
+  local spans = {}
   for secret in pairs(self.secrets) do
-    local from = 1
-    local first, last = text:find(secret, from, true)
+    local first, last = text:find(secret, 1, true)
     while first do
-      text = text:sub(1, first - 1) .. "[secret]" .. text:sub(last + 1)
-      from = first + #"[secret]"
-      first, last = text:find(secret, from, true)
+      spans[#spans + 1] = { first, last }
+      first, last = text:find(secret, last + 1, true)
     end
   end
-  return text
+  table.sort(spans, function(a, b)
+    return a[1] < b[1]
+  end)
+  local parts, done = {}, 0
+  for _, span in ipairs(spans) do
+    if span[1] > done then
+      parts[#parts + 1] = text:sub(done + 1, span[1] - 1) .. "[secret]"
+    end
+    done = math.max(done, span[2])
+  end
+  return table.concat(parts) .. text:sub(done + 1)
 end
 
 return redact

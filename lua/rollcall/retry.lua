@@ -79,6 +79,7 @@ end
 ---@return number?
 function Retry:delay(err, attempts)
   local transient = err.kind == "network" or err.kind == "timeout" or statuses[err.status]
+    or err.code == "unexpected_end"
   if not transient or attempts >= self.attempts then
     return nil
   end

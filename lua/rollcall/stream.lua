@@ -2,7 +2,7 @@
 --   head         gives the next user at once, or nil for "poll"
 --   poll()       the next user and what belongs to it; or nil and seconds to wait at most
 --   finished, err, reason
---   engines(), close(), statistics()
+--   engines(), close(), statistics(), checkpoint()
 
 local errors = require "rollcall.errors"
 
@@ -50,10 +50,7 @@ local function advance(self)
   local source = self.source
   while true do
     if source.finished then
-      if source.reason == "closed" then
-        return nil, closed()
-      end
-      return nil, source.err
+      return nil, source.err or (source.reason == "closed" and closed() or nil)
     end
     local user, extra = source:poll()
     if user ~= nil then
@@ -174,10 +171,8 @@ function methods:pages()
     local list, n = {}, 0
     while true do
       if source.finished and n == 0 then
-        if source.reason == "closed" then
-          error(closed(), 0)
-        elseif source.err then
-          error(source.err, 0)
+        if source.err or source.reason == "closed" then
+          error(source.err or closed(), 0)
         end
       end
       local user, wait = source.head:next(), nil
@@ -237,6 +232,9 @@ local function derive(self, pick)
   function source:statistics()
     return parent:statistics()
   end
+  function source:checkpoint()
+    return parent:checkpoint()
+  end
   return stream.new(source, self.loop, { provider = self.provider, account = self.account })
 end
 
@@ -293,6 +291,13 @@ function methods:take(n)
   return taken
 end
 
+--- Where the walk stands, after the user that was given last: a line of text that the query option
+--- `resume` takes, in another process too. It is bound to the provider, the account and the filters.
+---@return string
+function methods:checkpoint()
+  return self.source:checkpoint()
+end
+
 --- Why the stream has ended: "exhausted", "limit", "budget", "loop", "error" or "closed"; nil while
 --- it goes on.
 ---@return string?
@@ -306,7 +311,7 @@ end
 ---@field requests integer sent, each attempt counted
 ---@field retries integer
 ---@field waits number seconds spent waiting for retries and rate limits
----@field bytes integer received on the wire, for pages that have ended
+---@field bytes integer received on the wire, for requests that have ended
 
 --- What the walk has cost so far.
 ---@return rollcall.Stats

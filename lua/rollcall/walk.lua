@@ -5,6 +5,7 @@
 -- request leaves as soon as its position is known, that is when the last byte of the page before it
 -- has arrived, before that page's users are read.
 
+local checkpoint = require "rollcall.checkpoint"
 local core = require "rollcall.core"
 local errors = require "rollcall.errors"
 local exchange = require "rollcall.exchange"
@@ -15,8 +16,11 @@ local url = require "rollcall.url"
 ---@field position rollcall.Position
 ---@field number integer from 1
 ---@field asked rollcall.Exchange
----@field settled boolean the body has ended, and what comes next is known
----@field next rollcall.Position? once settled
+---@field ledger userdata what the page has given
+---@field before integer what it had given before this walk, which goes on from a checkpoint
+---@field ended boolean its last byte has arrived, or never will
+---@field captured table<string, any>? what the body said beside its users
+---@field next rollcall.Position? once ended
 ---@field err rollcall.Error? what went wrong after the users that are there
 
 ---@class rollcall.Walk
@@ -24,12 +28,16 @@ local url = require "rollcall.url"
 ---@field finished boolean
 ---@field err rollcall.Error? why it ended, if not well
 ---@field reason string?
+---@field page_end table? the page whose last user was given
 local Walk = {}
 Walk.__index = Walk
 
 local walk = {}
 
 local nobody = { next = function() end }
+
+-- Beyond so many users of one page a checkpoint knows them by a fingerprint only: a few KiB.
+local CHECKPOINT_IDS = 1000
 
 ---@class rollcall.WalkSpec
 ---@field collection rollcall.ProviderCollection
@@ -39,23 +47,26 @@ local nobody = { next = function() end }
 ---@field auth table
 ---@field variables table<string, string> what {name}s in the path stand for
 ---@field record_type table
+---@field identity rollcall.WalkIdentity
+---@field resume rollcall.Checkpoint?
 
 ---@param client rollcall.Client
 ---@param spec rollcall.WalkSpec
 ---@return rollcall.Walk
 function walk.new(client, spec)
+  local paging = paging_types[spec.collection.paging.type]
   return setmetatable({
     client = client,
     spec = spec,
-    paging = paging_types[spec.collection.paging.type],
+    paging = paging,
+    capture = paging.captures(spec.collection.paging),
     head = nobody,
     finished = false,
     pages = {}, -- the first is read, the others were asked for ahead
     page_count = 0,
-    seen = {}, -- page tokens, so that none is asked for twice
+    seen = core.seen(), -- page tokens, so that none is asked for twice
     users = 0, -- of the pages before the first
     stats = { requests = 0, retries = 0, waits = 0, bytes = 0 },
-    capture = paging_types[spec.collection.paging.type].captures(spec.collection.paging),
   }, Walk)
 end
 
@@ -74,20 +85,28 @@ function Walk:page_url(position)
 end
 
 --- Asks for the page at this position, behind those already asked for.
-function Walk:ask(position)
+---@param position rollcall.Position
+---@param ledger userdata? of a page that a checkpoint has begun
+function Walk:ask(position, ledger)
   local spec = self.spec
   local limits = self.client.limits_of_bodies
+  ledger = ledger or core.ledger { id = spec.collection.id or "id" }
   self.page_count = self.page_count + 1
   self.pages[#self.pages + 1] = {
     position = position,
     number = self.page_count,
-    settled = false,
+    ledger = ledger,
+    before = ledger:given(),
+    ended = false,
     asked = exchange.new(self.client, {
       method = "GET",
       url = self:page_url(position),
       headers = spec.headers,
       auth = spec.auth,
       stats = self.stats,
+      max_requests = spec.query.max_requests,
+      -- A page read backwards gives its users only once it is whole.
+      ledger = spec.query.direction ~= "backward" and ledger or nil,
       decoder = function()
         return core.decoder {
           items = spec.collection.items,
@@ -102,108 +121,157 @@ function Walk:ask(position)
   }
 end
 
+--- Asks for the first page: the query's, or where the checkpoint stood.
+function Walk:begin()
+  local resume = self.spec.resume
+  if not resume then
+    self:ask(self.paging.first(self.spec.collection.paging, self.spec.query))
+    return
+  end
+  if resume.done then
+    self:finish("exhausted")
+    return
+  end
+  local ledger = core.ledger { id = self.spec.collection.id or "id", saved = resume.ledger }
+  if not ledger then
+    self:fail(errors.new("decode", "the checkpoint was changed", { provider = self.client.provider.name }))
+    return
+  end
+  if resume.position and resume.position.token then
+    self.seen:add(resume.position.token)
+  end
+  self:ask(resume.position or self.paging.first(self.spec.collection.paging, self.spec.query), ledger)
+end
+
+--- Where the walk stands, after the user given last.
+---@return string
+function Walk:checkpoint()
+  if self.finished then
+    return self.last_checkpoint
+  end
+  local page = self.pages[1]
+  local resume = self.spec.resume
+  local saved = { walk = self.spec.identity }
+  if page then
+    saved.position = page.position
+    saved.ledger = page.ledger:given() > 0 and page.ledger:save(CHECKPOINT_IDS) or nil
+  elseif resume then
+    saved.position, saved.ledger, saved.done = resume.position, resume.ledger, resume.done
+  else
+    saved.position = self.paging.first(self.spec.collection.paging, self.spec.query)
+  end
+  return checkpoint.encode(saved)
+end
+
 --- What is known of a page once no more users of it will come.
 local function describe(page)
   return { number = page.number, captured = page.captured or {}, position = page.position }
 end
 
 --- Ends the walk.
+---@param reason "exhausted"|"limit"|"budget"|"loop"|"error"|"closed"
+---@param err rollcall.Error?
 function Walk:finish(reason, err)
-  self.page_end = self.page_end or (self.pages[1] and describe(self.pages[1]))
-  self.stats.users = self:count()
-  self.stats.pages = self:pages_read()
+  local page = self.pages[1]
+  if reason == "exhausted" then
+    self.last_checkpoint = checkpoint.encode { walk = self.spec.identity, done = true }
+  else
+    self.last_checkpoint = self:checkpoint()
+    self.page_end = page and describe(page)
+  end
+  self.last_statistics = self:statistics()
   self.finished, self.reason, self.err = true, reason, err
   self.head = nobody
-  for _, page in ipairs(self.pages) do
-    page.asked:cancel()
+  for _, one in ipairs(self.pages) do
+    one.asked:cancel()
   end
   self.pages = {}
 end
 
+-- What stream:reason says of errors of these kinds; of the others it is "error".
+local reasons = { loop = "loop", budget = "budget", closed = "closed" }
+
 function Walk:fail(err)
-  self:finish(err.kind == "loop" and "loop" or err.kind == "budget" and "budget" or "error", err)
+  err.checkpoint = self:checkpoint()
+  self:finish(reasons[err.kind] or "error", err)
 end
 
---- How many users have been given.
+--- How many users of a page were given in this walk.
+local function given(page)
+  return page and page.ledger:given() - page.before or 0
+end
+
+--- How many users the walk has given.
 ---@return integer
 function Walk:count()
-  if self.finished then
-    return self.stats.users
-  end
-  local page = self.pages[1]
-  if not page then
-    return self.users
-  elseif page.list then
-    return self.users + page.list.given
-  end
-  local transfer = page.asked.transfer
-  return self.users + (transfer and transfer:given() or 0)
+  return self.users + given(self.pages[1])
 end
 
-function Walk:pages_read()
-  return self.finished and self.stats.pages or self.page_count - math.max(0, #self.pages - 1)
-end
-
---- The decode error of a page, with what its answer tells about it.
-local function decode_error(page, err)
-  local asked = page.asked
-  local full = asked:error("decode", err.message, { code = err.code, offset = err.offset })
-  if (asked.transfer:header("content-type") or ""):find("html", 1, true) then
-    full.message = "the server answered HTML, not JSON; " .. full.message
+---@return rollcall.Stats
+function Walk:statistics()
+  if self.last_statistics then
+    return self.last_statistics
   end
-  return full
+  return {
+    users = self:count(),
+    pages = self.page_count - math.max(0, #self.pages - 1),
+    requests = self.stats.requests,
+    retries = self.stats.retries,
+    waits = self.stats.waits,
+    bytes = self.stats.bytes,
+  }
 end
 
---- Reads what the body said beside its users, once it has ended.
+--- A page's body is whole: reads what it said beside its users.
 function Walk:settle(page)
-  local asked, query = page.asked, self.spec.query
-  page.settled = true
-  self.stats.bytes = self.stats.bytes + (asked.transfer:usage())
-  local good, err = asked.decoder:finish()
-  if not good then
-    page.err = decode_error(page, err)
+  local asked, paging = page.asked, self.spec.collection.paging
+  page.ended = true
+  if asked.decode_err then
+    page.err = asked.decode_err
     return
   end
-  local captured = {}
+  page.captured = {}
   for _, pointer in ipairs(self.capture) do
-    captured[pointer] = asked.decoder:captured(pointer)
+    page.captured[pointer] = asked.decoder:captured(pointer)
   end
-  page.captured = captured
-  local position, problem = self.paging.after(self.spec.collection.paging, function(pointer)
-    return captured[pointer]
-  end, query)
+  local position, problem = self.paging.after(paging, function(pointer)
+    return page.captured[pointer]
+  end, self.spec.query)
   if problem then
     page.err = asked:error("decode", problem)
-  elseif position and position.token and self.seen[position.token] then
-    page.err = asked:error("loop",
-      ("the page token after page %d was seen before in this walk; does the server know the parameter %s?"):format(
-        page.number, self.spec.collection.paging.query))
+  elseif position and position.token and not self.seen:add(position.token) then
+    page.err = asked:error("loop", ("the token after page %d was seen before in this walk; a server that does not "
+      .. "know the parameter %s ignores it and sends the same pages again"):format(page.number, paging.query))
   else
     page.next = position
-    if position and position.token then
-      self.seen[position.token] = true
-    end
   end
 end
 
---- Settles pages whose bodies have ended and asks for the next ones, as many ahead as wanted.
-function Walk:look_ahead(now)
+--- Is what was asked for enough to reach the limit?
+function Walk:is_limit_near()
+  local limit, page_size = self.spec.query.limit, self.spec.query.page_size
+  return limit ~= nil and page_size ~= nil and self.users + #self.pages * page_size >= limit
+end
+
+--- Lets every page go on, and asks for further ones, as many ahead as wanted.
+---@param now number
+---@return number seconds to wait at most
+function Walk:go_on(now)
   local wake = exchange.FOREVER
   local i = 1
   while self.pages[i] do
     local page = self.pages[i]
-    if not page.settled and not page.failed then
+    if not page.ended then
       local status, wait = page.asked:step(now)
       if status == "done" then
         self:settle(page)
       elseif status == "failed" then
-        page.failed, page.err = true, page.asked.err
+        page.ended, page.err = true, page.asked.err
       else
         wake = math.min(wake, wait or wake)
       end
     end
-    local last = self.pages[i + 1] == nil
-    if last and page.settled and page.next and i <= self.spec.query.prefetch and not self:limit_is_near() then
+    if page.next and not self.pages[i + 1] and i <= self.spec.query.prefetch and not self:is_limit_near() then
       self:ask(page.next)
     end
     i = i + 1
@@ -211,85 +279,117 @@ function Walk:look_ahead(now)
   return wake
 end
 
---- Will the users that are there, or the page being read, be enough?
-function Walk:limit_is_near()
-  local limit = self.spec.query.limit
-  if not limit then
-    return false
-  end
-  local page_size = self.spec.query.page_size
-  return page_size ~= nil and self.users + #self.pages * page_size >= limit
-end
-
---- The users of a page that is read from its end: all of them are kept until the page has come.
-local function reverse_list(page)
+--- What gives the users of a page from its end: all of them are held until the page is whole.
+local function reversed(page)
   local list, size = {}, 0
-  local transfer = page.asked.transfer
-  repeat
-    local user = transfer:next()
-    if user == nil then
-      user = transfer:next() -- the first nil may only have said that the body has ended
-    end
-    if user ~= nil then
-      size = size + 1
-      list[size] = user
-    end
-  until user == nil
+  local decoder = page.asked.decoder
+  local user = decoder:next()
+  while user ~= nil do
+    size = size + 1
+    list[size] = user
+    user = decoder:next()
+  end
   return {
-    given = 0,
     next = function(self)
-      local user = list[size]
-      if user ~= nil then
+      while size > 0 and not self.full do
+        user = list[size]
+        local fresh = page.ledger:take(user)
+        if fresh == nil then
+          self.is_conflict = true
+          return nil
+        end
         list[size] = nil
         size = size - 1
-        self.given = self.given + 1
+        if fresh then
+          return user
+        end
       end
-      return user
+    end,
+    conflict = function(self)
+      return self.is_conflict == true
     end,
   }
 end
 
---- Sets `head` for the first page; false while nothing of it can be read.
-function Walk:open_page(page)
+--- Sets `head` to what gives the users of the first page.
+function Walk:open(page)
   local query = self.spec.query
-  local transfer = page.asked.transfer
-  if query.direction == "backward" then
-    if not page.settled then
-      return false
-    end
-    page.list = page.list or reverse_list(page)
+  if query.limit then
+    page.ledger:allow(page.before + query.limit - self.users)
+  end
+  if query.direction ~= "backward" then
+    self.head = page.asked.transfer or nobody
+  elseif page.ended and not page.err then
+    page.list = page.list or reversed(page)
+    page.list.full = self:is_at_limit()
     self.head = page.list
   else
-    if not page.settled and not page.failed and page.asked.state ~= "running" then
-      return false
-    end
-    self.head = transfer or nobody
-    if transfer and query.limit then
-      transfer:allow(query.limit - self.users)
-    end
+    self.head = nobody
   end
-  return true
 end
 
---- All users of the first page are read: on to the next one.
+function Walk:is_at_limit()
+  local limit = self.spec.query.limit
+  return limit ~= nil and self:count() >= limit
+end
+
+--- The error of a page whose users cannot be told from those that were given before.
+local function conflict_error(page)
+  return page.asked:error("decode", ("page %d was fetched again and is not the same: which of its users were given "
+    .. "before cannot be told"):format(page.number), { code = "page_changed" })
+end
+
+--- All users of the first page were given: on to the next one, or to the end.
 function Walk:turn_page(page)
+  if page.err then
+    self:fail(page.err)
+    return
+  end
+  self.client:tell("page", {
+    provider = self.client.provider.name,
+    account = self.spec.variables.account,
+    number = page.number,
+    users = given(page),
+  })
   self.page_end = describe(page)
   self.users = self:count()
   self.head = nobody
   page.asked:cancel()
   table.remove(self.pages, 1)
-  if page.err then
-    self:fail(page.err)
-  elseif not page.next then
+  if not page.next then
     self:finish("exhausted")
   elseif not self.pages[1] then
     self:ask(page.next)
   end
 end
 
-local function at_limit(self)
-  local limit = self.spec.query.limit
-  return limit ~= nil and self:count() >= limit
+--- Ends the walk where a limit of the whole walk is reached; true then.
+function Walk:is_over(now)
+  local query = self.spec.query
+  local name = self.client.provider.name
+  if not self.client.engine then
+    self:fail(errors.new("closed", "the client was closed", { provider = name }))
+  elseif self:is_at_limit() then
+    self:finish("limit")
+  elseif query.deadline then
+    self.deadline_at = self.deadline_at or now + query.deadline
+    if now >= self.deadline_at then
+      self:fail(errors.new("budget", ("the walk's deadline of %g seconds has passed"):format(query.deadline),
+        { provider = name }))
+    end
+  end
+  if not self.finished and query.max_bytes then
+    local bytes = self.stats.bytes
+    for _, page in ipairs(self.pages) do
+      if page.asked.state == "running" then
+        bytes = bytes + (page.asked.transfer:usage())
+      end
+    end
+    if bytes > query.max_bytes then
+      self:fail(errors.new("budget", ("the walk's %d bytes are used up"):format(query.max_bytes), { provider = name }))
+    end
+  end
+  return self.finished
 end
 
 --- The next user; or nil and for how many seconds at most to wait; or nil when `finished`.
@@ -298,46 +398,35 @@ end
 function Walk:poll()
   while not self.finished do
     local now = core.now()
-    local query = self.spec.query
-    if query.deadline then
-      self.deadline_at = self.deadline_at or now + query.deadline
-      if now >= self.deadline_at then
-        self:fail(errors.new("budget", ("the walk's deadline of %g seconds has passed"):format(query.deadline),
-          { provider = self.client.provider.name }))
-        return nil
-      end
-    end
-    if at_limit(self) then
-      self:finish("limit")
-      return nil
+    if self:is_over(now) then
+      break
     end
     self.page_end = nil
     if self.page_count == 0 then
-      self:ask(self.paging.first(self.spec.collection.paging, query))
+      self:begin()
     end
-    local wake = self:look_ahead(now)
+    local wake = self:go_on(now)
     local page = self.pages[1]
-    if self:open_page(page) then
+    if page then
+      self:open(page)
       local user = self.head:next()
       if user == nil then
-        user = self.head:next()
+        user = self.head:next() -- the first nil may only have said that the last byte is in
       end
       if user ~= nil then
         return user
+      elseif self.head ~= nobody and self.head:conflict() then
+        self:fail(conflict_error(page))
+      elseif self:is_at_limit() then
+        self:finish("limit")
+      elseif page.ended then
+        self:turn_page(page)
+        if self.by_page then
+          return nil, 0
+        end
+      else
+        return nil, self.deadline_at and math.max(0, math.min(wake, self.deadline_at - now)) or wake
       end
-    end
-    if at_limit(self) then
-      self:finish("limit")
-    elseif page.settled or page.failed then
-      self:turn_page(page)
-      if self.by_page then
-        return nil, 0
-      end
-    elseif not self.finished then
-      if self.deadline_at then
-        wake = math.min(wake, math.max(0, self.deadline_at - now))
-      end
-      return nil, wake
     end
   end
   return nil
@@ -351,17 +440,6 @@ function Walk:close()
   if not self.finished then
     self:finish("closed")
   end
-end
-
-function Walk:statistics()
-  return {
-    users = self:count(),
-    pages = self:pages_read(),
-    requests = self.stats.requests,
-    retries = self.stats.retries,
-    waits = self.stats.waits,
-    bytes = self.stats.bytes,
-  }
 end
 
 return walk

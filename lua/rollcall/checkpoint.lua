@@ -1,0 +1,127 @@
+-- Checkpoints: where a walk stood, as one line of JSON that another process can go on from. It says
+-- which walk it is of, and is refused for another. No secret is inside.
+
+local base64 = require "rollcall.base64"
+local json = require "rollcall.json"
+
+local checkpoint = {}
+
+local FORMAT = 1
+
+---@class rollcall.Checkpoint
+---@field walk rollcall.WalkIdentity
+---@field position rollcall.Position? of the page that was read; nil for the first one
+---@field ledger string? what that page had given, see core.ledger
+---@field done boolean? the walk had come to its end
+
+---@class rollcall.WalkIdentity
+---@field provider string
+---@field origin string
+---@field collection string
+---@field variables table<string, string> such as the account
+---@field query table<string, any> filters, page size, direction
+
+---@param saved rollcall.Checkpoint
+---@return string
+function checkpoint.encode(saved)
+  return json.encode {
+    rollcall = FORMAT,
+    walk = saved.walk,
+    position = saved.position,
+    ledger = saved.ledger and base64.encode(saved.ledger),
+    done = saved.done,
+  }
+end
+
+--- One of several walks under one name each.
+---@param parts table<string, string> checkpoints
+---@return string
+function checkpoint.encode_parts(parts)
+  return json.encode { rollcall = FORMAT, parts = parts }
+end
+
+local function show(value)
+  if value == nil then
+    return "none"
+  elseif type(value) == "table" then
+    return table.concat(value, ",")
+  end
+  -- A number reads the same whether it went through JSON or not.
+  return type(value) == "number" and ("%.14g"):format(value) or tostring(value)
+end
+
+local function same(a, b)
+  return show(a) == show(b)
+end
+
+--- What of two walks differs first, in words; nil where they are the same.
+local function difference(saved, wanted)
+  for _, name in ipairs { "provider", "origin", "collection" } do
+    if saved[name] ~= wanted[name] then
+      return ("%s %s, not %s"):format(name, show(saved[name]), show(wanted[name]))
+    end
+  end
+  for _, group in ipairs { "variables", "query" } do
+    local one = type(saved[group]) == "table" and saved[group] or {}
+    for _, pair in ipairs { { one, wanted[group] }, { wanted[group], one } } do
+      for name in pairs(pair[1]) do
+        if not same(one[name], wanted[group][name]) then
+          return ("%s %s, not %s"):format(name, show(one[name]), show(wanted[group][name]))
+        end
+      end
+    end
+  end
+  return nil
+end
+
+local function read(text)
+  local saved = type(text) == "string" and json.decode(text)
+  if type(saved) ~= "table" or saved.rollcall == nil then
+    return nil, "expected a checkpoint"
+  elseif saved.rollcall ~= FORMAT then
+    return nil, ("a checkpoint of format %s, which this version does not know"):format(tostring(saved.rollcall))
+  end
+  return saved
+end
+
+--- Reads a checkpoint for a walk; nil and why it cannot be for that one.
+---@param text string
+---@param wanted rollcall.WalkIdentity
+---@return rollcall.Checkpoint?
+---@return string? problem
+function checkpoint.decode(text, wanted)
+  local saved, problem = read(text)
+  if not saved then
+    return nil, problem
+  elseif type(saved.walk) ~= "table" then
+    return nil, "a checkpoint of several walks"
+  end
+  local different = difference(saved.walk, wanted)
+  if different then
+    return nil, "this checkpoint is of a walk with " .. different
+  end
+  local ledger = saved.ledger
+  if ledger ~= nil then
+    ledger = type(ledger) == "string" and base64.decode(ledger)
+  end
+  if ledger == false or (saved.position ~= nil and type(saved.position) ~= "table") then
+    return nil, "expected a checkpoint; this one was changed"
+  end
+  return { walk = saved.walk, position = saved.position, ledger = ledger, done = saved.done == true }
+end
+
+--- Reads a checkpoint of several walks: their checkpoints by name.
+---@param text string
+---@return table<string, string>?
+---@return string? problem
+function checkpoint.decode_parts(text)
+  local saved, problem = read(text)
+  if not saved then
+    return nil, problem
+  elseif type(saved.parts) ~= "table" then
+    return nil, "a checkpoint of a single walk"
+  end
+  return saved.parts
+end
+
+return checkpoint
