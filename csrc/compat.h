@@ -5,6 +5,8 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#pragma GCC visibility push(hidden)
+
 #if LUA_VERSION_NUM < 502
 
 #define lua_rawlen(L, index) lua_objlen((L), (index))
@@ -26,10 +28,17 @@ void rc_rawgetp(lua_State *L, int index, const void *key);
 int rc_rawget(lua_State *L, int index);
 
 /* Registers a metatable of this name with its methods in a table of their own, `gc` as __gc, and
- * itself hidden from getmetatable. Leaves the stack as it was. */
+ * itself hidden from getmetatable. Each method's first upvalue is the metatable, for rc_check_self.
+ * Leaves the stack as it was. */
 void rc_new_metatable(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc);
+
+/* In a method: the userdata at index 1, which must be of the method's own metatable. The same as
+ * luaL_checkudata, without a look-up by name. */
+void *rc_check_self(lua_State *L, const char *name);
 
 /* A whole number that may be beyond 2^31: an integer where the Lua has them. */
 void rc_push_count(lua_State *L, unsigned long long count);
+
+#pragma GCC visibility pop
 
 #endif

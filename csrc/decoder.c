@@ -13,10 +13,11 @@
 #include "value.h"
 
 #define METATABLE "rollcall.decoder"
+#define GONE "the decoder is gone"
 
 rc_decoder *rc_decoder_check(lua_State *L, int index) {
   rc_decoder *decoder = luaL_checkudata(L, index, METATABLE);
-  luaL_argcheck(L, decoder->items != NULL, index, "the decoder is gone");
+  luaL_argcheck(L, decoder->items != NULL, index, GONE);
   return decoder;
 }
 
@@ -68,7 +69,8 @@ bool rc_decoder_push_next(lua_State *L, int index, rc_decoder *decoder) {
 
 /* decoder:next() -> record | nil | nil, err */
 static int decoder_next(lua_State *L) {
-  rc_decoder *decoder = rc_decoder_check(L, 1);
+  rc_decoder *decoder = rc_check_self(L, METATABLE);
+  luaL_argcheck(L, decoder->items != NULL, 1, GONE);
   if (rc_decoder_push_next(L, 1, decoder)) {
     return 1;
   }
@@ -91,8 +93,7 @@ static int decoder_captured(lua_State *L) {
     return luaL_error(L, "captured: \"%s\" is not among this decoder's captures",
                       lua_tostring(L, 2));
   }
-  const rc_capture *capture =
-      rc_items_captured(decoder->items, (unsigned)lua_tointeger(L, -1));
+  const rc_capture *capture = rc_items_captured(decoder->items, (unsigned)lua_tointeger(L, -1));
   if (!capture->found) {
     return 0;
   }

@@ -5,6 +5,8 @@
 #include "compat.h"
 #include "items.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct rc_decoder {
   rc_items *items; /* owned; NULL once collected */
 } rc_decoder;
@@ -21,5 +23,7 @@ void rc_decoder_push_error(lua_State *L, const rc_decoder *decoder);
 
 /* Adds decoder to the table on top. */
 void rc_decoder_open(lua_State *L);
+
+#pragma GCC visibility pop
 
 #endif

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(hidden)
+
 /* Kept-alive connections, pooled handles and the sockets they wait on. Freed by rc_http_free. */
 typedef struct rc_http rc_http;
 
@@ -137,5 +139,7 @@ int rc_transfer_paused(const rc_transfer *transfer);
 
 /* Lets a paused transfer go on; may feed the sink, pause again or end the transfer at once. */
 void rc_transfer_resume(rc_transfer *transfer);
+
+#pragma GCC visibility pop
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pointer.h"
+#include "scan.h"
 
 #define ARRAY_POINTER 0u /* patterns[0] is the array's, the captures' follow */
 #define MAX_PATTERNS (RC_ITEMS_CAPTURES + 1)
@@ -38,9 +39,9 @@ struct rc_items {
   uint64_t max_bytes;
   size_t max_item;
 
-  queue bytes;    /* of the document, from the first one still needed */
-  queue fields;   /* of the waiting items and the one that is arriving */
-  queue whole;    /* of waiting_item */
+  queue bytes;  /* of the document, from the first one still needed */
+  queue fields; /* of the waiting items and the one that is arriving */
+  queue whole;  /* of waiting_item */
   waiting_item arriving;
   rc_field field; /* the field of the arriving item whose value is being read */
 
@@ -210,46 +211,6 @@ static size_t token_length(const rc_items *items) {
   return (size_t)(items->json.offset - items->json.start);
 }
 
-uint32_t rc_field_name_tag(const char *name, size_t length) {
-  if (length == 0) {
-    return 0;
-  }
-  const uint32_t first = (unsigned char)name[0];
-  const uint32_t middle = (unsigned char)name[length / 2];
-  const uint32_t last = (unsigned char)name[length - 1];
-  const uint32_t hash = first * 0x1F3Du ^ middle * 0x0B65u ^ last * 0x05B9u;
-  return (uint32_t)(length < RC_FIELD_LONG_NAME ? length : RC_FIELD_LONG_NAME) | hash << 16;
-}
-
-size_t rc_field_name_length(const char *bytes, const rc_field *field) {
-  const uint32_t tagged = RC_FIELD_NAME_LENGTH(field->tag);
-  if (tagged < RC_FIELD_LONG_NAME) {
-    return tagged;
-  }
-  const char *const start = bytes + field->key;
-  const char *p = start;
-  while (*p != '"') {
-    p += *p == '\\' ? 2 : 1;
-  }
-  return (size_t)(p - start);
-}
-
-const rc_field *rc_field_find(const char *bytes, const rc_field *fields, uint32_t count,
-                              const char *name, size_t length) {
-  const rc_segment wanted = {name, length};
-  const uint32_t tag = rc_field_name_tag(name, length);
-  for (uint32_t i = count; i > 0; i--) {
-    const rc_field *field = &fields[i - 1];
-    const bool escaped = (field->tag & RC_FIELD_NAME_ESCAPED) != 0;
-    if (((field->tag & RC_FIELD_NAME_MASK) == tag || escaped) &&
-        rc_segment_is_key(&wanted, bytes + field->key, rc_field_name_length(bytes, field),
-                          escaped)) {
-      return field;
-    }
-  }
-  return NULL;
-}
-
 static bool store_capture(rc_items *items, unsigned index) {
   rc_capture *capture = &items->captures[index];
   const size_t length = token_length(items);
@@ -274,8 +235,8 @@ static void lead_to_key(rc_items *items, unsigned level) {
   for (unsigned i = 0; i < items->pattern_count; i++) {
     const rc_pointer *pattern = &items->patterns[i];
     if ((items->open[level] >> i & 1u) != 0 && pattern->count >= level &&
-        rc_segment_is_key(&pattern->segments[level - 1], token(items) + 1,
-                          token_length(items) - 2, (items->json.flags & RC_JSON_ESCAPED) != 0)) {
+        rc_segment_is_key(&pattern->segments[level - 1], token(items) + 1, token_length(items) - 2,
+                          (items->json.flags & RC_JSON_ESCAPED) != 0)) {
       items->led |= (pattern_set)1 << i;
     }
   }
@@ -296,7 +257,7 @@ static void lead_to_element(rc_items *items, unsigned level) {
 /* A value begins (OPEN) or is there (SCALAR) outside the array of items; `level` containers are
  * around it. */
 static bool meet_value(rc_items *items, bool opens, unsigned level) {
-  if (level > 0 && items->is_array[level]) {
+  if (items->is_array[level]) { /* never at level 0 */
     lead_to_element(items, level);
   }
   for (unsigned i = 0; i < items->pattern_count; i++) {
@@ -321,7 +282,7 @@ static bool meet_value(rc_items *items, bool opens, unsigned level) {
       return true;
     }
   }
-  if (opens && level + 1 < sizeof items->open / sizeof *items->open) {
+  if (opens) { /* level is at most the longest pattern's count, by report_depth */
     items->open[level + 1] = items->led;
     items->index[level + 1] = 0;
     items->is_array[level + 1] = items->json.type == RC_JSON_ARRAY;
@@ -344,6 +305,13 @@ static bool outside(rc_items *items, rc_json_event event) {
   }
 }
 
+static void begin_item(rc_items *items, uint64_t offset) {
+  items->in_item = true;
+  items->arriving.offset = offset;
+  items->arriving.field = queue_end(&items->fields);
+  items->arriving.field_count = 0;
+}
+
 /* Between two items of the array. */
 static bool between(rc_items *items, rc_json_event event) {
   if (event == RC_JSON_CLOSE) {
@@ -354,10 +322,7 @@ static bool between(rc_items *items, rc_json_event event) {
   if (event != RC_JSON_OPEN || items->json.type != RC_JSON_OBJECT) {
     return fail_at(items, RC_ITEMS_NOT_OBJECT, ARRAY_POINTER);
   }
-  items->in_item = true;
-  items->arriving.offset = items->json.start;
-  items->arriving.field = queue_end(&items->fields);
-  items->arriving.field_count = 0;
+  begin_item(items, items->json.start);
   return true;
 }
 
@@ -453,21 +418,49 @@ static void drop_taken(rc_items *items) {
   queue_drop_before(&items->bytes, front != NULL ? front->offset : needed_from(items));
 }
 
-/* Runs the tokenizer over the newest bytes, up to where the first of them could be too many for an
- * item: however a document is cut into chunks, the same is found at the same byte. */
+/* Takes items the quick way, as long as they are whole and *bytes stands between two. */
+static bool take_whole_items(rc_items *items, const char **bytes, const char *end) {
+  rc_json *json = &items->json;
+  rc_field fields[RC_SCAN_FIELDS];
+  uint32_t count;
+  while (rc_json_seek_element(json, bytes, end) && **bytes == '{') {
+    const size_t length = rc_scan_object(*bytes, json->max_depth - json->depth, fields, &count);
+    if (length == 0) {
+      return true;
+    }
+    begin_item(items, json->offset);
+    rc_json_accept(json, length);
+    *bytes += length;
+    if (!queue_reserve(&items->fields, count)) {
+      return fail(items, RC_ITEMS_NO_MEMORY, items->arriving.offset);
+    }
+    memcpy(items->fields.memory + items->fields.tail * sizeof(rc_field), fields,
+           count * sizeof(rc_field));
+    items->fields.tail += count;
+    items->arriving.field_count = count;
+    if (!end_item(items)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/* Reads the newest bytes. The tokenizer gets them up to where the first of them could be too many
+ * for an item: however a document is cut into chunks, the same is found at the same byte. */
 static bool scan(rc_items *items, const char *p, const char *end) {
   const rc_json *json = &items->json;
   while (p < end) {
+    if (items->in_array && !items->in_item && !take_whole_items(items, &p, end)) {
+      return false;
+    }
     const uint64_t room = needed_from(items) + items->max_item + 1 - json->offset;
     const char *const stop = (uint64_t)(end - p) > room ? p + room : end;
-    rc_json_event event;
-    while ((event = rc_json_next(&items->json, &p, stop)) != RC_JSON_MORE) {
-      if (event == RC_JSON_ERROR) {
-        return fail(items, RC_ITEMS_MALFORMED, json->offset);
-      }
-      if (!take_event(items, event)) {
-        return false;
-      }
+    const rc_json_event event = rc_json_next(&items->json, &p, stop);
+    if (event == RC_JSON_ERROR) {
+      return fail(items, RC_ITEMS_MALFORMED, json->offset);
+    }
+    if (event != RC_JSON_MORE && !take_event(items, event)) {
+      return false;
     }
     if (json->offset - needed_from(items) > items->max_item) {
       return fail(items, RC_ITEMS_ITEM_SIZE, needed_from(items));
@@ -484,11 +477,13 @@ bool rc_items_feed(rc_items *items, const char *bytes, size_t length) {
   const uint64_t room = items->max_bytes - fed;
   const size_t taken = length < room ? length : (size_t)room;
   if (taken > 0) {
-    if (!queue_reserve(&items->bytes, taken)) {
+    if (taken > SIZE_MAX - RC_SCAN_PADDING ||
+        !queue_reserve(&items->bytes, taken + RC_SCAN_PADDING)) {
       return fail(items, RC_ITEMS_NO_MEMORY, fed);
     }
     memcpy(items->bytes.memory + items->bytes.tail, bytes, taken);
     items->bytes.tail += taken;
+    memset(items->bytes.memory + items->bytes.tail, 0, RC_SCAN_PADDING);
     const char *const first = queue_at(&items->bytes, fed);
     if (!scan(items, first, first + taken)) {
       return false;

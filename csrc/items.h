@@ -8,20 +8,22 @@
 #ifndef RC_ITEMS_H
 #define RC_ITEMS_H
 
-#include "json.h"
+#include "field.h"
+
+#pragma GCC visibility push(hidden)
 
 #define RC_ITEMS_CAPTURES 16
 
 typedef enum rc_items_error {
   RC_ITEMS_OK,
-  RC_ITEMS_MALFORMED,   /* see json in rc_items_describe */
-  RC_ITEMS_NOT_ARRAY,   /* something else stands at the pointer */
-  RC_ITEMS_NOT_OBJECT,  /* an item is something else */
-  RC_ITEMS_NOT_SCALAR,  /* a captured value is an array or an object */
-  RC_ITEMS_SECOND,      /* a pointer leads to a second value (a key occurs twice) */
-  RC_ITEMS_NOT_FOUND,   /* the document ended and no array stood at the pointer */
-  RC_ITEMS_ITEM_SIZE,   /* an item, a key or a captured value is longer than max_item */
-  RC_ITEMS_BODY_SIZE,   /* the document is longer than max_bytes */
+  RC_ITEMS_MALFORMED,  /* see json in rc_items_describe */
+  RC_ITEMS_NOT_ARRAY,  /* something else stands at the pointer */
+  RC_ITEMS_NOT_OBJECT, /* an item is something else */
+  RC_ITEMS_NOT_SCALAR, /* a captured value is an array or an object */
+  RC_ITEMS_SECOND,     /* a pointer leads to a second value (a key occurs twice) */
+  RC_ITEMS_NOT_FOUND,  /* the document ended and no array stood at the pointer */
+  RC_ITEMS_ITEM_SIZE,  /* an item, a key or a captured value is longer than max_item */
+  RC_ITEMS_BODY_SIZE,  /* the document is longer than max_bytes */
   RC_ITEMS_NO_MEMORY
 } rc_items_error;
 
@@ -36,27 +38,6 @@ typedef struct rc_items_options {
   unsigned max_depth; /* counted from the document */
 } rc_items_options;
 
-/* One field of an item. Offsets are from the item's first byte. */
-typedef struct rc_field {
-  uint32_t key;          /* the first byte of the name, after its quote */
-  uint32_t value;        /* the first byte of the value, with its quote or bracket */
-  uint32_t value_length; /* with quotes or brackets */
-  uint32_t tag;          /* see the RC_FIELD_ macros */
-} rc_field;
-
-/* The tag: name length (255: longer), type of the value, flags, a hash of the name. */
-#define RC_FIELD_NAME_LENGTH(tag) ((tag)&0xFFu)
-#define RC_FIELD_LONG_NAME 255u
-#define RC_FIELD_TYPE(tag) ((rc_json_type)((tag) >> 8 & 0xFu))
-#define RC_FIELD_NAME_ESCAPED 0x1000u
-#define RC_FIELD_VALUE_ESCAPED 0x2000u
-#define RC_FIELD_VALUE_INTEGER 0x4000u
-/* What is equal for equal unescaped names: length and hash. */
-#define RC_FIELD_NAME_MASK 0xFFFF00FFu
-
-/* The bits under RC_FIELD_NAME_MASK of a name's tag. */
-uint32_t rc_field_name_tag(const char *name, size_t length);
-
 typedef struct rc_item {
   const char *bytes; /* the object's text */
   uint32_t length;
@@ -64,14 +45,6 @@ typedef struct rc_item {
   const rc_field *fields; /* in the order of the text; of equal names the last counts */
   uint64_t offset;        /* of its first byte in the document */
 } rc_item;
-
-/* The field of this name among `count` of them, the last of several; NULL where there is none.
- * `bytes` is the object's text. */
-const rc_field *rc_field_find(const char *bytes, const rc_field *fields, uint32_t count,
-                              const char *name, size_t length);
-
-/* The length of a field's name as it stands in the text. */
-size_t rc_field_name_length(const char *bytes, const rc_field *field);
 
 typedef struct rc_capture {
   bool found;
@@ -116,5 +89,7 @@ rc_items_error rc_items_failure(const rc_items *items);
 const char *rc_items_error_name(const rc_items *items);
 uint64_t rc_items_error_offset(const rc_items *items);
 void rc_items_describe(const rc_items *items, char *line, size_t size);
+
+#pragma GCC visibility pop
 
 #endif

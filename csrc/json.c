@@ -4,13 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#if !defined(RC_JSON_PLAIN_C) && defined(__SSE2__)
-#define RC_JSON_SSE2 1
-#include <emmintrin.h>
-#elif !defined(RC_JSON_PLAIN_C) && defined(__ARM_NEON) && defined(__aarch64__)
-#define RC_JSON_NEON 1
-#include <arm_neon.h>
-#endif
+#include "plain.h"
 
 enum state {
   VALUE,
@@ -49,51 +43,6 @@ void rc_json_init(rc_json *json, unsigned max_depth) {
 
 bool rc_json_in_token(const rc_json *json) {
   return json->state >= IN_STRING;
-}
-
-/* The first byte at or after p that is not plain text of a string: '"', '\\', a control byte, or
- * a byte of a longer UTF-8 sequence. Compared as signed bytes, the last two are both below 0x20. */
-static const char *skip_plain(const char *p, const char *end) {
-#if defined(RC_JSON_SSE2)
-  const __m128i quote = _mm_set1_epi8('"');
-  const __m128i backslash = _mm_set1_epi8('\\');
-  const __m128i space = _mm_set1_epi8(0x20);
-  while (end - p >= 16) {
-    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-    const __m128i stop =
-        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
-                     _mm_cmplt_epi8(v, space));
-    const int mask = _mm_movemask_epi8(stop);
-    if (mask != 0) {
-      return p + __builtin_ctz((unsigned)mask);
-    }
-    p += 16;
-  }
-#elif defined(RC_JSON_NEON)
-  const int8x16_t quote = vdupq_n_s8('"');
-  const int8x16_t backslash = vdupq_n_s8('\\');
-  const int8x16_t space = vdupq_n_s8(0x20);
-  while (end - p >= 16) {
-    const int8x16_t v = vld1q_s8((const int8_t *)p);
-    const uint8x16_t stop =
-        vorrq_u8(vorrq_u8(vceqq_s8(v, quote), vceqq_s8(v, backslash)), vcltq_s8(v, space));
-    /* Four bits a byte. */
-    const uint64_t mask = vget_lane_u64(
-        vreinterpret_u64_u8(vshrn_n_u16(vreinterpretq_u16_u8(stop), 4)), 0);
-    if (mask != 0) {
-      return p + (__builtin_ctzll(mask) >> 2);
-    }
-    p += 16;
-  }
-#endif
-  while (p < end) {
-    const unsigned char c = (unsigned char)*p;
-    if (c == '"' || c == '\\' || c < 0x20 || c >= 0x80) {
-      break;
-    }
-    p++;
-  }
-  return p;
 }
 
 static bool is_space(char c) {
@@ -244,11 +193,11 @@ rc_json_event rc_json_next(rc_json *json, const char **bytes, const char *end) {
   const uint64_t base = json->offset;
 
 #define OFFSET_OF(q) (base + (uint64_t)((q)-first))
-#define ANSWER(event)                                                                             \
-  do {                                                                                            \
-    json->offset = OFFSET_OF(p);                                                                  \
-    *bytes = p;                                                                                   \
-    return (event);                                                                               \
+#define ANSWER(event)                                                                              \
+  do {                                                                                             \
+    json->offset = OFFSET_OF(p);                                                                   \
+    *bytes = p;                                                                                    \
+    return (event);                                                                                \
   } while (0)
 /* p stands on the byte at fault. */
 #define FAIL(error, expected) ANSWER(fail(json, (error), (expected), (unsigned char)*p))
@@ -283,8 +232,7 @@ rc_json_event rc_json_next(rc_json *json, const char **bytes, const char *end) {
         break;
       }
       if (!begin_value(json, c)) {
-        FAIL(RC_JSON_UNEXPECTED_BYTE,
-             json->state == VALUE_OR_CLOSE ? "a value or ']'" : "a value");
+        FAIL(RC_JSON_UNEXPECTED_BYTE, json->state == VALUE_OR_CLOSE ? "a value or ']'" : "a value");
       }
       p++;
       break;
@@ -343,7 +291,7 @@ rc_json_event rc_json_next(rc_json *json, const char **bytes, const char *end) {
       ANSWER(RC_JSON_ERROR);
 
     case IN_STRING: {
-      p = skip_plain(p, end);
+      p = rc_plain_end_before(p, end);
       if (p == end) {
         break;
       }
@@ -485,6 +433,36 @@ rc_json_event rc_json_next(rc_json *json, const char **bytes, const char *end) {
 #undef OFFSET_OF
 }
 
+bool rc_json_seek_element(rc_json *json, const char **bytes, const char *end) {
+  const char *p = *bytes;
+  if (json->depth == 0 || json->in_object) {
+    return false;
+  }
+  if (json->state == AFTER_VALUE) {
+    while (p < end && is_space(*p)) {
+      p++;
+    }
+    if (p < end && *p == ',') {
+      p++;
+      json->state = VALUE;
+    }
+  }
+  if (json->state == VALUE || json->state == VALUE_OR_CLOSE) {
+    while (p < end && is_space(*p)) {
+      p++;
+    }
+  }
+  json->offset += (uint64_t)(p - *bytes);
+  *bytes = p;
+  return p < end && (json->state == VALUE || json->state == VALUE_OR_CLOSE);
+}
+
+void rc_json_accept(rc_json *json, size_t length) {
+  json->start = json->offset;
+  json->offset += length;
+  json->state = after_value(json);
+}
+
 rc_json_event rc_json_finish(rc_json *json) {
   if (json->state == FAILED) {
     return RC_JSON_ERROR;
@@ -496,7 +474,7 @@ rc_json_event rc_json_finish(rc_json *json) {
   if (json->state == DONE) {
     return RC_JSON_END;
   }
-  const char *expected = "the rest of it";
+  const char *expected;
   if (json->state == VALUE || json->state == VALUE_OR_CLOSE) {
     expected = "a value";
   } else if (json->state == KEY || json->state == KEY_OR_CLOSE) {
@@ -551,8 +529,7 @@ void rc_json_describe(const rc_json *json, char *line, size_t size) {
   } else if (json->got > 0x20 && json->got < 0x7F) {
     (void)snprintf(line, size, "expected %s, got '%c'", json->expected, json->got);
   } else {
-    (void)snprintf(line, size, "expected %s, got byte 0x%02X", json->expected,
-                   (unsigned)json->got);
+    (void)snprintf(line, size, "expected %s, got byte 0x%02X", json->expected, (unsigned)json->got);
   }
 }
 

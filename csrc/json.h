@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(hidden)
+
 /* The deepest nesting that can be asked for; rc_json_init clamps to it. */
 #define RC_JSON_DEPTH_CAP 2048u
 
@@ -82,6 +84,14 @@ void rc_json_init(rc_json *json, unsigned max_depth);
 /* Takes bytes from *bytes up to the next event and moves *bytes past them. */
 rc_json_event rc_json_next(rc_json *json, const char **bytes, const char *end);
 
+/* Where the tokenizer stands in an array, moves on to the first byte of the next element, or to the
+ * bracket that closes an empty array; false where that byte is not there yet, or there is none. */
+bool rc_json_seek_element(rc_json *json, const char **bytes, const char *end);
+
+/* After rc_json_seek_element: the `length` bytes from there on are one whole value, which the
+ * caller has checked by itself. */
+void rc_json_accept(rc_json *json, size_t length);
+
 /* Says that no byte follows: RC_JSON_END, RC_JSON_ERROR, or RC_JSON_SCALAR for a number that only
  * the end of the document ended (then call again). */
 rc_json_event rc_json_finish(rc_json *json);
@@ -101,5 +111,7 @@ const char *rc_json_type_name(rc_json_type type);
 /* Decodes the inside of a validated string (without quotes) to `to`, which has room for `length`
  * bytes and may be the same memory; answers the decoded length. */
 size_t rc_json_unescape(char *to, const char *from, size_t length);
+
+#pragma GCC visibility pop
 
 #endif

@@ -18,8 +18,8 @@ rc_ledger *rc_ledger_check(lua_State *L, int index) {
 }
 
 static uint64_t identify(const rc_ledger *ledger, const rc_item *item) {
-  const rc_field *id = rc_field_find(item->bytes, item->fields, item->field_count, ledger->id,
-                                     ledger->id_length);
+  const rc_field *id =
+      rc_field_find(item->bytes, item->fields, item->field_count, ledger->id, ledger->id_length);
   if (id == NULL || RC_FIELD_TYPE(id->tag) == RC_JSON_NULL) {
     return rc_hash_mix(POSITION_SALT, ledger->position);
   }

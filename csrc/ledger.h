@@ -12,6 +12,8 @@
 #include "items.h"
 #include "seen.h"
 
+#pragma GCC visibility push(hidden)
+
 #define RC_LEDGER_KEPT_MAX ((size_t)1 << 18) /* ids, of 8 bytes */
 
 typedef struct rc_ledger {
@@ -48,5 +50,7 @@ void rc_ledger_gave(rc_ledger *ledger);
 
 /* Adds ledger and seen to the table on top. */
 void rc_ledger_open(lua_State *L);
+
+#pragma GCC visibility pop
 
 #endif

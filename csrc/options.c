@@ -75,6 +75,7 @@ const char *rc_options_string(lua_State *L, int index, const char *where, const 
   const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
   if (text == NULL) {
     luaL_error(L, "%s: %s: expected a string, got %s", where, name, luaL_typename(L, -1));
+    return NULL; /* not reached, as a reader of this file alone cannot know */
   }
   if (memchr(text, '\0', length) != NULL) {
     luaL_error(L, "%s: %s: a NUL byte in it", where, name);

@@ -8,6 +8,8 @@
 
 #include "compat.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Raises unless a table stands at the index whose keys are all in `known` (NULL-terminated).
  * `where` begins every message. */
 void rc_options_check(lua_State *L, int index, const char *where, const char *const *known);
@@ -21,5 +23,7 @@ long rc_options_seconds(lua_State *L, int index, const char *where, const char *
 
 /* A string without NUL, which the table keeps alive; NULL where it is absent. */
 const char *rc_options_string(lua_State *L, int index, const char *where, const char *name);
+
+#pragma GCC visibility pop
 
 #endif

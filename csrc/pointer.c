@@ -51,8 +51,8 @@ static bool equals_escaped(const rc_segment *segment, const char *key, size_t le
     if (*key == '\\') {
       taken = 2;
       if (key[1] == 'u') {
-        const bool pair = end - key >= 12 && (key[2] == 'd' || key[2] == 'D') &&
-                          strchr("89abAB", key[3]) != NULL;
+        const bool pair =
+            end - key >= 12 && (key[2] == 'd' || key[2] == 'D') && strchr("89abAB", key[3]) != NULL;
         taken = pair ? 12 : 6;
       }
       n = rc_json_unescape(decoded, key, taken);

@@ -5,6 +5,8 @@
 
 #include "json.h"
 
+#pragma GCC visibility push(hidden)
+
 #define RC_POINTER_SEGMENTS 16 /* the longest pointer that is taken */
 
 typedef struct rc_segment {
@@ -36,5 +38,7 @@ typedef struct rc_span {
 /* Finds the value that the segments from `from` on lead to in a valid JSON text, and false where
  * there is none. Of equal keys the last wins. */
 bool rc_pointer_find(const rc_pointer *pointer, unsigned from, rc_span text, rc_span *found);
+
+#pragma GCC visibility pop
 
 #endif

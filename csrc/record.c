@@ -56,8 +56,7 @@ static bool is_type(lua_State *L, int index) {
 
 void rc_record_check_type(lua_State *L, int index) {
   if (!is_type(L, index)) {
-    luaL_error(L, "record: expected a type made by record_type, got %s",
-               luaL_typename(L, index));
+    luaL_error(L, "record: expected a type made by record_type, got %s", luaL_typename(L, index));
   }
 }
 
@@ -122,8 +121,7 @@ static void push_at(lua_State *L, const record *r, const char *text, size_t leng
   rc_span found = {record_bytes(r), r->length, RC_JSON_OBJECT, 0};
   bool any = true;
   if (pointer.count > 0) {
-    const rc_field *field =
-        find_field(r, pointer.segments[0].text, pointer.segments[0].length);
+    const rc_field *field = find_field(r, pointer.segments[0].text, pointer.segments[0].length);
     any = field != NULL && rc_pointer_find(&pointer, 1, field_span(r, field), &found);
   }
   if (any) {
@@ -134,8 +132,16 @@ static void push_at(lua_State *L, const record *r, const char *text, size_t leng
   lua_remove(L, -2);
 }
 
-/* __index. Upvalues: the type that it belongs to, its common fields (or nil). A common field is a
- * JSON Pointer, a function of the record, or a table whose [1] is a constant. */
+/* The bit of a name in a set of names that may say yes too often: most names that a script reads
+ * are no common ones, and are not looked up among them. */
+static uint64_t name_bit(const char *name, size_t length) {
+  const uint32_t tag = rc_field_name_tag(name, length);
+  return (uint64_t)1 << ((tag >> 16 ^ tag) & 63u);
+}
+
+/* __index. Upvalues: the type that it belongs to, its common fields, the set of their names (see
+ * name_bit) in a userdata. A common field is a JSON Pointer, a function of the record, or a table
+ * whose [1] is a constant. */
 static int record_index(lua_State *L) {
   const record *r = lua_touserdata(L, 1);
   if (r == NULL || !lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(1))) {
@@ -144,7 +150,10 @@ static int record_index(lua_State *L) {
   if (lua_type(L, 2) != LUA_TSTRING) {
     return 0;
   }
-  if (lua_istable(L, lua_upvalueindex(2))) {
+  size_t name_length;
+  const char *name = lua_tolstring(L, 2, &name_length);
+  const uint64_t *common = lua_touserdata(L, lua_upvalueindex(3));
+  if ((*common & name_bit(name, name_length)) != 0) {
     lua_pushvalue(L, 2);
     switch (rc_rawget(L, lua_upvalueindex(2))) {
     case LUA_TSTRING: {
@@ -164,9 +173,7 @@ static int record_index(lua_State *L) {
       break;
     }
   }
-  size_t length;
-  const char *name = lua_tolstring(L, 2, &length);
-  push_field(L, r, name, length);
+  push_field(L, r, name, name_length);
   return 1;
 }
 
@@ -185,8 +192,7 @@ static void push_table(lua_State *L, const record *r, rc_nulls nulls) {
   lua_createtable(L, 0, r->field_count < 1024 ? (int)r->field_count : 1024);
   for (uint32_t i = 0; i < r->field_count; i++) {
     const rc_field *field = &r->fields[i];
-    rc_push_string(L, record_bytes(r) + field->key,
-                   rc_field_name_length(record_bytes(r), field),
+    rc_push_string(L, record_bytes(r) + field->key, rc_field_name_length(record_bytes(r), field),
                    (field->tag & RC_FIELD_NAME_ESCAPED) != 0);
     rc_push_value(L, field_span(r, field), nulls);
     lua_rawset(L, -3);
@@ -221,7 +227,22 @@ static void push_pairs(lua_State *L) {
   lua_pushcclosure(L, record_pairs, 1);
 }
 
-/* Pushes a new type whose common fields stand at index `common` (a table, or nil). */
+/* Pushes the set of the names that are the keys of the table at index `common`. */
+static void push_name_set(lua_State *L, int common) {
+  uint64_t *set = lua_newuserdatauv(L, sizeof *set, 0);
+  *set = 0;
+  lua_pushnil(L);
+  while (lua_next(L, common) != 0) {
+    size_t length;
+    lua_pop(L, 1);
+    if (lua_type(L, -1) == LUA_TSTRING) {
+      const char *name = lua_tolstring(L, -1, &length);
+      *set |= name_bit(name, length);
+    }
+  }
+}
+
+/* Pushes a new type whose common fields stand in the table at index `common`. */
 static void push_type(lua_State *L, int common) {
   common = lua_absindex(L, common);
   lua_createtable(L, 0, 8);
@@ -229,7 +250,8 @@ static void push_type(lua_State *L, int common) {
   lua_rawsetp(L, -2, &type_marker);
   lua_pushvalue(L, -1);
   lua_pushvalue(L, common);
-  lua_pushcclosure(L, record_index, 2);
+  push_name_set(L, common);
+  lua_pushcclosure(L, record_index, 3);
   lua_setfield(L, -2, "__index");
   lua_pushcfunction(L, record_newindex);
   lua_setfield(L, -2, "__newindex");
@@ -272,7 +294,7 @@ void rc_record_open(lua_State *L) {
   luaL_setfuncs(L, functions, 0);
   push_pairs(L);
   lua_setfield(L, -2, "pairs");
-  lua_pushnil(L);
+  lua_newtable(L);
   push_type(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &plain_type_key);
   lua_pop(L, 1);

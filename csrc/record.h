@@ -5,6 +5,8 @@
 #include "compat.h"
 #include "items.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Pushes a copy of the item as a record whose type stands at stack index `type`. */
 void rc_record_push(lua_State *L, const rc_item *item, int type);
 
@@ -20,5 +22,7 @@ void rc_record_push_plain_type(lua_State *L);
 
 /* Adds record_type, json, totable, pairs and at to the table on top. */
 void rc_record_open(lua_State *L);
+
+#pragma GCC visibility pop
 
 #endif

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(hidden)
+
 /* Zeroed memory is an empty set. */
 typedef struct rc_seen {
   uint64_t *slots; /* owned; 0 is a free one */
@@ -24,5 +26,7 @@ bool rc_seen_add(rc_seen *seen, uint64_t hash);
 
 /* Frees the memory; the set is empty then. */
 void rc_seen_clear(rc_seen *seen);
+
+#pragma GCC visibility pop
 
 #endif

@@ -175,9 +175,9 @@ static void check_headers(lua_State *L, int options, const char **lines) {
 /* engine:request{…} -> transfer | nil, err */
 static int engine_request(lua_State *L) {
   static const char *const known[] = {
-      "method",     "url",      "headers",         "body",         "ca_file",     "client_cert",
-      "client_key", "proxy",    "connect_timeout", "idle_timeout", "timeout",     "max_body",
-      "decoder",    "ledger",    "watermark",       "max_headers",  "max_collected", NULL};
+      "method",     "url",    "headers",         "body",         "ca_file",       "client_cert",
+      "client_key", "proxy",  "connect_timeout", "idle_timeout", "timeout",       "max_body",
+      "decoder",    "ledger", "watermark",       "max_headers",  "max_collected", NULL};
   static const char where[] = "request";
   const char *lines[MAX_REQUEST_HEADERS + 1];
   engine *e = check_engine(L, 1);
@@ -254,9 +254,9 @@ static int engine_request(lua_State *L) {
 
 /* -- transfer ------------------------------------------------------------------------------- */
 
-static transfer *check_transfer(lua_State *L, int index) {
-  transfer *t = luaL_checkudata(L, index, TRANSFER);
-  luaL_argcheck(L, t->transfer != NULL, index, "the transfer was cancelled");
+static transfer *check_transfer(lua_State *L) {
+  transfer *t = rc_check_self(L, TRANSFER);
+  luaL_argcheck(L, t->transfer != NULL, 1, "the transfer was cancelled");
   return t;
 }
 
@@ -303,7 +303,7 @@ static bool next_is_due(transfer *t) {
  * allows no more, or (once) the last byte has arrived, so that the next request can leave before
  * the records that wait are read. */
 static int transfer_next(lua_State *L) {
-  transfer *t = check_transfer(L, 1);
+  transfer *t = check_transfer(L);
   rc_ledger *ledger = t->ledger;
   if (t->decoder == NULL || t->decoder->items == NULL || t->conflict ||
       (ledger != NULL && ledger->given >= ledger->allowance)) {
@@ -312,8 +312,7 @@ static int transfer_next(lua_State *L) {
   if (t->engine->http != NULL && turn_is_due(t)) {
     rc_http_drive(t->engine->http);
   }
-  if (rc_transfer_paused(t->transfer) &&
-      rc_items_waiting(t->decoder->items) <= t->watermark / 2) {
+  if (rc_transfer_paused(t->transfer) && rc_items_waiting(t->decoder->items) <= t->watermark / 2) {
     rc_transfer_resume(t->transfer);
   }
   if (!t->told_done && rc_transfer_state(t->transfer) == RC_HTTP_DONE) {
@@ -337,20 +336,20 @@ static int transfer_next(lua_State *L) {
 
 /* transfer:conflict() -> true where the body is not the one that its ledger knows */
 static int transfer_conflict(lua_State *L) {
-  lua_pushboolean(L, check_transfer(L, 1)->conflict);
+  lua_pushboolean(L, check_transfer(L)->conflict);
   return 1;
 }
 
 /* transfer:done() -> boolean */
 static int transfer_done(lua_State *L) {
-  const transfer *t = check_transfer(L, 1);
+  const transfer *t = check_transfer(L);
   lua_pushboolean(L, rc_transfer_state(t->transfer) == RC_HTTP_DONE);
   return 1;
 }
 
 /* transfer:failure() -> nil, or why there is no whole answer, and a line about it. */
 static int transfer_failure(lua_State *L) {
-  const transfer *t = check_transfer(L, 1);
+  const transfer *t = check_transfer(L);
   const char *name = NULL;
   switch (rc_transfer_result(t->transfer)) {
   case RC_HTTP_OK:
@@ -381,7 +380,7 @@ static int transfer_failure(lua_State *L) {
 
 /* transfer:status() -> the HTTP status, or nil before the headers are in. */
 static int transfer_status(lua_State *L) {
-  const transfer *t = check_transfer(L, 1);
+  const transfer *t = check_transfer(L);
   const long status = rc_transfer_status(t->transfer);
   if (status == 0) {
     return 0;
@@ -392,7 +391,7 @@ static int transfer_status(lua_State *L) {
 
 /* transfer:header(name) -> its value | nil. Values of a repeated header are joined by ", ". */
 static int transfer_header(lua_State *L) {
-  const transfer *t = check_transfer(L, 1);
+  const transfer *t = check_transfer(L);
   const char *name = luaL_checkstring(L, 2);
   int count = 0;
   for (;; count++) {
@@ -415,7 +414,7 @@ static int transfer_header(lua_State *L) {
 
 /* transfer:body() -> the collected body, and whether it was cut. */
 static int transfer_body(lua_State *L) {
-  const transfer *t = check_transfer(L, 1);
+  const transfer *t = check_transfer(L);
   size_t length;
   int cut;
   const char *body = rc_transfer_body(t->transfer, &length, &cut);
@@ -426,7 +425,7 @@ static int transfer_body(lua_State *L) {
 
 /* transfer:usage() -> bytes on the wire, seconds since it began. */
 static int transfer_usage(lua_State *L) {
-  const transfer *t = check_transfer(L, 1);
+  const transfer *t = check_transfer(L);
   rc_push_count(L, rc_transfer_wire_bytes(t->transfer));
   lua_pushnumber(L, (lua_Number)rc_transfer_elapsed_ms(t->transfer) / 1000);
   return 2;
@@ -442,20 +441,14 @@ static int transfer_cancel(lua_State *L) {
 }
 
 void rc_transfer_open(lua_State *L) {
-  static const luaL_Reg engine_methods[] = {{"request", engine_request},
-                                            {"drive", engine_drive},
-                                            {"close", engine_close},
-                                            {NULL, NULL}};
-  static const luaL_Reg transfer_methods[] = {{"next", transfer_next},
-                                              {"conflict", transfer_conflict},
-                                              {"done", transfer_done},
-                                              {"failure", transfer_failure},
-                                              {"status", transfer_status},
-                                              {"header", transfer_header},
-                                              {"body", transfer_body},
-                                              {"usage", transfer_usage},
-                                              {"cancel", transfer_cancel},
-                                              {NULL, NULL}};
+  static const luaL_Reg engine_methods[] = {
+      {"request", engine_request}, {"drive", engine_drive}, {"close", engine_close}, {NULL, NULL}};
+  static const luaL_Reg transfer_methods[] = {
+      {"next", transfer_next},     {"conflict", transfer_conflict},
+      {"done", transfer_done},     {"failure", transfer_failure},
+      {"status", transfer_status}, {"header", transfer_header},
+      {"body", transfer_body},     {"usage", transfer_usage},
+      {"cancel", transfer_cancel}, {NULL, NULL}};
   rc_new_metatable(L, ENGINE, engine_methods, engine_close);
   rc_new_metatable(L, TRANSFER, transfer_methods, transfer_cancel);
   static const luaL_Reg functions[] = {

@@ -4,7 +4,11 @@
 
 #include "compat.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Adds engine to the table on top. */
 void rc_transfer_open(lua_State *L);
+
+#pragma GCC visibility pop
 
 #endif

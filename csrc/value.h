@@ -6,6 +6,8 @@
 #include "json.h"
 #include "pointer.h"
 
+#pragma GCC visibility push(hidden)
+
 /* What JSON null becomes: in an object's fields (an array keeps its null sentinels either way, so
  * that its length and positions stay). */
 typedef enum rc_nulls {
@@ -22,5 +24,7 @@ void rc_push_string(lua_State *L, const char *bytes, size_t length, bool escaped
 /* Pushes the value; the text must be valid and nested at most RC_JSON_DEPTH_CAP deep. A null by
  * itself is nil or the sentinel, as `nulls` says. */
 void rc_push_value(lua_State *L, rc_span text, rc_nulls nulls);
+
+#pragma GCC visibility pop
 
 #endif

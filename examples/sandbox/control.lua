@@ -19,8 +19,8 @@ local actions = { revoke = tokens.revoke, expire = tokens.expire }
 
 -- What a client needs to know beside the addresses, as NAME=value lines for DIR/env.
 routes["GET /env"] = function()
-  reply.json(200, ("SANDBOX_CLIENT_ID=%s\nSANDBOX_CLIENT_SECRET=%s\nSANDBOX_DINTERO_ACCOUNT=%s\nSANDBOX_NOW=%s\n"):format(
-    clients.id, clients.secret, directory.accounts[1].id, clock.now), "text/plain")
+  local lines = "SANDBOX_CLIENT_ID=%s\nSANDBOX_CLIENT_SECRET=%s\nSANDBOX_DINTERO_ACCOUNT=%s\nSANDBOX_NOW=%s\n"
+  reply.json(200, lines:format(clients.id, clients.secret, directory.accounts[1].id, clock.now), "text/plain")
 end
 
 routes["GET /stats"] = function() reply.json(200, journal.stats()) end

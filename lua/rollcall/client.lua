@@ -44,11 +44,37 @@ local walk = require "rollcall.walk"
 ---@field loop table? how to wait
 ---@field on rollcall.Hooks?
 
----@class rollcall.Hooks functions of a plain table, told what happens; an error in one reaches the caller
----@field request fun(event: { provider: string, method: string, url: string, attempt: integer })?
----@field response fun(event: { provider: string, method: string, url: string, attempt: integer, status: integer?, request_id: string?, seconds: number, bytes: integer, failure: string? })?
----@field retry fun(event: { provider: string, method: string, url: string, attempt: integer, wait: number, kind: string, status: integer?, message: string })?
----@field page fun(event: { provider: string, account: string?, number: integer, users: integer })?
+--- Functions that are told what happens, a plain table each; an error in one reaches the caller.
+---@class rollcall.Hooks
+---@field request fun(event: rollcall.RequestEvent)?
+---@field response fun(event: rollcall.ResponseEvent)?
+---@field retry fun(event: rollcall.RetryEvent)?
+---@field page fun(event: rollcall.PageEvent)?
+
+---@class rollcall.RequestEvent
+---@field provider string
+---@field method string
+---@field url string without secrets
+---@field attempt integer from 1
+
+---@class rollcall.ResponseEvent: rollcall.RequestEvent
+---@field status integer?
+---@field request_id string?
+---@field seconds number
+---@field bytes integer as received
+---@field failure string? why there is no whole answer
+
+---@class rollcall.RetryEvent: rollcall.RequestEvent
+---@field wait number seconds
+---@field kind rollcall.ErrorKind
+---@field status integer?
+---@field message string
+
+---@class rollcall.PageEvent
+---@field provider string
+---@field account string?
+---@field number integer from 1
+---@field users integer
 
 ---@class rollcall.Client
 local Client = {}
@@ -124,7 +150,8 @@ local function options_schema(declared)
   for name, option in pairs(declared.options or {}) do
     nodes[name] = option_node(option)
     if option.list then
-      nodes[option.list] = { type = "table", expected = "a list, each " .. option.expected, values = option_node(option) }
+      local expected = "a list, each " .. option.expected
+      nodes[option.list] = { type = "table", expected = expected, values = option_node(option) }
     end
   end
   return { type = "table", fields = nodes }

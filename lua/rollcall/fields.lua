@@ -10,9 +10,48 @@
 --   { list = { p… } }                           the list of what stands at each of them; nil for none
 
 local core = require "rollcall.core"
+local schema = require "rollcall.schema"
 
 local at = core.at
 local fields = {}
+
+local one = schema.pointer
+local several = { type = "table", required = true, expected = "a list of JSON Pointers", values = one }
+local constant = { type = "string|number|boolean" }
+
+-- What each kind of rule takes, by the field that names it.
+local kinds = {
+  value = { value = constant },
+  option = { option = { type = "string" } },
+  present = { present = one, yes = constant, no = constant },
+  any = { any = several, within = one },
+  each = { each = one, take = { type = "string", required = true, expected = "a JSON Pointer of one step",
+    test = function(value)
+      return value:find("^/[^/~]+$") ~= nil
+    end } },
+  list = { list = several },
+}
+
+--- The schema of one rule.
+---@param rule any
+---@param options table? the provider's, whose names `option` takes
+---@return rollcall.Schema
+function fields.schema(rule, options)
+  if type(rule) == "string" then
+    return one
+  end
+  for kind, taken in pairs(type(rule) == "table" and kinds or {}) do
+    if rule[kind] ~= nil then
+      return { type = "table", fields = taken, test = function(value)
+        return kind ~= "option" or type(options) == "table" and options[value.option] ~= nil
+          or ("option: %s is none of the provider's options"):format(schema.show(value.option))
+      end }
+    end
+  end
+  return { type = "string|table", expected = "a JSON Pointer or a rule", test = function()
+    return "a rule has one of value, option, present, any, each, list"
+  end }
+end
 
 local compilers = {}
 

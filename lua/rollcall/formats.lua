@@ -2,13 +2,15 @@
 
 local formats = {}
 
-local hex = "%x"
+local function hex(count)
+  return ("%x"):rep(count)
+end
+
+local UUID = "^" .. table.concat({ hex(8), hex(4), hex(4), hex(4), hex(12) }, "%-") .. "$"
 
 --- 8-4-4-4-12 hexadecimal digits.
 function formats.uuid(value)
-  local pattern = ("^%s-%s-%s-%s-%s$"):format(
-    hex:rep(8), hex:rep(4), hex:rep(4), hex:rep(4), hex:rep(12))
-  return value:find(pattern) ~= nil
+  return value:find(UUID) ~= nil
 end
 
 return formats

@@ -22,6 +22,7 @@ local stream = require "rollcall.stream"
 ---@field provider string
 ---@field [string] any the provider's own fields
 
+-- The parentheses below keep a call from being a tail call: a raise names its caller by counting levels.
 local rollcall = {}
 
 rollcall.VERSION = require "rollcall.version"
@@ -41,21 +42,21 @@ function rollcall.client(declared, options)
     end
     declared = found
   end
-  return client.new(declared, options, 2)
+  return (client.new(declared, options, 2))
 end
 
 --- A client of Tesouro.
 ---@param options rollcall.ClientOptions
 ---@return rollcall.Client
 function rollcall.tesouro(options)
-  return client.new(require "rollcall.providers.tesouro", options, 2)
+  return (client.new(require "rollcall.providers.tesouro", options, 2))
 end
 
 --- A client of Dintero.
 ---@param options rollcall.ClientOptions
 ---@return rollcall.Client
 function rollcall.dintero(options)
-  return client.new(require "rollcall.providers.dintero", options, 2)
+  return (client.new(require "rollcall.providers.dintero", options, 2))
 end
 
 --- Several streams as one, concurrently: `for user, source in rollcall.merge { a:users(), b:users() }`.
@@ -71,7 +72,7 @@ end
 ---@param declared rollcall.Provider
 ---@return rollcall.Provider
 function rollcall.provider(declared)
-  return provider.check(declared, 2)
+  return (provider.check(declared, 2))
 end
 
 --- A user's JSON text, as it was received.

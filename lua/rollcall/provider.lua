@@ -1,7 +1,9 @@
 -- Providers are tables of data. This checks one whole and names each mistake by its path.
 
 local paging_types = require "rollcall.paging"
+local field_rules = require "rollcall.fields"
 local formats = require "rollcall.formats"
+local query = require "rollcall.query"
 local schema = require "rollcall.schema"
 local url = require "rollcall.url"
 
@@ -53,16 +55,31 @@ local function keys_of(map)
   return keys
 end
 
-local function is_pointer(value)
-  return value == "" or value:sub(1, 1) == "/"
+--- What is wrong with the {option}s in a text, true if nothing is.
+local function check_options(text, options)
+  for name in text:gmatch("{([%w_]*)}") do
+    local option = type(options) == "table" and options[name]
+    if type(option) ~= "table" then
+      return ("{%s} is none of its options"):format(name)
+    elseif not option.required then
+      return ("{%s}: an option that it stands for must have required = true"):format(name)
+    end
+  end
+  return true
 end
 
-local function is_path(value)
-  return value:sub(1, 1) == "/" and not value:find("[%c%s?#]")
+local function path_node(options)
+  return { type = "string", expected = "a path that begins with /", required = true, test = function(value)
+    return value:sub(1, 1) == "/" and not value:find("[%c%s?#]") and check_options(value, options)
+  end }
 end
 
-local pointer = { type = "string", expected = "a JSON Pointer such as /data", test = is_pointer }
-local path = { type = "string", expected = "a path that begins with /", test = is_path, required = true }
+local function template_node(options)
+  return { type = "string", test = function(value)
+    return check_options(value, options)
+  end }
+end
+
 local name = { type = "string", expected = "a name of letters, digits and _",
   test = function(value) return value:find("^[%a_][%w_]*$") ~= nil end }
 local header_name = { type = "string", expected = "a header name",
@@ -74,18 +91,20 @@ local base_url = { type = "string", expected = "an https URL without a query", t
     or problem or false
 end }
 
-local auth_fields = {
-  type = { type = "string", enum = { "client_credentials" }, required = true },
-  path = path,
-  body = { type = "string", enum = { "form", "json" }, required = true },
-  credentials = { type = "string", enum = { "body", "basic" }, required = true },
-  audience = { type = "string" },
-  scope = { type = "string" },
-  expired = { type = "table", fields = {
-    status = { type = "integer", min = 400, max = 599, required = true },
-    message = { type = "string", required = true },
-  } },
-}
+local function auth_fields(options)
+  return {
+    type = { type = "string", enum = { "client_credentials" }, required = true },
+    path = path_node(options),
+    body = { type = "string", enum = { "form", "json" }, required = true },
+    credentials = { type = "string", enum = { "body", "basic" }, required = true },
+    audience = template_node(options),
+    scope = template_node(options),
+    expired = { type = "table", fields = {
+      status = { type = "integer", min = 400, max = 599, required = true },
+      message = { type = "string", required = true },
+    } },
+  }
+end
 
 local filter_fields = {
   query = { type = "string" },
@@ -99,36 +118,51 @@ local function is_filter(filter)
   return (filter.query ~= nil) ~= (filter.header ~= nil) or "it needs either query or header"
 end
 
-local field_rule = { type = "string|table", expected = "a JSON Pointer or a rule", test = function(value)
-  if type(value) == "string" then
-    return is_pointer(value)
-  end
-  for _, rule in ipairs { "value", "option", "present", "any", "each", "list" } do
-    if value[rule] ~= nil then
-      return true
-    end
-  end
-  return "a rule has one of value, option, present, any, each, list"
-end }
+--- A filter must not take the place of what every walk understands.
+local function filter_names(paging)
+  local kind = type(paging) == "table" and paging_types[paging.type]
+  local taken = kind and query.schema({ paging = paging }).fields or {}
+  return { type = "string", expected = name.expected, test = function(value)
+    return taken[value] and "every walk has an option of that name" or name.test(value)
+  end }
+end
 
 local function paging_schema(paging)
   local fields = { type = { type = "string", enum = keys_of(paging_types), required = true } }
   local kind = type(paging) == "table" and paging_types[paging.type]
-  for key, node in pairs(kind and kind.schema or {}) do
-    fields[key] = node
+  -- Of a type that nobody knows, only that is said.
+  for _, known in pairs(kind and { kind } or paging_types) do
+    for key, node in pairs(known.schema) do
+      fields[key] = kind and node or {}
+    end
   end
-  return { type = "table", required = true, fields = kind and fields or nil,
-    test = function(value)
-      return kind ~= nil or schema.check(value.type, fields.type, "type")[1] or "type: missing"
-    end }
+  return { type = "table", required = true, fields = fields }
+end
+
+--- A schema for a map whose keys are its maker's: a node for each of them.
+local function each(map, make)
+  local fields = {}
+  for key, value in pairs(type(map) == "table" and map or {}) do
+    fields[tostring(key)] = make(value)
+  end
+  return fields
+end
+
+local function base_url_schema(map)
+  local fields = each(map, function()
+    return base_url
+  end)
+  fields.production = { type = "string", required = true, expected = base_url.expected, test = base_url.test }
+  return { type = "table", required = true, keys = name, fields = fields }
 end
 
 local function provider_schema(declared)
-  local users = type(declared) == "table" and declared.users
+  local options = type(declared) == "table" and declared.options
+  local users = type(declared) == "table" and type(declared.users) == "table" and declared.users or {}
   return { type = "table", fields = {
     name = { type = "string", required = true, expected = name.expected, test = name.test },
-    base_url = { type = "table", required = true, keys = name, values = base_url },
-    auth = { type = "table", fields = auth_fields },
+    base_url = base_url_schema(type(declared) == "table" and declared.base_url),
+    auth = { type = "table", fields = auth_fields(options) },
     options = { type = "table", keys = name, values = { type = "table", fields = {
       pattern = { type = "table", required = true, values = { type = "string" } },
       expected = { type = "string", required = true },
@@ -136,12 +170,14 @@ local function provider_schema(declared)
       required = { type = "boolean" },
     } } },
     users = { type = "table", required = true, fields = {
-      path = path,
-      items = { type = "string", required = true, expected = pointer.expected, test = is_pointer },
-      id = { type = "string" },
-      paging = paging_schema(type(users) == "table" and users.paging),
-      filters = { type = "table", keys = name, values = { type = "table", fields = filter_fields, test = is_filter } },
-      fields = { type = "table", keys = name, values = field_rule },
+      path = path_node(options),
+      items = { type = "string", required = true, expected = schema.pointer.expected, test = schema.pointer.test },
+      paging = paging_schema(users.paging),
+      filters = { type = "table", keys = filter_names(users.paging),
+        values = { type = "table", fields = filter_fields, test = is_filter } },
+      fields = { type = "table", keys = name, fields = each(users.fields, function(rule)
+        return field_rules.schema(rule, options)
+      end) },
     } },
   } }
 end

@@ -48,6 +48,11 @@ function schema.nearest(word, candidates)
   return best
 end
 
+--- A JSON Pointer (RFC 6901).
+schema.pointer = { type = "string", expected = "a JSON Pointer such as /data", test = function(value)
+  return (value == "" or value:sub(1, 1) == "/") and not (value .. "$"):find("~[^01]")
+end }
+
 ---@param map table
 ---@return string[]
 local function sorted_keys(map)
@@ -135,7 +140,9 @@ local function check_scalar(value, node, path, problems, secret)
       path, shown, words(node.enum), near and (" (did you mean %s?)"):format(near) or "")
     return false
   end
-  if type(value) == "number" and ((node.min and value < node.min) or (node.max and value > node.max) or value ~= value) then
+  local in_range = type(value) ~= "number"
+    or value >= (node.min or -math.huge) and value <= (node.max or math.huge) -- which NaN is not
+  if not in_range then
     problems[#problems + 1] = ("%s: expected %s, got %s"):format(path, schema.expected(node), shown)
     return false
   end

@@ -196,45 +196,60 @@ function methods:pages()
   end
 end
 
---- What stands on another stream and passes on what `pick` makes of each user.
-local function derive(self, pick)
-  local parent = self.source
-  local source = { head = nobody, finished = false }
-  function source:poll()
-    while true do
-      local user, extra = parent.head:next(), nil
-      if user == nil then
-        user, extra = parent:poll()
+--- A source that stands on another one: passes on what `pick` makes of each user, at most `left`.
+local Derived = {}
+Derived.__index = Derived
+
+function Derived:finish(reason, err)
+  self.finished, self.reason, self.err = true, reason, err
+end
+
+function Derived:poll()
+  local parent = self.parent
+  while self.left ~= 0 do
+    local user, extra = parent.head:next(), nil
+    if user == nil then
+      user, extra = parent:poll()
+    end
+    if user == nil then
+      if parent.finished then
+        self:finish(parent.reason, parent.err)
       end
-      if user == nil then
-        self.finished, self.err, self.reason = parent.finished, parent.err, parent.reason
-        return nil, extra
-      end
-      local picked, done = pick(user, extra)
-      if done then
-        parent:close()
-        self.finished, self.reason = true, "limit"
-        return nil
-      elseif picked ~= nil then
-        return picked, extra
-      end
+      return nil, extra
+    end
+    local picked = self.pick(user)
+    if picked ~= nil then
+      self.left = self.left and self.left - 1
+      return picked, extra
     end
   end
-  function source:engines()
-    return parent:engines()
+  parent:close()
+  self:finish("limit")
+  return nil
+end
+
+function Derived:engines()
+  return self.parent:engines()
+end
+
+function Derived:close()
+  self.parent:close()
+  if not self.finished then
+    self:finish("closed")
   end
-  function source:close()
-    parent:close()
-    if not self.finished then
-      self.finished, self.reason = true, "closed"
-    end
-  end
-  function source:statistics()
-    return parent:statistics()
-  end
-  function source:checkpoint()
-    return parent:checkpoint()
-  end
+end
+
+function Derived:statistics()
+  return self.parent:statistics()
+end
+
+function Derived:checkpoint()
+  return self.parent:checkpoint()
+end
+
+local function derive(self, pick, left)
+  local source = { parent = self.source, pick = pick, left = left, head = nobody, finished = false }
+  setmetatable(source, Derived)
   return stream.new(source, self.loop, { provider = self.provider, account = self.account })
 end
 
@@ -261,9 +276,11 @@ end
 ---@return rollcall.Stream
 function methods:map(f)
   check_function(f, "map")
-  return derive(self, function(user)
-    return f(user)
-  end)
+  return derive(self, f)
+end
+
+local function itself(user)
+  return user
 end
 
 --- The first n users; then the walk is closed.
@@ -273,22 +290,7 @@ function methods:take(n)
   if type(n) ~= "number" or n < 0 or n ~= math.floor(n) then
     error("take: expected a whole number of users", 2)
   end
-  local source = self.source
-  local left = n
-  local taken = derive(self, function(user)
-    left = left - 1
-    return user
-  end)
-  local poll = taken.source.poll
-  function taken.source:poll()
-    if left == 0 then
-      source:close()
-      self.finished, self.reason = true, "limit"
-      return nil
-    end
-    return poll(self)
-  end
-  return taken
+  return derive(self, itself, n)
 end
 
 --- Where the walk stands, after the user that was given last: a line of text that the query option

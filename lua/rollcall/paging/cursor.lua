@@ -1,14 +1,15 @@
 -- Paging "cursor": each page names the token of the next, and perhaps of the previous one.
 
 local core = require "rollcall.core"
+local schema = require "rollcall.schema"
 
 local cursor = {}
 
-local pointer = { type = "string", expected = "a JSON Pointer" }
+local pointer = schema.pointer
 
 cursor.schema = {
   query = { type = "string", required = true, expected = "the query parameter that takes the token" },
-  next = { type = "string", required = true, expected = pointer.expected },
+  next = { type = "string", required = true, expected = pointer.expected, test = pointer.test },
   previous = pointer,
   size = { type = "string", expected = "the query parameter that takes the page size" },
   max_size = { type = "integer", min = 1 },

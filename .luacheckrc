@@ -1,0 +1,10 @@
+std = "min" -- what Lua 5.1 to 5.4 and LuaJIT share
+cache = false
+self = false -- a method need not use it
+max_line_length = 120
+
+files["spec/**/*_spec.lua"].std = "min+busted"
+files["examples/sandbox/**/*.lua"].std = "ngx_lua"
+files["examples/nginx/**/*.lua"].std = "ngx_lua"
+files["examples/neovim/**/*.lua"].read_globals = { "vim" }
+files["lua/rollcall/loop/*.lua"].read_globals = { "ngx", "vim" }

@@ -1,0 +1,166 @@
+# GNU make. `make help` lists the targets; `make V=1` shows the commands.
+
+BUILD ?= build
+PREFIX ?= /usr/local
+CFLAGS ?= -O2 -g
+WERROR ?= -Werror
+ifndef V
+Q := @
+endif
+MAKEFLAGS += --no-print-directory
+
+# The Luas: an interpreter's name is also its flavour's. LUAS are those to build and to test for,
+# LUA the one for `make demo` and `make install`.
+
+lua5.4_CFLAGS := $(shell pkg-config --cflags lua5.4 2>/dev/null || echo -I/usr/include/lua5.4)
+lua5.4_VERSION := 5.4
+luajit_CFLAGS := $(shell pkg-config --cflags luajit 2>/dev/null || echo -I/usr/include/luajit-2.1)
+luajit_VERSION := 5.1
+present = $(wildcard $(addsuffix /lua.h,$(patsubst -I%,%,$(filter -I%,$($(1)_CFLAGS)))))
+LUAS ?= $(foreach lua,lua5.4 luajit,$(if $(call present,$(lua)),$(lua)))
+LUA ?= $(firstword $(LUAS))
+export BUILD
+
+CURL_CFLAGS := $(shell pkg-config --cflags libcurl 2>/dev/null || curl-config --cflags 2>/dev/null)
+CURL_LIBS := $(or $(shell pkg-config --libs libcurl 2>/dev/null || curl-config --libs 2>/dev/null),-lcurl)
+
+SOURCES := $(wildcard csrc/*.c)
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+# The headers of others are system headers, whose macros do not warn.
+system = $(patsubst -I%,-isystem %,$(1))
+OWN_CFLAGS := -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) $(WERROR) $(call system,$(CURL_CFLAGS))
+# What looks for leaks at the exit needs the module still loaded, for its globals and its symbols.
+STAY := -O1 -g -fno-omit-frame-pointer -Wl,-z,nodelete
+SANITIZE := $(STAY) -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+PLAIN := $(LUAS:%=$(BUILD)/%/rollcall/core.so)
+SANITIZED := $(LUAS:%=$(BUILD)/%-asan/rollcall/core.so)
+
+.PHONY: all demo run-demo sandbox test run-test valgrind run-valgrind lint run-lint
+.PHONY: lint-text lint-lua lint-c lint-builds install uninstall clean help
+.DELETE_ON_ERROR:
+
+all: $(PLAIN) ## build the module for Lua 5.4 and LuaJIT, whichever is there
+ifeq ($(strip $(LUAS)),)
+	@echo 'No headers of Lua 5.4 or LuaJIT found: install them, or `make demo` and `make test` do.' >&2; exit 1
+endif
+
+# $(call flavour,NAME,LUA,COMPILER,FLAGS): $(BUILD)/NAME/rollcall/core.so for LUA
+define flavour
+$(BUILD)/$(1)/rollcall/core.so: $(SOURCES:csrc/%.c=$(BUILD)/$(1)/obj/%.o)
+	@mkdir -p $$(@D)
+	@echo '  LD $$@'
+	$$(Q)$(3) -shared $(4) $$(LDFLAGS) -o $$@ $$^ $$(CURL_LIBS)
+
+$(BUILD)/$(1)/obj/%.o: csrc/%.c Makefile
+	@mkdir -p $$(@D)
+	@echo '  CC $$@'
+	$$(Q)$(3) $$(CPPFLAGS) $$(OWN_CFLAGS) $$(call system,$$($(2)_CFLAGS)) $(4) -MMD -MP -c -o $$@ $$<
+
+-include $(SOURCES:csrc/%.c=$(BUILD)/$(1)/obj/%.d)
+endef
+
+# The sanitizers are gcc's whatever CC is: their library must be preloaded into the interpreter.
+$(foreach lua,$(LUAS),$(eval $(call flavour,$(lua),$(lua),$$(CC),$$(CFLAGS))))
+$(foreach lua,$(LUAS),$(eval $(call flavour,$(lua)-asan,$(lua),gcc,$$(SANITIZE))))
+$(foreach lua,$(LUAS),$(eval $(call flavour,$(lua)-valgrind,$(lua),$$(CC),$$(STAY))))
+
+ALONE := $(BUILD)/asan/alone.so
+$(ALONE): spec/support/alone.c
+	@mkdir -p $(@D)
+	@echo '  LD $@'
+	$(Q)gcc $(OWN_CFLAGS) -shared -o $@ $<
+
+# C-only tests: spec/NAME_test.c, linked with the sources that know no Lua.
+PURE := json scan field pointer items seen http
+C_TESTS := $(patsubst spec/%.c,$(BUILD)/c-asan/%,$(wildcard spec/*_test.c))
+C_OBJECTS := $(patsubst csrc/%.c,$(BUILD)/c-asan/obj/%.o,$(wildcard $(PURE:%=csrc/%.c)))
+$(eval $(call flavour,c-asan,c,gcc,$$(SANITIZE)))
+
+$(BUILD)/c-asan/%_test: spec/%_test.c $(C_OBJECTS)
+	@mkdir -p $(@D)
+	@echo '  LD $@'
+	$(Q)gcc $(OWN_CFLAGS) -Icsrc $(SANITIZE) -MMD -MP -MF $@.d -o $@ $< $(C_OBJECTS) $(CURL_LIBS)
+
+-include $(C_TESTS:%=%.d)
+
+# What follows runs make once more, after the packages are there: the variables above depend on them.
+CPUS := $(shell nproc 2>/dev/null || echo 2)
+JOBS := -j$(CPUS)
+
+demo: ## list the users of both providers, served by the sandbox
+	@spec/support/packages.sh demo
+	@$(MAKE) run-demo
+
+# With real credentials in the environment the script talks to the real APIs.
+run-demo: $(BUILD)/$(LUA)/rollcall/core.so
+	@set -e; \
+	if [ -z "$$TESOURO_CLIENT_ID$$DINTERO_CLIENT_ID" ]; then \
+	  examples/sandbox/sandbox start $(BUILD)/sandbox-demo; \
+	  trap 'examples/sandbox/sandbox stop $(BUILD)/sandbox-demo' EXIT; \
+	  trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM; \
+	  set -a; . $(abspath $(BUILD)/sandbox-demo/env); set +a; \
+	fi; \
+	LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/$(LUA)/?.so;;' $(LUA) examples/list_users.lua
+
+sandbox: ## serve both APIs on loopback until interrupted
+	@spec/support/packages.sh demo
+	@examples/sandbox/sandbox run $(BUILD)/sandbox
+
+test: ## build and test everything; SPEC=spec/json_spec.lua and LUAS=luajit narrow it
+	@spec/support/packages.sh test
+	@$(MAKE) $(JOBS) run-test
+
+run-test: $(PLAIN) $(SANITIZED) $(ALONE) $(if $(SPEC),,$(C_TESTS))
+	@spec/run $(LUAS) $(LUAS:%=%-asan) $(if $(SPEC),,$(C_TESTS))
+
+valgrind: ## the specs on Lua 5.4 under valgrind
+	@spec/support/packages.sh valgrind
+	@$(MAKE) $(JOBS) run-valgrind
+
+run-valgrind: $(BUILD)/lua5.4/rollcall/core.so $(BUILD)/lua5.4-valgrind/rollcall/core.so
+	@spec/run lua5.4-valgrind
+
+lint: ## luacheck, clang-format, clang-tidy, cppcheck, shellcheck, builds with gcc and with clang
+	@spec/support/packages.sh lint
+	@$(MAKE) run-lint
+
+C_FILES = $(wildcard csrc/*.[ch] spec/*.[ch] spec/*/*.[ch])
+SCRIPTS = $(shell grep -rIlE '^.!(/usr)?/bin/(env )?(ba)?sh$$' .ci spec examples)
+
+run-lint: lint-text lint-lua lint-c lint-builds
+
+lint-text:
+	shellcheck --exclude=SC2015 $(SCRIPTS)
+	spec/support/style.sh
+
+lint-lua:
+	luacheck -q --no-color lua spec examples
+
+lint-c:
+	clang-format-14 --dry-run -Werror $(C_FILES)
+	cppcheck -q --std=c11 --library=lua --enable=warning,performance,portability --inline-suppr \
+	  --error-exitcode=1 -j $(CPUS) $(filter %.c,$(C_FILES))
+	$(foreach lua,$(LUAS),printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P $(CPUS) -I{} clang-tidy-14 --quiet {} -- \
+	  -std=c11 -Icsrc $(call system,$(CURL_CFLAGS) $($(lua)_CFLAGS)) &&) true
+
+lint-builds:
+	@$(MAKE) $(JOBS) all
+	@$(MAKE) $(JOBS) all CC=clang BUILD=$(BUILD)/clang
+	spec/support/symbols.sh $(PLAIN) $(PLAIN:$(BUILD)/%=$(BUILD)/clang/%)
+
+SHARE = $(DESTDIR)$(PREFIX)/share/lua/$($(LUA)_VERSION)
+LIB = $(DESTDIR)$(PREFIX)/lib/lua/$($(LUA)_VERSION)
+
+install: $(BUILD)/$(LUA)/rollcall/core.so ## install for LUA (lua5.4 or luajit) under DESTDIR and PREFIX
+	cd lua && find rollcall -name '*.lua' -exec install -Dm644 {} $(abspath $(SHARE))/{} ';'
+	install -Dm755 $< $(LIB)/rollcall/core.so
+
+uninstall: ## remove what `make install` installed
+	rm -rf $(SHARE)/rollcall $(LIB)/rollcall
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile

@@ -1,0 +1,50 @@
+/* field.h - one field of a JSON object, as an index into the object's text. Pure. */
+#ifndef RC_FIELD_H
+#define RC_FIELD_H
+
+#include "json.h"
+
+#pragma GCC visibility push(hidden)
+
+/* Offsets are from the object's first byte. */
+typedef struct rc_field {
+  uint32_t key;          /* the first byte of the name, after its quote */
+  uint32_t value;        /* the first byte of the value, with its quote or bracket */
+  uint32_t value_length; /* with quotes or brackets */
+  uint32_t tag;          /* see below */
+} rc_field;
+
+/* The tag: name length (255: longer), type of the value, flags, a hash of the name. */
+#define RC_FIELD_NAME_LENGTH(tag) ((tag)&0xFFu)
+#define RC_FIELD_LONG_NAME 255u
+#define RC_FIELD_TYPE(tag) ((rc_json_type)((tag) >> 8 & 0xFu))
+#define RC_FIELD_TYPE_BITS(type) ((uint32_t)(type) << 8)
+#define RC_FIELD_NAME_ESCAPED 0x1000u
+#define RC_FIELD_VALUE_ESCAPED 0x2000u
+#define RC_FIELD_VALUE_INTEGER 0x4000u
+/* What is equal for equal unescaped names: length and hash. */
+#define RC_FIELD_NAME_MASK 0xFFFF00FFu
+
+/* The bits under RC_FIELD_NAME_MASK of a name's tag. Inlined: once a field read. */
+static inline uint32_t rc_field_name_tag(const char *name, size_t length) {
+  if (length == 0) {
+    return 0;
+  }
+  const uint32_t first = (unsigned char)name[0];
+  const uint32_t middle = (unsigned char)name[length / 2];
+  const uint32_t last = (unsigned char)name[length - 1];
+  const uint32_t hash = first * 0x1F3Du ^ middle * 0x0B65u ^ last * 0x05B9u;
+  return (uint32_t)(length < RC_FIELD_LONG_NAME ? length : RC_FIELD_LONG_NAME) | hash << 16;
+}
+
+/* The length of a field's name as it stands in the text. */
+size_t rc_field_name_length(const char *bytes, const rc_field *field);
+
+/* The field of this name among `count` of them, the last of several; NULL where there is none.
+ * `bytes` is the object's text. */
+const rc_field *rc_field_find(const char *bytes, const rc_field *fields, uint32_t count,
+                              const char *name, size_t length);
+
+#pragma GCC visibility pop
+
+#endif

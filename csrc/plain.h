@@ -1,0 +1,75 @@
+/* plain.h - the hot loop of JSON: the search for what ends the plain text of a string. Pure.
+ *
+ * Plain are bytes from 0x20 to 0x7F but '"' and '\'. Compared as signed bytes, control bytes and
+ * bytes of longer UTF-8 sequences are both below 0x20: one comparison finds them. Bodies stand in
+ * this header because they must be inlined.
+ */
+#ifndef RC_PLAIN_H
+#define RC_PLAIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if !defined(RC_PLAIN_C) && defined(__SSE2__)
+#define RC_PLAIN_BLOCK 16
+#include <emmintrin.h>
+
+/* The index of the first byte of the block that is not plain, RC_PLAIN_BLOCK for none. */
+static inline unsigned rc_plain_block(const char *p) {
+  const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+  const __m128i stop = _mm_or_si128(
+      _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))),
+      _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)));
+  return (unsigned)__builtin_ctz((unsigned)_mm_movemask_epi8(stop) | 0x10000u);
+}
+
+#elif !defined(RC_PLAIN_C) && defined(__ARM_NEON) && defined(__aarch64__)
+#define RC_PLAIN_BLOCK 16
+#include <arm_neon.h>
+
+static inline unsigned rc_plain_block(const char *p) {
+  const int8x16_t v = vld1q_s8((const int8_t *)p);
+  const uint8x16_t stop =
+      vorrq_u8(vorrq_u8(vceqq_s8(v, vdupq_n_s8('"')), vceqq_s8(v, vdupq_n_s8('\\'))),
+               vcltq_s8(v, vdupq_n_s8(0x20)));
+  /* Narrowed to four bits a byte. */
+  const uint64_t mask =
+      vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(vreinterpretq_u16_u8(stop), 4)), 0);
+  return mask != 0 ? (unsigned)__builtin_ctzll(mask) >> 2 : 16;
+}
+
+#else
+#define RC_PLAIN_BLOCK 1
+
+static inline unsigned rc_plain_block(const char *p) {
+  const unsigned char c = (unsigned char)*p;
+  return c != '"' && c != '\\' && c >= 0x20 && c < 0x80;
+}
+
+#endif
+
+/* The first byte from p on that is not plain. It must exist, with RC_PLAIN_BLOCK readable bytes. */
+static inline const char *rc_plain_end(const char *p) {
+  unsigned n;
+  while ((n = rc_plain_block(p)) == RC_PLAIN_BLOCK) {
+    p += RC_PLAIN_BLOCK;
+  }
+  return p + n;
+}
+
+/* The same where the bytes end: `end` for none. */
+static inline const char *rc_plain_end_before(const char *p, const char *end) {
+  while (end - p >= RC_PLAIN_BLOCK) {
+    const unsigned n = rc_plain_block(p);
+    p += n;
+    if (n < RC_PLAIN_BLOCK) {
+      return p;
+    }
+  }
+  while (p < end && *p != '"' && *p != '\\' && (signed char)*p >= 0x20) {
+    p++;
+  }
+  return p;
+}
+
+#endif

@@ -1,0 +1,22 @@
+/* scan.h - the quick way through one JSON object that is whole in memory.
+ *
+ * Checks and indexes it in one pass, or gives up: where it is not whole, not valid, or unusual. Who
+ * called then goes the careful way, through json.h, which decides and says what is wrong. Pure.
+ */
+#ifndef RC_SCAN_H
+#define RC_SCAN_H
+
+#include "field.h"
+
+#pragma GCC visibility push(hidden)
+
+#define RC_SCAN_FIELDS 64  /* of an object; it gives up on more */
+#define RC_SCAN_PADDING 16 /* NUL bytes that must be readable after the text */
+
+/* `bytes` stands on a '{'. Answers the object's length and the number of its fields, or 0. */
+size_t rc_scan_object(const char *bytes, unsigned max_depth, rc_field fields[RC_SCAN_FIELDS],
+                      uint32_t *count);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,79 @@
+---@meta rollcall.core
+
+-- The native module. A script needs the decoder of it; the rest is what the Lua layer stands on.
+
+local core = {}
+
+---@class rollcall.DecoderOptions
+---@field items string JSON Pointer (RFC 6901) of the array; "" is the document itself
+---@field capture string[]? JSON Pointers of at most 16 scalars outside the array
+---@field record userdata|table|nil the type of its records, from core.record_type
+---@field max_bytes integer? of the document, 4 GiB
+---@field max_item integer? bytes of one item, 8 MiB
+---@field max_depth integer? of nesting, 512; at most 2048
+
+--- Finds an array of objects in a stream of bytes and gives each object as a record when its last
+--- byte has come. Raises where an option is wrong.
+---@param options rollcall.DecoderOptions
+---@return rollcall.Decoder
+function core.decoder(options) end
+
+---@class rollcall.Decoder: userdata
+local Decoder = {}
+
+--- Takes bytes, which may end anywhere. An error is of kind "decode", with `code` and `offset`, and
+--- stays; the records before it can still be taken.
+---@param bytes string
+---@return true? good
+---@return rollcall.Error? err
+function Decoder:feed(bytes) end
+
+--- Says that the document ends here.
+---@return true? good
+---@return rollcall.Error? err
+function Decoder:finish() end
+
+--- The next whole record; nil for "feed me more"; nil and an error.
+---@return rollcall.User? record
+---@return rollcall.Error? err
+function Decoder:next() end
+
+--- A captured scalar; core.null for JSON null; nil where there was none (yet). Raises for a pointer
+--- that is not among the captures.
+---@param pointer string
+---@return string|number|boolean|lightuserdata|nil value
+function Decoder:captured(pointer) end
+
+--- A type of records: what common field names mean for them, beside the fields of their own. The
+--- table is copied; its values are JSON Pointers, functions of the record, or { constant }.
+---@param common table<string, string|(fun(record: rollcall.User): any)|{ [1]: any }>
+---@return table type
+function core.record_type(common) end
+
+--- See rollcall.json.
+---@param record rollcall.User
+---@return string
+function core.json(record) end
+
+--- See rollcall.totable.
+---@param record rollcall.User
+---@return table
+function core.totable(record) end
+
+--- See rollcall.pairs.
+---@param record rollcall.User
+---@return fun(table: table, key: any): any, any
+---@return table
+function core.pairs(record) end
+
+--- See rollcall.at.
+---@param record rollcall.User
+---@param pointer string
+---@return any
+function core.at(record, pointer) end
+
+--- The sentinel of JSON null: the NULL light userdata, which is cjson.null.
+---@type lightuserdata
+core.null = nil
+
+return core

@@ -1,0 +1,90 @@
+rockspec_format = "3.0"
+package = "rollcall"
+version = "scm-1"
+
+source = {
+  url = "git+https://github.com/rollcall-lua/rollcall.git",
+}
+
+description = {
+  summary = "Every user of every account, as one lazy Lua iterator",
+  detailed = [[
+    Lists the users of Dintero accounts and Tesouro organizations, and of any API described by a
+    table: paging, tokens, retries and rate limits in a thin Lua layer over a C core that turns
+    bytes from libcurl into users as they arrive.
+  ]],
+  homepage = "https://github.com/rollcall-lua/rollcall",
+  license = "MIT",
+}
+
+dependencies = {
+  "lua >= 5.1, < 5.5", -- 5.4, or LuaJIT 2.1, which LuaRocks calls 5.1
+  "lua-cjson",
+}
+
+test_dependencies = {
+  "busted",
+}
+
+-- Only the library is looked for: Debian keeps curl's headers where the compiler finds them and
+-- LuaRocks does not.
+external_dependencies = {
+  CURL = { library = "curl" },
+}
+
+build = {
+  type = "builtin",
+  modules = {
+    ["rollcall"] = "lua/rollcall/init.lua",
+    ["rollcall.auth"] = "lua/rollcall/auth.lua",
+    ["rollcall.base64"] = "lua/rollcall/base64.lua",
+    ["rollcall.checkpoint"] = "lua/rollcall/checkpoint.lua",
+    ["rollcall.client"] = "lua/rollcall/client.lua",
+    ["rollcall.clock"] = "lua/rollcall/clock.lua",
+    ["rollcall.errors"] = "lua/rollcall/errors.lua",
+    ["rollcall.exchange"] = "lua/rollcall/exchange.lua",
+    ["rollcall.fields"] = "lua/rollcall/fields.lua",
+    ["rollcall.formats"] = "lua/rollcall/formats.lua",
+    ["rollcall.json"] = "lua/rollcall/json.lua",
+    ["rollcall.limits"] = "lua/rollcall/limits.lua",
+    ["rollcall.loop.blocking"] = "lua/rollcall/loop/blocking.lua",
+    ["rollcall.merge"] = "lua/rollcall/merge.lua",
+    ["rollcall.paging"] = "lua/rollcall/paging.lua",
+    ["rollcall.paging.cursor"] = "lua/rollcall/paging/cursor.lua",
+    ["rollcall.paging.none"] = "lua/rollcall/paging/none.lua",
+    ["rollcall.provider"] = "lua/rollcall/provider.lua",
+    ["rollcall.providers.dintero"] = "lua/rollcall/providers/dintero.lua",
+    ["rollcall.providers.tesouro"] = "lua/rollcall/providers/tesouro.lua",
+    ["rollcall.query"] = "lua/rollcall/query.lua",
+    ["rollcall.redact"] = "lua/rollcall/redact.lua",
+    ["rollcall.retry"] = "lua/rollcall/retry.lua",
+    ["rollcall.schema"] = "lua/rollcall/schema.lua",
+    ["rollcall.stream"] = "lua/rollcall/stream.lua",
+    ["rollcall.url"] = "lua/rollcall/url.lua",
+    ["rollcall.version"] = "lua/rollcall/version.lua",
+    ["rollcall.walk"] = "lua/rollcall/walk.lua",
+    ["rollcall.core"] = {
+      sources = {
+        "csrc/compat.c",
+        "csrc/core.c",
+        "csrc/decoder.c",
+        "csrc/failure.c",
+        "csrc/field.c",
+        "csrc/http.c",
+        "csrc/items.c",
+        "csrc/json.c",
+        "csrc/ledger.c",
+        "csrc/options.c",
+        "csrc/pointer.c",
+        "csrc/record.c",
+        "csrc/scan.c",
+        "csrc/seen.c",
+        "csrc/transfer.c",
+        "csrc/value.c",
+      },
+      libraries = { "curl" },
+      incdirs = { "$(CURL_INCDIR)" },
+      libdirs = { "$(CURL_LIBDIR)" },
+    },
+  },
+}

@@ -1,0 +1,450 @@
+local check = require "spec.support.check"
+local cjson = require "cjson"
+local core = require "rollcall.core"
+local rollcall = require "rollcall"
+local sandbox = require "spec.support.sandbox"
+
+local USERS = "/identity/v1/users"
+local SECRET = "tok-7f3a9c"
+local server
+
+setup(function()
+  server = require("spec.support.server").start()
+end)
+teardown(function()
+  server:stop()
+  sandbox.restore()
+end)
+
+local GOOD = { body = '{"data":[{"id":"a"},{"id":"b"}],"nextPaginationToken":null}' }
+
+local function client(options)
+  local all = { base_url = server.url, token = SECRET, retry = { base = 0.001 } }
+  for name, value in pairs(options or {}) do
+    all[name] = value
+  end
+  return rollcall.tesouro(all)
+end
+
+--- What a walk makes of these answers: the number of users, or nil and the error; and its stats.
+local function walk(answers, options, query)
+  server:script { [USERS] = answers }
+  local stream = client(options):users(query)
+  local users, err = stream:collect()
+  if err then
+    check.failure(err, err.kind, { SECRET })
+  end
+  return users and #users, err, stream:stats()
+end
+
+local function requests()
+  return #server:requests(USERS)
+end
+
+describe("a request", function()
+  it("says who asks, and for what", function()
+    assert.equal(2, (walk { GOOD }))
+    local request = server:requests()[1]
+    assert.equal("GET", request.method)
+    assert.equal("", request.body)
+    assert.equal("rollcall/" .. rollcall.VERSION, request.headers["user-agent"])
+    assert.equal("application/json", request.headers.accept)
+    assert.equal("Bearer " .. SECRET, request.headers.authorization)
+    check.contains(request.headers["accept-encoding"], "gzip")
+    assert.is_nil(request.headers["content-length"])
+    assert.is_nil(request.headers["content-type"])
+  end)
+
+  it("takes another user agent", function()
+    walk({ GOOD }, { user_agent = "acme-sync/2.0 (ops@acme.example)" })
+    assert.equal("acme-sync/2.0 (ops@acme.example)", server:requests()[1].headers["user-agent"])
+  end)
+
+  it("keeps its connection for the next one", function()
+    local page = { body = '{"data":[{"id":"a"}],"nextPaginationToken":"t"}' }
+    assert.equal(3, (walk { page, GOOD }))
+    local list = server:requests(USERS)
+    assert.equal(2, #list)
+    assert.equal(list[1].connection, list[2].connection)
+  end)
+end)
+
+describe("a request that fails for now", function()
+  for _, status in ipairs { 408, 429, 500, 502, 503, 504 } do
+    it(("is sent again after a %d"):format(status), function()
+      local users, _, stats = walk { { status = status, body = "busy" }, { status = status }, GOOD }
+      assert.equal(2, users)
+      assert.equal(3, requests())
+      assert.equal(3, stats.requests)
+      assert.equal(2, stats.retries)
+      assert.equal(1, stats.pages)
+      assert.equal(2, stats.users)
+    end)
+  end
+
+  it("is sent again after a connection that ends, is reset or breaks off", function()
+    for _, broken in ipairs {
+      { silent = true },
+      { silent = true, reset = true },
+      { raw = "HTTP/1.1 200 OK\r\nContent-Le" },
+      { body = GOOD.body, cut = 1 },
+      { body = GOOD.body, cut = 30, chunked = true },
+      { body = GOOD.body, cut = #GOOD.body - 1 },
+      { body = GOOD.body, cut = 20, reset = true },
+      { body = "", length = 100, reset = true },
+    } do
+      local users, _, stats = walk { broken, broken, GOOD }
+      assert.equal(2, users)
+      assert.equal(3, requests())
+      assert.equal(2, stats.retries)
+    end
+  end)
+
+  it("is sent again after a timeout", function()
+    local users, _, stats = walk({ { delay = 2 }, GOOD }, { idle_timeout = 0.1 })
+    assert.equal(2, users)
+    assert.equal(1, stats.retries)
+  end)
+
+  it("is sent five times at most, and the last answer is the error", function()
+    local users, err, stats = walk { { status = 503, body = '{"message":"come back later"}' } }
+    assert.is_nil(users)
+    assert.equal("http", err.kind)
+    assert.equal(503, err.status)
+    assert.equal(5, err.attempts)
+    assert.equal(5, requests())
+    assert.equal(4, stats.retries)
+    check.contains(tostring(err), "come back later", "status 503", "5 attempts")
+  end)
+
+  it("is sent as often as told", function()
+    local _, err = walk({ { status = 503 } }, { retry = { attempts = 2, base = 0 } })
+    assert.equal(2, err.attempts)
+    assert.equal(2, requests())
+  end)
+
+  it("is sent once with retry = false", function()
+    for kind, answer in pairs { http = { status = 503 }, rate_limit = { status = 429 }, network = { silent = true } } do
+      local _, err, stats = walk({ answer, GOOD }, { retry = false })
+      assert.equal(kind, err.kind)
+      assert.equal(1, err.attempts)
+      assert.equal(1, requests())
+      assert.equal(0, stats.retries)
+    end
+  end)
+
+  it("waits longer each time", function()
+    walk({ { status = 503 }, { status = 503 }, { status = 503 }, GOOD }, { retry = { base = 0.04, jitter = 0 } })
+    local times = {}
+    for i, request in ipairs(server:requests(USERS)) do
+      times[i] = request.time
+    end
+    local first, second, third = times[2] - times[1], times[3] - times[2], times[4] - times[3]
+    assert.is_true(first >= 0.039 and second >= 0.079 and third >= 0.159, table.concat({ first, second, third }, " "))
+    assert.is_true(third < 0.5)
+  end)
+
+  it("waits as Retry-After says, and counts it", function()
+    local users, _, stats = walk { { status = 429, headers = { "Retry-After-Ms: 150" } }, GOOD }
+    assert.equal(2, users)
+    local list = server:requests(USERS)
+    assert.is_true(list[2].time - list[1].time >= 0.149)
+    assert.is_true(stats.waits >= 0.15 and stats.waits < 0.3, stats.waits)
+  end)
+
+  it("is given up at once where Retry-After is too long", function()
+    local _, err = walk { { status = 429, headers = { "Retry-After: 121" }, body = '{"message":"tomorrow"}' }, GOOD }
+    assert.equal("rate_limit", err.kind)
+    assert.equal(429, err.status)
+    assert.equal(121, err.retry_after)
+    assert.equal(1, requests())
+    check.contains(tostring(err), "tomorrow")
+  end)
+
+  it("is given up at once where Retry-After is a date too far away", function()
+    local date = os.date("!%a, %d %b %Y %H:%M:%S GMT", os.time() + 3600)
+    local _, err = walk { { status = 503, headers = { "Retry-After: " .. date } }, GOOD }
+    assert.equal(503, err.status)
+    assert.is_true(err.retry_after > 3590 and err.retry_after <= 3600)
+    assert.equal(1, requests())
+  end)
+
+  it("shares one quota with the whole client", function()
+    server:script { [USERS] = { { status = 503 } } }
+    local mine = client { retry = { base = 0, quota = 15 } }
+    local streams, attempts = {}, 0
+    for i = 1, 4 do
+      streams[i] = mine:users()
+    end
+    rollcall.merge(streams, { on_error = function(err)
+      attempts = attempts + err.attempts
+    end }):count()
+    assert.equal(4 + 3, attempts)
+    assert.equal(7, requests())
+  end)
+
+  it("is a network error where nobody listens", function()
+    local stream = client({ base_url = "http://127.0.0.1:1" }):users()
+    local users, err = stream:collect()
+    assert.is_nil(users)
+    check.failure(err, "network", { SECRET })
+    assert.equal(5, err.attempts)
+    assert.is_nil(err.status)
+    assert.equal("http://127.0.0.1:1/identity/v1/users?Limit=100", err.url)
+  end)
+
+  it("is a timeout where nothing comes", function()
+    local began = core.now()
+    local _, err = walk({ { delay = 5 } }, { idle_timeout = 0.1, retry = { attempts = 2, base = 0 } })
+    assert.equal("timeout", err.kind)
+    assert.equal(2, err.attempts)
+    assert.is_true(core.now() - began < 3)
+  end)
+
+  it("is no timeout where bytes keep coming", function()
+    local slow = { body = GOOD.body, chunked = true, step = 5, pause = 0.03 }
+    local users, _, stats = walk({ slow }, { idle_timeout = 0.2 })
+    assert.equal(2, users)
+    assert.equal(0, stats.retries)
+  end)
+end)
+
+describe("a request that is refused", function()
+  for _, status in ipairs { 400, 403, 404, 405, 409, 410, 422, 501 } do
+    it(("is not sent again after a %d"):format(status), function()
+      local _, err, stats = walk { { status = status, body = "{}" }, GOOD }
+      assert.equal(status == 403 and "auth" or "http", err.kind)
+      assert.equal(status, err.status)
+      assert.equal(1, requests())
+      assert.equal(0, stats.retries)
+    end)
+  end
+
+  it("has all that is known of it", function()
+    local body = '{"error":{"code":"no_such_account","message":"There is no such account.","errors":[]}}'
+    local answer = { status = 404, body = body, headers = { "X-Request-ID: req-17" } }
+    local _, err = walk({ answer }, nil, { status = "ALL" })
+    assert.equal("tesouro", err.provider)
+    assert.equal("http", err.kind)
+    assert.equal(404, err.status)
+    assert.equal("no_such_account", err.code)
+    assert.equal("req-17", err.request_id)
+    assert.equal("GET", err.method)
+    assert.equal(server.url .. USERS .. "?Status=ALL&Limit=100", err.url)
+    assert.equal(1, err.attempts)
+    assert.equal(body, err.body)
+    check.contains(tostring(err), "http: tesouro: ", "There is no such account.", "GET " .. err.url, "status 404",
+      "request req-17")
+  end)
+
+  it("reads every kind of error document", function()
+    for body, expected in pairs {
+      ['{"error":{"code":"a1","message":"M1","errors":[]}}'] = { "M1", "a1" },
+      ['{"message":"M2"}'] = { "M2", nil },
+      ['{"error":{"message":"M3"}}'] = { "M3", nil },
+      ['{"type":"t","title":"T","status":400,"detail":"M4","instance":"/x","errorCode":"a4"}'] = { "M4", "a4" },
+      ['{"title":"M5"}'] = { "M5", nil },
+      ['{"error":"a6","error_description":"M6"}'] = { "M6", "a6" },
+      ['{"error":{"code":4711,"message":"M7"}}'] = { "M7", "4711" },
+      ['{"error":null,"message":null}'] = { "no message", nil },
+      ['{"message":{"text":"x"}}'] = { "no message", nil },
+      ["[]"] = { "no message", nil },
+      ["oops"] = { "no message", nil },
+      [""] = { "no message", nil },
+    } do
+      local _, err = walk { { status = 400, body = body } }
+      check.contains(err.message, "400", expected[1])
+      assert.equal(expected[2], err.code)
+      assert.equal(body, err.body)
+    end
+  end)
+
+  it("says that the server answered HTML", function()
+    local _, err = walk({ { status = 502, type = "text/html; charset=utf-8", body = "<html>Bad Gateway</html>" } },
+      { retry = false })
+    check.contains(tostring(err), "HTML", "502")
+  end)
+
+  it("keeps 8 KiB of the body", function()
+    local _, err = walk { { status = 400, body = ("x"):rep(100000) } }
+    assert.equal(("x"):rep(8192), err.body)
+    assert.is_true(#tostring(err) < 1000)
+  end)
+
+  it("does not keep half a secret at the cut", function()
+    for shift = 1, #SECRET do
+      local body = ("x"):rep(8192 - shift) .. SECRET .. "y"
+      local _, err = walk { { status = 400, body = body } }
+      assert.is_nil(err.body:find("tok", 1, true), shift)
+    end
+  end)
+
+  it("is one line, and readable, whatever a message has in it", function()
+    local _, err = walk { { status = 400, body = cjson.encode { message = "a\nb\27[31m\0c" } } }
+    assert.is_nil(tostring(err):find "%c")
+  end)
+
+  it("names a redirect's target, and does not follow it", function()
+    for _, status in ipairs { 301, 302, 303, 307, 308 } do
+      server:script {
+        [USERS] = { { status = status, headers = { "Location: " .. server.url .. "/elsewhere" } } },
+        ["/elsewhere"] = { GOOD },
+      }
+      local users, err = client():users():collect()
+      assert.is_nil(users)
+      check.failure(err, "http", { SECRET })
+      assert.equal(status, err.status)
+      check.contains(tostring(err), "redirect", server.url .. "/elsewhere")
+      assert.equal(1, #server:requests())
+    end
+    local _, err = walk { { status = 304 } }
+    assert.equal(304, err.status)
+  end)
+
+  it("is an http error for any other status", function()
+    local _, err = walk({ { raw = "HTTP/1.1 600 What\r\nContent-Length: 0\r\n\r\n" } }, { retry = false })
+    assert.equal("http", err.kind)
+    assert.equal(600, err.status)
+  end)
+
+  it("cuts a very long URL", function()
+    local _, err = walk({ { status = 400 } }, nil, { page_token = ("t"):rep(3000) })
+    assert.is_true(#err.url < 600, #err.url)
+  end)
+end)
+
+describe("an answer that is no HTTP, or too much of it", function()
+  it("is a network error where it is garbage", function()
+    local _, err = walk({ { raw = "\0\1\2 garbage\r\n\r\n" } }, { retry = false })
+    assert.equal("network", err.kind)
+  end)
+
+  it("is refused where its headers have no end", function()
+    local lines = {}
+    for i = 1, 3000 do
+      lines[i] = ("X-Filler-%d: %s"):format(i, ("y"):rep(50))
+    end
+    local _, err = walk({ { headers = lines, body = GOOD.body } }, { retry = false })
+    assert.equal("decode", err.kind)
+    assert.equal("too_large", err.code)
+    assert.equal(2, (walk({ { headers = { "X-Filler: " .. ("y"):rep(20000) }, body = GOOD.body } })))
+    _, err = walk({ { headers = { "X-Filler: " .. ("y"):rep(20000) }, body = GOOD.body } },
+      { retry = false, max_header_bytes = 10000 })
+    assert.equal("too_large", err.code)
+  end)
+
+  it("is taken where it has no content type, or another one", function()
+    for _, kind in ipairs { false, "text/plain", "application/problem+json", "text/html" } do
+      assert.equal(2, (walk { { type = kind, body = GOOD.body } }))
+    end
+  end)
+
+  it("is taken without a length, and in chunks of one byte", function()
+    assert.equal(2, (walk { { body = GOOD.body, length = false } }))
+    assert.equal(2, (walk { { body = GOOD.body, chunked = true, step = 1 } }))
+  end)
+
+  it("is taken with 201, refused with 204", function()
+    assert.equal(2, (walk { { status = 201, body = GOOD.body } }))
+    local users, err = walk({ { status = 204, type = false, length = false } }, { retry = false })
+    assert.is_nil(users)
+    assert.equal("decode", err.kind)
+  end)
+end)
+
+describe("hooks", function()
+  it("hear of every request, answer, retry and page, without secrets", function()
+    local heard = {}
+    local function hear(name)
+      return function(event)
+        event.hook = name
+        heard[#heard + 1] = event
+      end
+    end
+    local page = { body = '{"data":[{"id":"a"}],"nextPaginationToken":"t2"}', headers = { "x-request-id: req-1" } }
+    walk({ { status = 503 }, page, GOOD }, {
+      on = { request = hear "request", response = hear "response", retry = hear "retry", page = hear "page" },
+    }, { prefetch = 0 })
+    local names = {}
+    for i, event in ipairs(heard) do
+      names[i] = event.hook
+      check.no_secret(event, { SECRET })
+      assert.equal("tesouro", event.provider)
+    end
+    table.sort(names)
+    assert.equal("page page request request request response response response retry", table.concat(names, " "))
+    local by = {}
+    for _, event in ipairs(heard) do
+      by[event.hook] = by[event.hook] or {}
+      table.insert(by[event.hook], event)
+    end
+    assert.equal("GET", by.request[1].method)
+    assert.equal(server.url .. USERS .. "?Limit=100", by.request[1].url)
+    assert.equal(1, by.request[1].attempt)
+    assert.equal(2, by.request[2].attempt)
+    assert.equal(1, by.request[3].attempt)
+    assert.equal(503, by.response[1].status)
+    assert.equal(200, by.response[2].status)
+    assert.equal("req-1", by.response[2].request_id)
+    assert.is_true(by.response[2].bytes > #page.body)
+    assert.is_true(by.response[2].seconds >= 0)
+    assert.equal("http", by.retry[1].kind)
+    assert.equal(503, by.retry[1].status)
+    assert.is_true(by.retry[1].wait >= 0)
+    assert.equal(1, by.page[1].number)
+    assert.equal(1, by.page[1].users)
+    assert.equal(2, by.page[2].number)
+    assert.equal(2, by.page[2].users)
+  end)
+
+  it("never hear a secret that the server echoes", function()
+    local heard = {}
+    local function hear(event)
+      heard[#heard + 1] = event
+    end
+    local echo = { status = 503, headers = { "x-request-id: " .. SECRET }, body = '{"message":"' .. SECRET .. '"}' }
+    walk({ echo, GOOD }, { on = { request = hear, response = hear, retry = hear } })
+    assert.is_true(#heard >= 5)
+    check.no_secret(heard, { SECRET })
+  end)
+
+  it("pass their own errors on to the caller", function()
+    for _, name in ipairs { "request", "response", "page" } do
+      server:script { [USERS] = { GOOD } }
+      local mine = {}
+      local stream = client({ on = { [name] = function() error(mine, 0) end } }):users()
+      local good, err = pcall(stream.collect, stream)
+      assert.is_false(good)
+      assert.equal(mine, err)
+    end
+  end)
+end)
+
+describe("TLS", function()
+  local function https(options)
+    options.base_url = sandbox.tesouro_https_url
+    return sandbox.tesouro(options):users { limit = 5, page_size = 5 }
+  end
+
+  it("is spoken with the authority told", function()
+    sandbox.reset()
+    assert.equal(5, https({ ca_file = sandbox.ca_file }):count())
+  end)
+
+  it("is refused with an authority that nobody knows, and nothing is retried or sent", function()
+    sandbox.reset()
+    local users, err = https({}):collect()
+    assert.is_nil(users)
+    check.failure(err, "tls", { sandbox.secret })
+    assert.equal(1, err.attempts)
+    assert.equal(0, sandbox.stats().tesouro.token_requests)
+  end)
+
+  it("is no plain http by accident", function()
+    sandbox.reset()
+    local _, err = sandbox.tesouro({ base_url = sandbox.tesouro_url:gsub("^http:", "https:"), retry = false })
+      :users():collect()
+    check.failure(err, err.kind, { sandbox.secret })
+    assert.equal(0, sandbox.stats().tesouro.token_requests)
+  end)
+end)

@@ -1,0 +1,484 @@
+-- The decoder: the array at a JSON Pointer cut into users, and the scalars beside it. Every document is fed whole, cut
+-- in two at every byte, and byte by byte.
+
+local core = require "rollcall.core"
+local feeding = require "spec.support.feeding"
+
+local TWO = '[{"id":1},{"id":2}]'
+
+-- The texts of the users of a document in which nothing is wrong.
+local function users(pointer, text, options)
+  options = options or {}
+  options.items = pointer
+  local outcome = feeding.every_way(options, text)
+  if outcome.code then
+    error(("%q: %s"):format(text, feeding.describe(outcome)), 2)
+  end
+  return outcome.texts, outcome
+end
+
+local function both(pointer, text)
+  assert.same({ '{"id":1}', '{"id":2}' }, (users(pointer, text)))
+end
+
+-- What is captured from a document in which nothing is wrong.
+local function captured(pointers, text)
+  local _, outcome = users("/data", text, { capture = pointers })
+  return outcome.captured
+end
+
+local function fails(options, text, code, offset, message, count)
+  if type(options) == "string" then
+    options = { items = options }
+  end
+  local outcome = feeding.every_way(options, text)
+  if outcome.code ~= code or outcome.offset ~= offset or message and outcome.message ~= message
+    or count and #outcome.users ~= count then
+    error(("%q: %s"):format(text, feeding.describe(outcome)), 2)
+  end
+end
+
+describe("the array of users", function()
+  it("is the document itself at the pointer \"\"", function()
+    both("", TWO)
+    both("", " \n" .. TWO .. "\t ")
+    both("", '[\n{"id":1}\n,\n{"id":2}\n]')
+    assert.same({}, (users("", "[]")))
+    assert.same({}, (users("", " [ ] ")))
+    assert.same({ "{}" }, (users("", "[{}]")))
+  end)
+
+  it("is found under a key, wherever it stands", function()
+    both("/data", '{"data":' .. TWO .. "}")
+    both("/data", '{"a":1,"data":' .. TWO .. "}")
+    both("/data", '{"data":' .. TWO .. ',"z":[1,{"y":[]}],"x":"]}"}')
+    both("/data", '{"a":{"b":[{"c":[[]]}]},"a2":[[{"id":3}]],"data":' .. TWO .. ',"z":null}')
+    both("/data", ' { "data" : ' .. TWO .. " } ")
+  end)
+
+  it("is found deeper", function()
+    both("/a/b", '{"a":{"b":' .. TWO .. "}}")
+    both("/a/b", '{"x":0,"a":{"x":{},"b":' .. TWO .. ',"y":[]},"z":0}')
+    both("/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p", '{"a":{"b":{"c":{"d":{"e":{"f":{"g":{"h":{"i":{"j":{"k":{"l":{"m":'
+      .. '{"n":{"o":{"p":' .. TWO .. ("}"):rep(16))
+  end)
+
+  it("is not mistaken for decoys of the same name", function()
+    both("/data", '{"a":{"data":[{"id":9}]},"b":[{"data":[{"id":9}]}],"data":' .. TWO .. ',"c":{"data":{"data":[]}}}')
+    both("/a/b", '{"b":[{"id":9}],"c":{"b":[{"id":9}]},"a":{"a":{"b":[1]},"c":[{"b":1}],"b":' .. TWO .. '},"d":[1]}')
+    both("/data", '{"x":"\\"data\\":[","data":' .. TWO .. "}")
+    assert.same({ '{"data":[{"data":[]}]}' }, (users("/data", '{"data":[{"data":[{"data":[]}]}]}')))
+    assert.same({ "{}" }, (users("/a/a", '{"a":{"a":[{}]}}')))
+    -- prefixes and extensions of the name
+    both("/data", '{"dat":1,"data2":2,"Data":3,"":4,"data":' .. TWO .. "}")
+  end)
+
+  it("is found through names with escapes, in the pointer and in the document", function()
+    both("/a~1b", '{"a/b":' .. TWO .. "}")
+    both("/a~0b", '{"a~b":' .. TWO .. "}")
+    both("/~01", '{"/":0,"~1":' .. TWO .. "}")
+    both("/~0~1~0", '{"~/~":' .. TWO .. "}")
+    both("/", '{"":' .. TWO .. "}")
+    both("//", '{"":{"":' .. TWO .. "}}")
+    both("/data", [[{"d\u0061t\u0061":]] .. TWO .. "}")
+    both("/a~1b", [[{"a\/b":]] .. TWO .. "}")
+    both('/"\n', [[{"\"\n":]] .. TWO .. "}")
+    both("/é𝄞", [[{"é\uD834\uDD1E":]] .. TWO .. "}")
+    both("/é𝄞", [[{"\u00e9𝄞":]] .. TWO .. "}")
+    both("/日本", '{"日":1,"日本":' .. TWO .. "}")
+    both("/a\0b", [[{"a\u0000b":]] .. TWO .. "}")
+    fails("/data", [[{"d\u0061t\u0062":[]}]], "not_found", 21)
+    fails("/data", [[{"d\u0061t\u0061\u0061":[]}]], "not_found", 27)
+  end)
+
+  it("is found by the index of an array", function()
+    both("/0", "[" .. TWO .. "]")
+    both("/1", "[[{}]," .. TWO .. ",[{}]]")
+    both("/1/data", '[{"data":[{}]},{"data":' .. TWO .. "}]")
+    both("/a/10", '{"a":[0,1,"2",null,[],{},6,7,[[8]],{"9":[]},' .. TWO .. "]}")
+    both("/0", '{"0":' .. TWO .. "}")
+    fails("/01", "[[],[]]", "not_found", 7)
+    fails("/-", "[[],[]]", "not_found", 7)
+    fails("/2", "[[],[]]", "not_found", 7)
+    fails("/18446744073709551616", "[[],[]]", "not_found", 7)
+  end)
+
+  it("must be an array", function()
+    fails("", "{}", "not_array", 0, "expected an array at the top of the document, got an object")
+    fails("", " null", "not_array", 1, "expected an array at the top of the document, got null")
+    fails("", '"x"', "not_array", 0, "expected an array at the top of the document, got a string")
+    fails("", "12", "not_array", 0, "expected an array at the top of the document, got a number")
+    fails("/data", '{"data":{"a":[]}}', "not_array", 8, "expected an array at /data, got an object")
+    fails("/data", '{"data":true}', "not_array", 8, "expected an array at /data, got true")
+    fails("/data", '{"data":false}', "not_array", 8, "expected an array at /data, got false")
+    fails("/data", '{"data": null}', "not_array", 9, "expected an array at /data, got null")
+    fails("/a/b", '{"a":{"b":1}}', "not_array", 10, "expected an array at /a/b, got a number")
+    fails("/a~1b/c", '{"a/b":{"c":"d"}}', "not_array", 12)
+  end)
+
+  it("must be there", function()
+    local message = "expected an array at /data, got the end of the document"
+    fails("/data", "{}", "not_found", 2, message)
+    fails("/data", '{"error":{"data":[]}}', "not_found", 21, message)
+    fails("/data", "[]", "not_found", 2, message)
+    fails("/data", "null ", "not_found", 5, message)
+    fails("/data", "1", "not_found", 1, message)
+    fails("/a/b", '{"a":[]}', "not_found", 8)
+    fails("/a/b", '{"a":1,"b":[]}', "not_found", 14)
+  end)
+
+  it("holds objects only", function()
+    local text = '{"data":[{"id":1},{"id":2},%s,{"id":3}]}'
+    for value, got in pairs {
+      ["null"] = "null", ["true"] = "true", ["1"] = "a number", ['"x"'] = "a string", ["[]"] = "an array",
+      ['[{"id":1}]'] = "an array",
+    } do
+      fails("/data", text:format(value), "not_object", 27,
+        "expected an object as item 3 of the array at /data, got " .. got, 2)
+    end
+    fails("", "[[]]", "not_object", 1,
+      "expected an object as item 1 of the array at the top of the document, got an array")
+  end)
+
+  it("is one value", function()
+    local message = "expected one value at /data, got a second one"
+    fails("/data", '{"data":[{}],"data":[{}]}', "second_value", 20, message, 1)
+    fails("/data", '{"data":[{}],"data":1}', "second_value", 20, message, 1)
+    fails("/data", [[{"data":[],"d\u0061ta":{}}]], "second_value", 23, message, 0)
+    fails("/a/b", '{"a":{"b":[{}]},"a":{"b":[{}]}}', "second_value", 25,
+      "expected one value at /a/b, got a second one", 1)
+    both("/a/b", '{"a":{"b":' .. TWO .. '},"a":{"c":[]}}')
+  end)
+
+  it("is followed by nothing but the rest of the document", function()
+    fails("", TWO .. "]", "trailing_bytes", 19, "expected the end of the document, got ']'", 2)
+    fails("", TWO .. TWO, "trailing_bytes", 19, nil, 2)
+    fails("", TWO .. "\n" .. TWO, "trailing_bytes", 20, nil, 2)
+    fails("", TWO .. "\0", "trailing_bytes", 19, "expected the end of the document, got byte 0x00", 2)
+    fails("/data", '{"data":[{}]}{"data":[{}]}', "trailing_bytes", 13, nil, 1)
+    fails("/data", '{"data":[{}]} x', "trailing_bytes", 14, nil, 1)
+    fails("/data", '{"data":[{}]', "unexpected_end", 12, nil, 1)
+    fails("/data", '{"data":[{}],"x":tru', "unexpected_end", 20, nil, 1)
+    fails("/data", '{"data":[{}],"x":nul}', "bad_literal", 20, nil, 1)
+  end)
+end)
+
+describe("a capture", function()
+  it("takes a scalar of each type, before and after the users", function()
+    for text, value in pairs {
+      ['"abc"'] = "abc", ['""'] = "", [ [["\u00e9\n\uD834\uDD1E"]] ] = "é\n𝄞", ["1"] = 1, ["-2.5e3"] = -2500,
+      ["0"] = 0, ["true"] = true, ["false"] = false, ["null"] = core.null, ["1234567890123"] = 1234567890123,
+    } do
+      assert.same({ ["/n"] = value }, captured({ "/n" }, '{"n":' .. text .. ',"data":[{"n":2}]}'))
+      assert.same({ ["/n"] = value }, captured({ "/n" }, '{"data":[{"n":2},{}],"n":' .. text .. "}"))
+      assert.same({ ["/n"] = value }, captured({ "/n" }, '{"data":[] , "n" : ' .. text .. " }"))
+    end
+  end)
+
+  it("tells null from absent", function()
+    local decoder = core.decoder { items = "/data", capture = { "/a", "/b" } }
+    assert(decoder:feed '{"data":[],"a":null}')
+    assert(decoder:finish())
+    assert.equal(core.null, decoder:captured "/a")
+    assert.is_nil(decoder:captured "/b")
+    assert.equal(0, select("#", decoder:captured "/b"))
+  end)
+
+  it("takes several, at any depth, by escapes and by index", function()
+    assert.same({ ["/a/b"] = 1, ["/a/c"] = 2, ["/d"] = 3, ["/x~1y"] = 4, ["/list/1"] = 6, ["/list/2/z"] = 7 },
+      captured({ "/a/b", "/a/c", "/d", "/x~1y", "/list/1", "/list/2/z", "/list/9", "/b" },
+        [[{"a":{"b":1,"data":[],"c":2},"data":[{"d":8}],"\u0064":3,"x/y":4,"list":[5,6,{"z":7}]}]]))
+  end)
+
+  it("is not mistaken for decoys", function()
+    assert.same({ ["/next"] = "right" }, captured({ "/next" },
+      '{"a":{"next":"wrong"},"b":[{"next":"wrong"}],"data":[{"next":"wrong","x":{"next":1}}],"next":"right"}'))
+  end)
+
+  it("takes nothing from inside the users", function()
+    assert.same({}, captured({ "/data/0/id" }, '{"data":[{"id":1}]}'))
+  end)
+
+  it("is there as soon as it has come", function()
+    local decoder = core.decoder { items = "/data", capture = { "/n" } }
+    assert(decoder:feed '{"n":"x')
+    assert.is_nil(decoder:captured "/n")
+    assert(decoder:feed '"')
+    assert.equal("x", decoder:captured "/n")
+    assert(decoder:feed ',"data":[{}')
+    assert.equal("x", decoder:captured "/n")
+  end)
+
+  it("beside an array that is the document finds nothing", function()
+    local decoder = core.decoder { items = "", capture = { "/n" } }
+    assert(decoder:feed "[{}]")
+    assert(decoder:finish())
+    assert.is_nil(decoder:captured "/n")
+  end)
+
+  it("must be a scalar", function()
+    local message = "expected a string, number, boolean or null at /n, got "
+    fails({ items = "/data", capture = { "/n" } }, '{"data":[{}],"n":[1]}', "not_scalar", 17, message .. "an array", 1)
+    fails({ items = "/data", capture = { "/n" } }, '{"n":{},"data":[{}]}', "not_scalar", 5, message .. "an object", 0)
+  end)
+
+  it("is one value", function()
+    fails({ items = "/data", capture = { "/n" } }, '{"n":1,"data":[{}],"n":1}', "second_value", 23,
+      "expected one value at /n, got a second one", 1)
+    fails({ items = "/data", capture = { "/n" } }, [[{"n":1,"data":[],"\u006e":2}]], "second_value", 26)
+  end)
+end)
+
+describe("the decoder", function()
+  it("gives each user the moment its brace closes", function()
+    local decoder = core.decoder { items = "" }
+    assert(decoder:feed '[{"id":1')
+    assert.is_nil(decoder:next())
+    assert(decoder:feed "}")
+    assert.equal(1, decoder:next().id)
+    assert.is_nil(decoder:next())
+    assert(decoder:feed ',{"id":2},{"id":3},{"id"')
+    assert.equal(2, decoder:next().id)
+    assert(decoder:feed ":4")
+    assert.equal(3, decoder:next().id)
+    assert.is_nil(decoder:next())
+    assert(decoder:feed "}")
+    assert.equal(4, decoder:next().id)
+    assert(decoder:feed "]")
+    assert.is_true(decoder:finish())
+    assert.is_nil(decoder:next())
+  end)
+
+  it("gives every user before an error, then the error, again and again", function()
+    local decoder = core.decoder { items = "/data", capture = { "/n" } }
+    local good, err = decoder:feed '{"n":7,"data":[{"id":1},{"id":2},}'
+    assert.is_nil(good)
+    assert.equal("decode", err.kind)
+    assert.equal("unexpected_byte", err.code)
+    assert.equal(33, err.offset)
+    assert.equal(core.error_metatable, getmetatable(err))
+    assert.equal(1, decoder:next().id)
+    assert.equal(2, decoder:next().id)
+    for _ = 1, 3 do
+      local answers = { { decoder:next() }, { decoder:feed "[]" }, { decoder:feed "" }, { decoder:finish() } }
+      for _, answer in ipairs(answers) do
+        assert.is_nil(answer[1])
+        assert.equal("unexpected_byte", answer[2].code)
+        assert.equal(33, answer[2].offset)
+        assert.equal(err.message, answer[2].message)
+      end
+    end
+    assert.equal(7, decoder:captured "/n")
+  end)
+
+  it("takes an error of finish as it takes others", function()
+    local decoder = core.decoder { items = "" }
+    assert(decoder:feed '[{"id":1}')
+    local good, err = decoder:finish()
+    assert.is_nil(good)
+    assert.equal("unexpected_end", err.code)
+    assert.equal(1, decoder:next().id)
+    assert.equal("unexpected_end", select(2, decoder:feed "]").code)
+    assert.equal("unexpected_end", select(2, decoder:next()).code)
+  end)
+
+  it("takes nothing but white space after finish", function()
+    local decoder = core.decoder { items = "" }
+    assert(decoder:feed "[{}]")
+    assert.is_true(decoder:finish())
+    assert.is_true(decoder:finish())
+    assert.is_true(decoder:feed "")
+    assert.is_true(decoder:feed " \n")
+    assert.is_true(decoder:finish())
+    assert.equal("trailing_bytes", select(2, decoder:feed "[").code)
+    assert.equal("trailing_bytes", select(2, decoder:finish()).code)
+    assert.truthy(decoder:next())
+  end)
+
+  it("gives the same from many documents at once", function()
+    local decoders = {}
+    for i = 1, 50 do
+      decoders[i] = core.decoder { items = "" }
+      assert(decoders[i]:feed "[")
+    end
+    for round = 1, 20 do
+      for i, decoder in ipairs(decoders) do
+        assert(decoder:feed((round > 1 and "," or "") .. ('{"i":%d,"round":%d}'):format(i, round)))
+      end
+    end
+    for i, decoder in ipairs(decoders) do
+      assert(decoder:feed "]")
+      assert(decoder:finish())
+      for round = 1, 20 do
+        local user = decoder:next()
+        assert.equal(i, user.i)
+        assert.equal(round, user.round)
+      end
+      assert.is_nil(decoder:next())
+    end
+  end)
+
+  it("keeps the order of users that wait while others are taken", function()
+    local decoder = core.decoder { items = "" }
+    local fed, taken = 0, 0
+    local function feed(count)
+      local parts = {}
+      for i = 1, count do
+        fed = fed + 1
+        parts[i] = ('%s{"id":%d,"text":"%s"}'):format(fed > 1 and "," or "", fed, ("x"):rep(fed % 97))
+      end
+      assert(decoder:feed(table.concat(parts)))
+    end
+    local function take(count)
+      for _ = 1, count do
+        local user = decoder:next()
+        taken = taken + 1
+        if user.id ~= taken or user.text ~= ("x"):rep(taken % 97) then
+          error("user " .. taken .. " came as " .. core.json(user))
+        end
+      end
+    end
+    assert(decoder:feed "[")
+    for round = 1, 300 do
+      feed(round % 7 * 10)
+      take(round % 11 * 5 < fed - taken and round % 11 * 5 or 0)
+    end
+    take(fed - taken)
+    assert.is_nil(decoder:next())
+    feed(20000)
+    take(20000)
+    assert(decoder:feed "]")
+    assert.is_true(decoder:finish())
+    assert.is_nil(decoder:next())
+  end)
+end)
+
+describe("the limit", function()
+  it("max_item bounds a user, exactly", function()
+    local text = '{"data":[{"id":1},{"name":"' .. ("x"):rep(20) .. '"},{"id":3}]}'
+    local message = "an item, key or value is longer than 30 bytes"
+    assert.equal(3, #(users("/data", text, { max_item = 31 })))
+    fails({ items = "/data", max_item = 30 }, text, "item_too_large", 18, message, 1)
+    fails({ items = "/data", max_item = 10 }, text, "item_too_large", 18, nil, 1)
+  end)
+
+  it("max_item bounds nested values and unfinished users, too", function()
+    fails({ items = "", max_item = 20 }, '[{"a":{"b":[1,2,3,4,5,6,7,8,9]}}]', "item_too_large", 1)
+    fails({ items = "", max_item = 20 }, '[{"a":1},{"a":"' .. ("x"):rep(30), "item_too_large", 9, nil, 1)
+    fails({ items = "", max_item = 20 }, "[{" .. (" "):rep(30), "item_too_large", 1)
+    assert.equal(1, #(users("", "[" .. (" "):rep(50) .. "{}" .. (" "):rep(50) .. "]", { max_item = 20 })))
+  end)
+
+  it("max_item comes before what is wrong behind it", function()
+    fails({ items = "", max_item = 20 }, '[{"a":"' .. ("x"):rep(30) .. "\255", "item_too_large", 1)
+    fails({ items = "", max_item = 20 }, '[{"a":"xxxx\255' .. ("x"):rep(30), "bad_utf8", 11)
+  end)
+
+  it("max_item bounds what is captured, keys, and scalars beside the users", function()
+    local long = ("x"):rep(20)
+    local options = { items = "/data", capture = { "/next" }, max_item = 10 }
+    fails(options, '{"next":"' .. long .. '","data":[]}', "item_too_large", 8)
+    fails(options, '{"data":[{}],"next":"' .. long .. '"}', "item_too_large", 20, nil, 1)
+    fails(options, '{"' .. long .. '":1,"data":[]}', "item_too_large", 1)
+    fails(options, '{"next":' .. ("1"):rep(20) .. ',"data":[]}', "item_too_large", 8)
+    assert.equal("12345678", captured({ "/next" }, '{"next":"12345678","data":[]}')["/next"])
+    local _, outcome = users("/data", '{"next":"12345678","data":[]}', { capture = { "/next" }, max_item = 10 })
+    assert.equal("12345678", outcome.captured["/next"])
+    fails(options, '{"next":"123456789","data":[]}', "item_too_large", 8)
+  end)
+
+  it("max_item does not bound what is skipped deeper down", function()
+    local deep = '{"x":{"y":"' .. ("x"):rep(50) .. '"},"data":[{"a":1}]}'
+    assert.equal(1, #(users("/data", deep, { max_item = 10 })))
+  end)
+
+  it("max_bytes bounds the document, exactly", function()
+    local text = '[{"id":1},{"id":2},{"id":3}]'
+    assert.equal(3, #(users("", text, { max_bytes = #text })))
+    fails({ items = "", max_bytes = #text - 1 }, text, "body_too_large", #text - 1,
+      "the document is longer than 27 bytes", 3)
+    fails({ items = "", max_bytes = 20 }, text, "body_too_large", 20, nil, 2)
+    fails({ items = "", max_bytes = 0 }, text, "body_too_large", 0, nil, 0)
+    fails({ items = "", max_bytes = 0 }, "", "unexpected_end", 0)
+    fails({ items = "", max_bytes = 20 }, "[{},x" .. (" "):rep(50), "unexpected_byte", 4, nil, 1)
+  end)
+
+  it("max_depth counts from the document", function()
+    assert.equal(1, #(users("/a", '{"a":[{"b":[1]}]}', { max_depth = 4 })))
+    fails({ items = "/a", max_depth = 3 }, '{"a":[{},{"b":[1]}]}', "too_deep", 14, "nested deeper than 3 levels", 1)
+    fails({ items = "/a", max_depth = 2 }, '{"a":[{}]}', "too_deep", 6)
+    fails({ items = "/a", max_depth = 1 }, '{"a":[{}]}', "too_deep", 5)
+  end)
+end)
+
+describe("core.decoder", function()
+  local function raises(pattern, options)
+    local good, message = pcall(core.decoder, options)
+    assert.is_false(good)
+    assert.truthy(tostring(message):find(pattern, 1, true), message)
+  end
+
+  it("raises what is wrong with a pointer", function()
+    raises("must be empty or begin with '/'", { items = "data" })
+    raises("'~' must be followed by 0 or 1", { items = "/a~2" })
+    raises("'~' must be followed by 0 or 1", { items = "/a~" })
+    raises("more than 16 segments", { items = ("/a"):rep(17) })
+    raises("must be empty or begin with '/'", { items = "", capture = { "/a", "b" } })
+    raises("'~' must be followed by 0 or 1", { items = "", capture = { "/~x" } })
+  end)
+
+  it("raises what is wrong with an option, by its name", function()
+    raises("items: expected a JSON Pointer, got nil", {})
+    raises("items: expected a JSON Pointer, got number", { items = 1 })
+    raises('there is no option "itmes"', { itmes = "" })
+    raises("an option's name must be a string, got number", { "" })
+    raises("capture: expected a list of JSON Pointers, got string", { items = "", capture = "/a" })
+    raises("at most 16 JSON Pointers", { items = "", capture = { 1 } })
+    raises("record: expected a type made by record_type, got string", { items = "", record = "x" })
+    raises("record: expected a type made by record_type, got table", { items = "", record = {} })
+    for _, name in ipairs { "max_bytes", "max_item", "max_depth" } do
+      for _, value in ipairs { -1, 1.5, 0 / 0, math.huge, "5", {}, true } do
+        raises(name .. ": expected a whole number", { items = "", [name] = value })
+      end
+    end
+    local seventeen = {}
+    for i = 1, 17 do
+      seventeen[i] = "/" .. i
+    end
+    raises("at most 16 JSON Pointers", { items = "", capture = seventeen })
+    seventeen[17] = nil
+    assert(core.decoder { items = "", capture = seventeen })
+  end)
+
+  it("raises on what is no table of options", function()
+    for _, value in ipairs { 1, "x", true, print, core.null } do
+      raises("decoder: expected a table of options", value)
+    end
+    assert.has_error(function()
+      core.decoder()
+    end)
+  end)
+
+  it("raises where a pointer is asked for that it does not capture", function()
+    local decoder = core.decoder { items = "", capture = { "/a" } }
+    for _, pointer in ipairs { "/b", "", "a", 1, "/a\0" } do
+      assert.has_error(function()
+        decoder:captured(pointer)
+      end)
+    end
+  end)
+
+  it("leaves the caller's tables alone", function()
+    local capture = { "/a", "/b" }
+    local options = { items = "/data", capture = capture }
+    core.decoder(options)
+    assert.same({ items = "/data", capture = { "/a", "/b" } }, options)
+    capture[1] = "/changed"
+    local decoder = core.decoder(options)
+    options.items, capture[1] = "/other", "/again"
+    collectgarbage()
+    assert(decoder:feed '{"changed":5,"data":[{}]}')
+    assert(decoder:finish())
+    assert.equal(5, decoder:captured "/changed")
+  end)
+end)

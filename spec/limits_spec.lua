@@ -1,0 +1,109 @@
+local core = require "rollcall.core"
+local limits = require "rollcall.limits"
+local sandbox = require "spec.support.sandbox"
+
+describe("rate limits", function()
+  local server
+  setup(function()
+    server = require("spec.support.server").start()
+  end)
+  teardown(function()
+    server:stop()
+  end)
+
+  --- How long the next request waits after a real answer with these headers, at time 1000.
+  local function wait(...)
+    server:script { ["/"] = { { body = "[]", headers = { ... } } } }
+    local engine = core.engine()
+    local transfer = assert(engine:request { url = server.url .. "/" })
+    while not transfer:done() do
+      core.wait({ engine }, 10)
+    end
+    assert.equal(200, transfer:status())
+    local made = limits.new()
+    made:observe(transfer, 1000)
+    return made:wait(1000), made, transfer
+  end
+
+  it("do not hold back where none is told, or something remains", function()
+    assert.equal(0, limits.new():wait(1000))
+    assert.equal(0, (wait()))
+    assert.equal(0, (wait("RateLimit-Remaining: 1", "RateLimit-Reset: 5")))
+    assert.equal(0, (wait("RateLimit-Remaining: soon", "RateLimit-Reset: 5")))
+    assert.equal(0, (wait "RateLimit-Remaining: 0"))
+  end)
+
+  it("wait for the reset where nothing remains", function()
+    assert.equal(5, (wait("RateLimit-Limit: 30", "RateLimit-Remaining: 0", "RateLimit-Reset: 5")))
+    assert.equal(1, (wait("ratelimit-remaining: 0", "ratelimit-reset: 1")))
+    assert.equal(1, (wait("X-RateLimit-Limit-Second: 30", "X-RateLimit-Remaining-Second: 0")))
+    assert.equal(0, (wait "X-RateLimit-Remaining-Second: 3"))
+    assert.equal(9, (wait("X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 9")))
+  end)
+
+  it("read a reset that is a time", function()
+    local seconds = wait("X-RateLimit-Remaining: 0", ("X-RateLimit-Reset: %d"):format(os.time() + 20))
+    assert.is_true(seconds > 15 and seconds <= 20, seconds)
+    assert.equal(0, (wait("X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 1500000000")))
+  end)
+
+  it("are never waited for longer than an hour", function()
+    assert.equal(3600, (wait("RateLimit-Remaining: 0", "RateLimit-Reset: 1000000")))
+  end)
+
+  it("run out as time goes by", function()
+    local _, made = wait("RateLimit-Remaining: 0", "RateLimit-Reset: 5")
+    assert.equal(2, made:wait(1003))
+    assert.equal(0, made:wait(1005))
+    assert.equal(0, made:wait(2000))
+  end)
+
+  it("are not shortened by another answer", function()
+    local _, made = wait("RateLimit-Remaining: 0", "RateLimit-Reset: 5")
+    local _, _, other = wait("RateLimit-Remaining: 0", "RateLimit-Reset: 1")
+    made:observe(other, 1000)
+    assert.equal(5, made:wait(1000))
+  end)
+end)
+
+describe("a walk under a rate limit", function()
+  teardown(sandbox.restore)
+
+  it("never earns a 429, and tells how long it has waited", function()
+    sandbox.reset "rate_limit=30"
+    local began = core.now()
+    local users = sandbox.tesouro { client_id = "sandbox-client-71" }:users { status = "ALL" }
+    assert.equal(3500, users:count())
+    local stats = users:stats()
+    assert.equal(0, stats.retries)
+    assert.equal(0, sandbox.stats().tesouro.rate_limited)
+    assert.is_true(stats.waits > 0.5, stats.waits)
+    assert.is_true(core.now() - began >= stats.waits)
+  end)
+
+  it("makes every stream of the client wait, whichever saw the limit", function()
+    sandbox.reset "rate_limit=5"
+    local client = sandbox.tesouro { client_id = "sandbox-client-72" }
+    local first = client:users { page_size = 1, prefetch = 0 }
+    for _ = 1, 3 do
+      assert(first:next())
+    end
+    local second = client:users { page_size = 1, prefetch = 0 }
+    local third = client:users { page_size = 1, prefetch = 0 }
+    assert(second:next())
+    assert(second:next())
+    assert(third:next())
+    assert(first:next())
+    assert.equal(0, sandbox.stats().tesouro.rate_limited)
+    assert.equal(0, first:stats().retries + second:stats().retries + third:stats().retries)
+  end)
+
+  it("gets through where the server says nothing before its 429", function()
+    sandbox.reset "dintero_rate_limit=2"
+    local client = sandbox.dintero { account = "T123", client_id = "sandbox-client-73" }
+    for _ = 1, 4 do
+      assert.equal(3, client:users():count())
+    end
+    assert.is_true(sandbox.stats().dintero.rate_limited > 0)
+  end)
+end)

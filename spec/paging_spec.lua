@@ -1,0 +1,217 @@
+local check = require "spec.support.check"
+local cjson = require "cjson"
+local core = require "rollcall.core"
+local cursor = require "rollcall.paging.cursor"
+local none = require "rollcall.paging.none"
+local paging_types = require "rollcall.paging"
+local rollcall = require "rollcall"
+
+local PAGING = { type = "cursor", query = "after", next = "/next", previous = "/meta/previous", size = "limit",
+  max_size = 50 }
+
+local function after(values, query, paging)
+  return cursor.after(paging or PAGING, function(pointer)
+    return values[pointer]
+  end, query or {})
+end
+
+describe("every paging type", function()
+  it("has what a walk calls", function()
+    for name, kind in pairs(paging_types) do
+      for _, entry in ipairs { "captures", "first", "apply", "after" } do
+        assert.is_function(kind[entry], name .. "." .. entry)
+      end
+      assert.is_table(kind.schema, name)
+      assert.is_table(kind.options, name)
+    end
+  end)
+end)
+
+describe("paging none", function()
+  it("is one page without parameters", function()
+    local parameters = {}
+    none.apply({}, none.first({}, {}), parameters, {})
+    assert.same({}, parameters)
+    assert.is_nil(none.after({}, function() return "token" end, {}))
+    assert.same({}, none.captures {})
+  end)
+end)
+
+describe("paging cursor", function()
+  it("begins with the query's token, or none", function()
+    assert.same({}, cursor.first(PAGING, {}))
+    assert.same({ token = "t7" }, cursor.first(PAGING, { page_token = "t7" }))
+  end)
+
+  it("asks by its parameters", function()
+    local function parameters(position, query, paging)
+      local list = { { "Status", "ALL" } }
+      cursor.apply(paging or PAGING, position, list, query)
+      return list
+    end
+    assert.same({ { "Status", "ALL" }, { "limit", "50" } }, parameters({}, { page_size = 50 }))
+    assert.same({ { "Status", "ALL" }, { "limit", "7" }, { "after", "a/b+c==" } },
+      parameters({ token = "a/b+c==" }, { page_size = 7 }))
+    assert.same({ { "Status", "ALL" }, { "after", "x" } },
+      parameters({ token = "x" }, { page_size = 7 }, { query = "after", next = "/next" }))
+  end)
+
+  it("goes on with the next token, backwards with the previous one", function()
+    assert.same({ token = "n" }, after { ["/next"] = "n", ["/meta/previous"] = "p" })
+    assert.same({ token = "p" }, after({ ["/next"] = "n", ["/meta/previous"] = "p" }, { direction = "backward" }))
+  end)
+
+  it("ends with null, nothing and an empty text", function()
+    for _, value in ipairs { core.null, false, "" } do
+      local position, problem = after { ["/next"] = value or nil, ["/meta/previous"] = "p" }
+      assert.is_nil(position)
+      assert.is_nil(problem)
+    end
+    assert.is_nil((after({ ["/next"] = "n" }, { direction = "backward" })))
+  end)
+
+  it("takes numbers as they are written", function()
+    assert.same({ token = "12" }, after { ["/next"] = 12 })
+    assert.same({ token = "1234567890123" }, after { ["/next"] = 1234567890123 })
+    assert.same({ token = "0" }, after { ["/next"] = 0 })
+  end)
+
+  it("refuses what cannot be a token", function()
+    for _, value in ipairs { true, {} } do
+      local position, problem = after { ["/next"] = value }
+      assert.is_nil(position)
+      check.contains(problem, "/next", type(value))
+    end
+  end)
+end)
+
+describe("a walk by cursor", function()
+  local server
+  setup(function()
+    server = require("spec.support.server").start()
+  end)
+  teardown(function()
+    server:stop()
+  end)
+
+  local function client(options)
+    local all = { token = "tok-7f3a", base_url = server.url, retry = false }
+    for name, value in pairs(options or {}) do
+      all[name] = value
+    end
+    return rollcall.client({
+      name = "acme",
+      base_url = { production = "https://api.acme.example" },
+      users = { path = "/people", items = "/data", paging = PAGING,
+        filters = { state = { query = "state" }, after_date = { query = "after_date" } } },
+    }, all)
+  end
+
+  --- The ids of a walk over these bodies, and the queries that it sent.
+  local function walk(bodies, query, options)
+    local answers = {}
+    for i, body in ipairs(bodies) do
+      answers[i] = { body = body }
+    end
+    server:script { ["/people"] = answers }
+    local users, err = client(options):users(query):collect()
+    local ids, queries = {}, {}
+    for i, user in ipairs(users or {}) do
+      ids[i] = user.id
+    end
+    for i, request in ipairs(server:requests "/people") do
+      queries[i] = request.query
+    end
+    return users and table.concat(ids, " "), queries, err
+  end
+
+  it("hands tokens back as they came, escaped for the URL", function()
+    for _, token in ipairs { "a/b+c==", "ø &?#%25", "%41", "{\"x\":1}", "..", "0", " " } do
+      local ids, queries = walk {
+        cjson.encode { data = { { id = "1" } }, next = token },
+        '{"data":[{"id":"2"}],"next":null}',
+      }
+      assert.equal("1 2", ids)
+      assert.equal(2, #queries)
+      local sent = queries[2]:match "^limit=50&after=(.*)$"
+      assert.is_nil(sent:find "[^%w%-._~%%]")
+      assert.equal(token, (sent:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end)))
+    end
+  end)
+
+  it("takes tokens from wherever they stand, escaped or not", function()
+    local ids = walk {
+      '{"next":"a\\u002fb","data":[{"id":"1"}],"meta":{"previous":null}}',
+      '{"meta":{"previous":"x","other":[{"next":"no"}]},"data":[{"id":"2","next":"no"}],"next":"c\\/d"}',
+      '{"data":[{"id":"3"}]}',
+    }
+    assert.equal("1 2 3", ids)
+    assert.equal("limit=50&after=a%2Fb", server:requests()[2].query)
+    assert.equal("limit=50&after=c%2Fd", server:requests()[3].query)
+  end)
+
+  it("sends the same filters and size with every page", function()
+    local _, queries = walk({ '{"data":[],"next":"t2"}', '{"data":[],"next":"t3"}', '{"data":[],"next":null}' },
+      { state = "on", page_size = 7 })
+    assert.same({ "state=on&limit=7", "state=on&limit=7&after=t2", "state=on&limit=7&after=t3" }, queries)
+  end)
+
+  it("does not end with an empty page", function()
+    assert.equal("1", (walk { '{"data":[],"next":"t2"}', '{"data":[],"next":"t3"}',
+      '{"data":[{"id":"1"}],"next":"t4"}', '{"data":[],"next":null}' }))
+  end)
+
+  it("ends without a token: null, absent or empty", function()
+    for _, ending in ipairs { ',"next":null', "", ',"next":""' } do
+      local ids, queries = walk { '{"data":[{"id":"1"}]' .. ending .. "}" }
+      assert.equal("1", ids)
+      assert.equal(1, #queries)
+    end
+  end)
+
+  it("takes numbers as tokens", function()
+    local _, queries = walk { '{"data":[],"next":42}', '{"data":[],"next":9007199254740993}', '{"data":[],"next":null}' }
+    assert.equal("limit=50&after=42", queries[2])
+    assert.equal("limit=50&after=9007199254740993", queries[3])
+  end)
+
+  it("refuses a token that is none, after the users of its page", function()
+    for _, token in ipairs { "true", "{}", "[1]" } do
+      server:script { ["/people"] = { { body = '{"data":[{"id":"1"},{"id":"2"}],"next":' .. token .. "}" } } }
+      local users = client():users()
+      assert.equal("1", users:next().id)
+      assert.equal("2", users:next().id)
+      local user, err = users:next()
+      assert.is_nil(user)
+      check.failure(err, "decode")
+      check.contains(tostring(err), "/next")
+    end
+  end)
+
+  it("refuses a body with two tokens", function()
+    local ids, _, err = walk { '{"data":[{"id":"1"}],"next":"a","next":"b"}' }
+    assert.is_nil(ids)
+    check.failure(err, "decode")
+  end)
+
+  it("sends parameters by the names that the client is told", function()
+    local _, queries = walk({ '{"data":[],"next":"t2"}', '{"data":[],"next":null}' }, { state = "on" },
+      { query_names = { after = "pagination_token", state = "State", limit = "page[size]" } })
+    assert.same({ "State=on&page%5Bsize%5D=50", "State=on&page%5Bsize%5D=50&pagination_token=t2" }, queries)
+  end)
+
+  it("never sends a token elsewhere than in its parameter", function()
+    local _, queries = walk { '{"data":[],"next":"x&state=off"}', '{"data":[],"next":null}' }
+    assert.equal("limit=50&after=x%26state%3Doff", queries[2])
+  end)
+
+  it("goes backwards by the previous tokens, users reversed", function()
+    local ids, queries = walk({
+      '{"data":[{"id":"5"},{"id":"6"}],"next":"t4","meta":{"previous":"t2"}}',
+      '{"data":[],"next":"t3","meta":{"previous":"t1"}}',
+      '{"data":[{"id":"1"},{"id":"2"},{"id":"3"}],"next":"t2","meta":{"previous":null}}',
+    }, { direction = "backward", page_token = "t3" })
+    assert.equal("6 5 3 2 1", ids)
+    assert.same({ "limit=50&after=t3", "limit=50&after=t2", "limit=50&after=t1" }, queries)
+  end)
+end)

@@ -1,0 +1,162 @@
+local check = require "spec.support.check"
+local provider = require "rollcall.provider"
+local rollcall = require "rollcall"
+
+--- A small provider that is right, changed by `change`.
+local function declared(change)
+  local made = {
+    name = "acme",
+    base_url = { production = "https://api.acme.example", sandbox = "https://sandbox.acme.example/v2" },
+    auth = { type = "client_credentials", path = "/token", body = "form", credentials = "body" },
+    options = { tenant = { pattern = { "^%d+$" }, expected = "a number", list = "tenants", required = true } },
+    users = {
+      path = "/tenants/{tenant}/users",
+      items = "/data",
+      paging = { type = "cursor", query = "after", next = "/next" },
+      filters = { state = { query = "state", enum = { "on", "off" } }, org = { header = "X-Org", format = "uuid" } },
+      fields = { account_id = "/tenant/id", status = { present = "/gone", yes = "DELETED", no = "ACTIVE" } },
+    },
+  }
+  if change then
+    change(made)
+  end
+  return made
+end
+
+describe("provider.check", function()
+  it("answers a copy that shares nothing", function()
+    local mine = declared()
+    local before = check.copy(mine)
+    local copy = provider.check(mine)
+    check.same(before, copy)
+    mine.users.filters.state.enum[1] = "changed"
+    mine.base_url.production = "https://evil.example"
+    check.same(before, copy)
+  end)
+
+  it("takes the built-in ones", function()
+    for _, name in ipairs { "tesouro", "dintero" } do
+      local built_in = require("rollcall.providers." .. name)
+      local before = check.copy(built_in)
+      check.same(before, provider.check(built_in))
+      check.same(before, built_in)
+    end
+  end)
+
+  it("takes the least that makes sense", function()
+    provider.check { name = "small", base_url = { production = "https://small.example" },
+      users = { path = "/users", items = "", paging = { type = "none" } } }
+  end)
+
+  it("takes http for loopback only", function()
+    provider.check(declared(function(p) p.base_url.production = "http://127.0.0.1:8080" end))
+  end)
+
+  local mistakes = {
+    { "name: missing", function(p) p.name = nil end },
+    { "name: ", function(p) p.name = "my provider" end },
+    { "name: ", function(p) p.name = "a\nb" end },
+    { "base_url: missing", function(p) p.base_url = nil end },
+    { "base_url.production: missing", function(p) p.base_url = { sandbox = "https://a.example" } end },
+    { "base_url.production: ", function(p) p.base_url.production = "http://api.acme.example" end },
+    { "base_url.production: ", function(p) p.base_url.production = "api.acme.example" end },
+    { "base_url.production: ", function(p) p.base_url.production = "https://a.example/?x=1" end },
+    { "base_url.production: ", function(p) p.base_url.production = 5 end },
+    { "auth.type: ", function(p) p.auth.type = "magic" end },
+    { "auth.path: ", function(p) p.auth.path = "token" end },
+    { "auth.body: ", function(p) p.auth.body = "xml" end },
+    { "auth.credentials: missing", function(p) p.auth.credentials = nil end },
+    { "auth.expired.message: missing", function(p) p.auth.expired = { status = 400 } end },
+    { "auth.expired.status: ", function(p) p.auth.expired = { status = 200, message = "x" } end },
+    { "auth.scopes: unknown; did you mean scope?", function(p) p.auth.scopes = "x" end },
+    { "options.tenant.pattern: missing", function(p) p.options.tenant.pattern = nil end },
+    { "options.tenant.expected: missing", function(p) p.options.tenant.expected = nil end },
+    { "options.tenant.pattern.1: ", function(p) p.options.tenant.pattern[1] = 5 end },
+    { "users: missing", function(p) p.users = nil end },
+    { "users.path: ", function(p) p.users.path = "users" end },
+    { "users.path: ", function(p) p.users.path = "/users?x=1" end },
+    { "users.path: ", function(p) p.users.path = "/users\r\nX: y" end },
+    { "users.items: missing", function(p) p.users.items = nil end },
+    { "users.items: ", function(p) p.users.items = "data" end },
+    { 'users.paging.type: "cursr" is none of', function(p) p.users.paging.type = "cursr" end },
+    { "did you mean cursor?", function(p) p.users.paging.type = "cursr" end },
+    { "users.paging.type: missing", function(p) p.users.paging = {} end },
+    { "users.paging.type: ", function(p) p.users.paging = { type = 5 } end },
+    { "users.paging: missing", function(p) p.users.paging = nil end },
+    { "users.paging: expected", function(p) p.users.paging = "cursor" end },
+    { "users.paging.query: missing", function(p) p.users.paging.query = nil end },
+    { "users.paging.next: missing", function(p) p.users.paging.next = nil end },
+    { "users.paging.next: ", function(p) p.users.paging.next = "next" end },
+    { "users.paging.previous: ", function(p) p.users.paging.previous = "previous" end },
+    { "users.paging.nxt: unknown; did you mean next?", function(p) p.users.paging.nxt = "/x" end },
+    { "users.paging.max_size: ", function(p) p.users.paging.max_size = 0 end },
+    { "users.paging.next: unknown", function(p) p.users.paging = { type = "none", next = "/next" } end },
+    { "users.filters.state.enum: ", function(p) p.users.filters.state.enum = "on" end },
+    { "users.filters.state.enum.2: ", function(p) p.users.filters.state.enum[2] = 5 end },
+    { "users.filters.state: ", function(p) p.users.filters.state.query = nil end },
+    { "users.filters.state: ", function(p) p.users.filters.state.header = "X-State" end },
+    { "users.filters.org.header: ", function(p) p.users.filters.org.header = "X-Org: a\r\nB" end },
+    { 'users.filters.org.format: "uid" is none of', function(p) p.users.filters.org.format = "uid" end },
+    { "users.filters.org.list: ", function(p) p.users.filters.org.list = "semicolon" end },
+    { "users.fields.status: ", function(p) p.users.fields.status = {} end },
+    { "users.fields.account_id: ", function(p) p.users.fields.account_id = "tenant" end },
+    { "users.fields.account_id: ", function(p) p.users.fields.account_id = 5 end },
+    { "users.pagin: unknown; did you mean paging?", function(p) p.users.pagin = {} end },
+    { "user: unknown; did you mean users?", function(p) p.user = {} end },
+    -- what would otherwise fail only once users come
+    { "users.fields.roles", function(p) p.users.fields.roles = { each = "/roles" } end },
+    { "users.fields.roles", function(p) p.users.fields.roles = { each = 5, take = "/name" } end },
+    { "users.fields.roles", function(p) p.users.fields.roles = { each = "/roles", take = "name" } end },
+    { "users.fields.mfa", function(p) p.users.fields.mfa = { any = "/mfa" } end },
+    { "users.fields.mfa", function(p) p.users.fields.mfa = { any = { "mfa" } } end },
+    { "users.fields.mfa", function(p) p.users.fields.mfa = { any = { "/a" }, within = 5 } end },
+    { "users.fields.roles", function(p) p.users.fields.roles = { list = "/role" } end },
+    { "users.fields.status", function(p) p.users.fields.status = { present = true } end },
+    { "users.fields.account_id", function(p) p.users.fields.account_id = { option = "account" } end },
+    { "users.fields.account_id", function(p) p.users.fields.account_id = "/a/~2" end },
+    { "users.items: ", function(p) p.users.items = "/a~" end },
+    { "users.path", function(p) p.users.path = "/accounts/{account}/users" end },
+    { "auth.path", function(p) p.auth.path = "/{account}/token" end },
+    { "auth.audience", function(p) p.auth.audience = "https://acme.example/{account}" end },
+    { "users.path: {tenant}", function(p) p.options.tenant.required = nil end },
+    -- two mistakes that hide each other
+    { "users.filters.limit", function(p) p.users.filters.limit = { query = "limit" } end },
+  }
+  for number, mistake in ipairs(mistakes) do
+    it(("names the mistake %d: %s"):format(number, mistake[1]), function()
+      local wrong = declared(mistake[2])
+      check.misuse(function() provider.check(wrong) end, mistake[1])
+    end)
+  end
+
+  it("names every mistake, a line each, and the provider", function()
+    local message = check.misuse(function()
+      provider.check(declared(function(p)
+        p.auth.body, p.users.items, p.colour = "xml", nil, "red"
+      end))
+    end, "provider acme:")
+    local _, lines = message:gsub("\n", "")
+    assert.equal(3, lines)
+    check.contains(message, "colour: unknown", "auth.body: ", "users.items: missing")
+  end)
+
+  it("refuses what is no table", function()
+    for _, value in ipairs { "acme", 5, true } do
+      check.misuse(function() provider.check(value) end, "expected table")
+    end
+    check.misuse(function() provider.check(nil) end, "expected table")
+  end)
+end)
+
+describe("rollcall.provider", function()
+  it("checks and copies", function()
+    local mine = declared()
+    local copy = rollcall.provider(mine)
+    check.same(mine, copy)
+    assert.not_equal(mine, copy)
+  end)
+
+  it("raises at its caller", function()
+    check.misuse(function() rollcall.provider { name = "x" } end, "provider x:", "base_url: missing", "users: missing")
+  end)
+end)

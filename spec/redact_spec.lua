@@ -1,0 +1,82 @@
+local redact = require "rollcall.redact"
+
+local function redactor(...)
+  local made = redact.new()
+  for _, secret in ipairs { ... } do
+    made:add(secret)
+  end
+  return made
+end
+
+describe("redact", function()
+  it("blots out every secret wherever it stands", function()
+    local made = redactor("hunter22", "s3cr3t")
+    assert.equal("[secret]", made:clean "hunter22")
+    assert.equal("a [secret] b [secret][secret] c", made:clean "a hunter22 b s3cr3thunter22 c")
+    assert.equal("nothing here", made:clean "nothing here")
+    assert.equal("", made:clean "")
+  end)
+
+  it("takes secrets to the letter", function()
+    local made = redactor "a.b+c%41=[x]*"
+    assert.equal("[secret] axb+c", made:clean "a.b+c%41=[x]* axb+c")
+  end)
+
+  it("leaves short texts readable", function()
+    assert.equal("a cat", redactor("a", "cat"):clean "a cat")
+  end)
+
+  it("forgets", function()
+    local made = redactor("hunter22", "s3cr3t")
+    made:remove "hunter22"
+    assert.equal("hunter22 [secret]", made:clean "hunter22 s3cr3t")
+  end)
+
+  it("does not change by being used twice, nor with another's secrets", function()
+    local made, other = redactor "hunter22", redactor "s3cr3t"
+    assert.equal(made:clean "hunter22", made:clean "hunter22")
+    assert.equal("hunter22", other:clean "hunter22")
+  end)
+
+  it("leaves no rest of a secret that begins or ends like another", function()
+    -- In a table's order any of them may come first: many, so that one of them does.
+    for length = 5, 40 do
+      local long = ("x"):rep(4) .. ("y"):rep(length)
+      local made = redactor(long:sub(1, 4), long, long:sub(-4), long:sub(1, -2))
+      local text = made:clean("<" .. long .. ">")
+      assert.is_nil(text:find "[xy]", text)
+    end
+  end)
+
+  it("finds secrets whose characters are escaped", function()
+    local made = redactor("s3cr3t/with+odd&=%", "hunter22")
+    for _, text in ipairs { "s3cr3t\\/with+odd&=%", "s3cr3t/with\\u002Bodd\\u0026=%", "s3cr3t%2Fwith%2bodd%26%3D%25",
+      "\\u00733cr3t/with+odd&=%", "s3cr3t/with+odd&=\\u0025" } do
+      assert.equal("[secret]", made:clean(text))
+      assert.equal("a%20\\n[secret]\\u00f8\\/b [secret]", made:clean("a%20\\n" .. text .. "\\u00f8\\/b hunter22"))
+      assert.equal("[secret][secret]", made:clean(text .. text))
+    end
+    assert.equal("a%20\\n\\/b%2Fc", made:clean "a%20\\n\\/b%2Fc")
+  end)
+
+  it("finds them at every place among escapes", function()
+    local made = redactor "hunter22"
+    for before = 0, 5 do
+      for after = 0, 5 do
+        local left, right = ("\\/%2F.\\u002F"):rep(before), ("%41\\\\"):rep(after)
+        assert.equal(left .. "[secret]" .. right, made:clean(left .. "hunte%722\\u0032" .. right))
+      end
+    end
+  end)
+
+  it("is quick with large texts", function()
+    local text = ("\\/%41x"):rep(100000)
+    local began = os.clock()
+    assert.equal(text, redactor "hunter22":clean(text))
+    assert.is_true(os.clock() - began < 5)
+  end)
+
+  it("finds a secret that is part of the mark itself", function()
+    assert.equal("[secret]!", redactor "secret":clean "secret!")
+  end)
+end)

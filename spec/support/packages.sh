@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# Installs what a target of the Makefile misses, and says what:
+#
+#   packages.sh demo|test|lint|valgrind
+#
+# Debian and Ubuntu: by apt-get, as root or by sudo. Elsewhere it names what is missing, by
+# Debian's names, and fails. Nothing is installed, and apt-get not called, when all is there.
+set -euo pipefail
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+missing=()
+
+# need PACKAGE PROBE...: PACKAGE is missing when the probe fails.
+need() {
+  local package=$1
+  shift
+  "$@" >/dev/null 2>&1 || missing+=("$package")
+}
+
+have() { command -v "$1"; }
+
+file() { # one of these patterns matches a file
+  local path
+  for path in "$@"; do
+    if [[ -e $path ]]; then return 0; fi
+  done
+  return 1
+}
+
+header() { # header PKG-CONFIG-NAME FILE...
+  pkg-config --exists "$1" || file "${@:2}"
+}
+
+module() { # module INTERPRETER NAME
+  "$1" -e "assert(package.loaders or package.searchers)
+    local path = package.path .. ';' .. package.cpath
+    assert(package.searchpath('$2', path))"
+}
+
+compiler() { # with the sanitizers' libraries, which gcc names by full path when it has them
+  have gcc && [[ $(gcc -print-file-name=libasan.so) == /* ]]
+}
+
+for_demo() {
+  need gcc have gcc
+  need libc6-dev file /usr/include/stdio.h /usr/include/*/stdio.h
+  need pkg-config have pkg-config
+  need lua5.4 have lua5.4
+  need liblua5.4-dev header lua5.4 /usr/include/lua5.4/lua.h /usr/local/include/lua5.4/lua.h
+  need lua-cjson module lua5.4 cjson
+  need libcurl4-openssl-dev header libcurl /usr/include/curl/curl.h /usr/include/*/curl/curl.h
+  need nginx have nginx
+  need libnginx-mod-http-lua file /usr/lib/nginx/modules/ngx_http_lua_module.so \
+    /usr/lib*/nginx/modules/ngx_http_lua_module.so /usr/local/openresty/nginx/sbin/nginx
+  need openssl have openssl
+  need procps have ps
+}
+
+for_test() {
+  for_demo
+  need gcc compiler
+  # OpenResty's LuaJIT: nginx's Lua module depends on it, and it excludes the other one.
+  need luajit2 have luajit
+  need libluajit2-5.1-dev header luajit /usr/include/luajit-2.1/lua.h
+  need lua-busted module lua5.4 busted.runner
+}
+
+for_lint() {
+  for_test
+  need lua-check have luacheck
+  need clang have clang
+  need clang-format-14 have clang-format-14
+  need clang-tidy-14 have clang-tidy-14
+  need cppcheck have cppcheck
+  need shellcheck have shellcheck
+}
+
+for_valgrind() {
+  for_test
+  need valgrind have valgrind
+}
+
+case ${1-} in
+  demo | test | lint | valgrind) "for_$1" ;;
+  *)
+    echo "usage: $0 demo|test|lint|valgrind" >&2
+    exit 2
+    ;;
+esac
+
+if ((${#missing[@]} == 0)); then exit 0; fi
+mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+
+as_root=()
+if ((EUID != 0)); then as_root=(sudo); fi
+if ! have apt-get >/dev/null || { ((EUID != 0)) && ! have sudo >/dev/null; }; then
+  echo "missing, by Debian's names: ${missing[*]}" >&2
+  echo "Install them and try again." >&2
+  exit 1
+fi
+
+echo "installing: ${missing[*]}"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+apt() { # quietly, unless it fails
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+    apt-get -qq -o DPkg::Lock::Timeout=300 "$@" >"$log" 2>&1 </dev/null || {
+    cat "$log" >&2
+    return 1
+  }
+}
+apt update || true # a source out of reach need not be the one we install from
+apt install -y --no-install-recommends "${missing[@]}"
+
+# Debian starts the servers it installs. The sandbox runs an nginx of its own; this one nobody
+# asked for. (RUNLEVEL above keeps System V's init from starting it.)
+if [[ " ${missing[*]} " == *' nginx '* && -d /run/systemd/system ]]; then
+  "${as_root[@]}" systemctl -q disable --now nginx
+fi
