@@ -82,10 +82,12 @@ static int decoder_next(lua_State *L) {
   return 2;
 }
 
-/* decoder:captured(pointer) -> value | null | nil for none */
+/* decoder:captured(pointer, numbers) -> value | null | nil for none. `numbers` is "text" where a
+ * number shall come as it stands in the document, which a double might not hold. */
 static int decoder_captured(lua_State *L) {
   rc_decoder *decoder = rc_decoder_check(L, 1);
   luaL_checkstring(L, 2);
+  const bool as_text = strcmp(luaL_optstring(L, 3, ""), "text") == 0;
   lua_getiuservalue(L, 1, 1);
   lua_pushvalue(L, 2);
   lua_rawget(L, -2);
@@ -96,6 +98,10 @@ static int decoder_captured(lua_State *L) {
   const rc_capture *capture = rc_items_captured(decoder->items, (unsigned)lua_tointeger(L, -1));
   if (!capture->found) {
     return 0;
+  }
+  if (as_text && capture->type == RC_JSON_NUMBER) {
+    lua_pushlstring(L, capture->bytes, capture->length);
+    return 1;
   }
   const rc_span span = {capture->bytes, capture->length, capture->type, capture->flags};
   rc_push_value(L, span, RC_NULLS_KEPT);

@@ -219,6 +219,8 @@ static rc_http_result result_of(CURLcode code, const rc_transfer *transfer) {
 static void conclude(rc_http *engine, rc_transfer *transfer, CURLcode code) {
   if (transfer->failure != RC_HTTP_OK) {
     finish(engine, transfer, transfer->failure, transfer->failure_text);
+  } else if (code == CURLE_OK && !transfer->headers_complete) {
+    finish(engine, transfer, RC_HTTP_NETWORK, "the connection ended before the headers did");
   } else if (code == CURLE_OK || transfer->gave_up) {
     finish(engine, transfer, RC_HTTP_OK, "");
   } else {

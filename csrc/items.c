@@ -98,6 +98,17 @@ static bool queue_reserve(queue *q, size_t count) {
   return true;
 }
 
+static bool queue_append(queue *q, const void *elements, size_t count) {
+  if (count > 0) {
+    if (!queue_reserve(q, count)) {
+      return false;
+    }
+    memcpy(q->memory + q->tail * q->element, elements, count * q->element);
+    q->tail += count;
+  }
+  return true;
+}
+
 static void *queue_at(const queue *q, uint64_t position) {
   return q->memory + (size_t)(position - q->left) * q->element;
 }
@@ -431,12 +442,9 @@ static bool take_whole_items(rc_items *items, const char **bytes, const char *en
     begin_item(items, json->offset);
     rc_json_accept(json, length);
     *bytes += length;
-    if (!queue_reserve(&items->fields, count)) {
+    if (!queue_append(&items->fields, fields, count)) {
       return fail(items, RC_ITEMS_NO_MEMORY, items->arriving.offset);
     }
-    memcpy(items->fields.memory + items->fields.tail * sizeof(rc_field), fields,
-           count * sizeof(rc_field));
-    items->fields.tail += count;
     items->arriving.field_count = count;
     if (!end_item(items)) {
       return false;

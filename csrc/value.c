@@ -2,6 +2,7 @@
  * Recursion is bounded by the nesting limit that the validator kept. */
 #include "value.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct reader {
@@ -27,6 +28,20 @@ void rc_push_string(lua_State *L, const char *bytes, size_t length, bool escaped
   }
 }
 
+#if LUA_VERSION_NUM < 503
+/* LuaJIT converts no exponent of seven digits or more: the number is zero or beyond all doubles. */
+static lua_Number out_of_range(const char *text, size_t length) {
+  const char *const end = text + length;
+  const char *p = text;
+  bool zero = true;
+  for (; p < end && *p != 'e' && *p != 'E'; p++) {
+    zero = zero && !(*p >= '1' && *p <= '9');
+  }
+  const lua_Number size = zero || (p + 1 < end && p[1] == '-') ? 0 : HUGE_VAL;
+  return text[0] == '-' ? -size : size;
+}
+#endif
+
 /* A number that does not fit the quick way: Lua's own conversion, which knows its integers and
  * does not depend on the locale. */
 static void push_number_text(lua_State *L, const char *text, size_t length) {
@@ -36,7 +51,7 @@ static void push_number_text(lua_State *L, const char *text, size_t length) {
     lua_pushnumber(L, 0);
   }
 #else
-  lua_pushnumber(L, lua_tonumber(L, -1));
+  lua_pushnumber(L, lua_isnumber(L, -1) ? lua_tonumber(L, -1) : out_of_range(text, length));
 #endif
   lua_remove(L, -2);
 }

@@ -72,6 +72,8 @@ describe("paging cursor", function()
 
   it("takes numbers as they are written", function()
     assert.same({ token = "12" }, after { ["/next"] = 12 })
+    assert.same({ token = "12" }, after { ["/next"] = 12.0 })
+    assert.same({ token = "-7" }, after { ["/next"] = -7 })
     assert.same({ token = "1234567890123" }, after { ["/next"] = 1234567890123 })
     assert.same({ token = "0" }, after { ["/next"] = 0 })
   end)
@@ -170,9 +172,23 @@ describe("a walk by cursor", function()
   end)
 
   it("takes numbers as tokens", function()
-    local _, queries = walk { '{"data":[],"next":42}', '{"data":[],"next":9007199254740993}', '{"data":[],"next":null}' }
+    local _, queries = walk { '{"data":[],"next":42}', '{"data":[],"next":9007199254740991}', '{"data":[],"next":1.5}',
+      '{"data":[],"next":null}' }
     assert.equal("limit=50&after=42", queries[2])
-    assert.equal("limit=50&after=9007199254740993", queries[3])
+    assert.equal("limit=50&after=9007199254740991", queries[3])
+    assert.equal("limit=50&after=1.5", queries[4])
+  end)
+
+  it("never sends a number that it had to round", function()
+    for _, number in ipairs { "9007199254740993", "123456789012345678901234567890" } do
+      local ids, queries, err = walk { '{"data":[{"id":"1"}],"next":' .. number .. "}", '{"data":[],"next":null}' }
+      if ids then
+        assert.equal("limit=50&after=" .. number, queries[2])
+      else
+        check.failure(err, "decode")
+        assert.equal(1, #queries)
+      end
+    end
   end)
 
   it("refuses a token that is none, after the users of its page", function()

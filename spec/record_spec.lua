@@ -127,6 +127,8 @@ describe("a field", function()
     assert.same({}, record('{"c":{"d":1,"d":null}}').c)
     assert.equal(2, core.at(record '{"c":{"d":1},"c":{"d":2}}', "/c/d"))
     assert.is_nil(core.at(record '{"c":{"d":1},"c":{}}', "/c/d"))
+    assert.equal(2, core.at(record '{"c":{"d":1,"d":2}}', "/c/d"))
+    assert.same({ 2 }, core.at(record '{"c":{"d":{"e":1},"d":{"e":[2]}}}', "/c/d/e"))
   end)
 
   it("is the same each time, and its tables are the reader's own", function()
@@ -253,12 +255,22 @@ describe("a number", function()
     assert.equal(2.2250738585072014e-308, field "2.2250738585072014E-308")
     assert.equal(1e22, field "1e22")
     assert.equal(123456, field "123.456e3")
-    assert.equal(0, field("0e" .. ("9"):rep(50)))
+    for _, digits in ipairs { 6, 7, 8, 19, 20, 50 } do
+      local exponent = ("9"):rep(digits)
+      assert.equal(math.huge, field("1.5e" .. exponent))
+      assert.equal(-math.huge, field("-0.01E+" .. exponent))
+      assert.equal(math.huge, 1 / field("23e-" .. exponent))
+      assert.equal(-math.huge, 1 / field("-1.5e-" .. exponent))
+      assert.equal(math.huge, 1 / field("0.00e" .. exponent))
+      assert.equal(-math.huge, 1 / field("-0e+" .. exponent))
+    end
+    assert.equal(1000, field "1e00000000000000000000000000000000003")
   end)
 
   it("is rounded as the Lua itself does", function()
-    for _, text in ipairs { "0.1", "0.30000000000000004", "123456789.123456789", "1e23", "8.41e21", "9007199254740993.5",
-      "0.000001", "3.141592653589793238462643383279502884197169399375105820974944592307816406286", "1.5e-10",
+    for _, text in ipairs { "0.1", "0.30000000000000004", "123456789.123456789", "1e23", "8.41e21",
+      "9007199254740993.5", "0.000001",
+      "3.141592653589793238462643383279502884197169399375105820974944592307816406286", "1.5e-10",
       "179769313486231570000000000000000000000", "0." .. ("3"):rep(500), "1" .. ("0"):rep(300) .. ".5" } do
       assert.equal(tonumber(text), field(text))
       assert.equal(tonumber(text), field("[" .. text .. " ]")[1])
@@ -331,8 +343,8 @@ end)
 
 describe("the text", function()
   it("is the user's JSON as received", function()
-    for _, text in ipairs { "{}", "{ }", '{"a":1}', '{ "a" : [ 1 ,2 ] ,\n"b":{\t}\r}', [[{"\u0061":"\/\u00E9","a":1E5}]],
-      '{"a":1,"a":1}', '{"é":"日"}' } do
+    for _, text in ipairs { "{}", "{ }", '{"a":1}', '{ "a" : [ 1 ,2 ] ,\n"b":{\t}\r}',
+      [[{"\u0061":"\/\u00E9","a":1E5}]], '{"a":1,"a":1}', '{"é":"日"}' } do
       local user = record("  " .. text .. " \n")
       assert.equal(text, core.json(user))
       assert.equal(text, tostring(user))

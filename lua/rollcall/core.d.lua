@@ -41,8 +41,9 @@ function Decoder:next() end
 --- A captured scalar; core.null for JSON null; nil where there was none (yet). Raises for a pointer
 --- that is not among the captures.
 ---@param pointer string
+---@param numbers "text"? for a number as it stands in the document
 ---@return string|number|boolean|lightuserdata|nil value
-function Decoder:captured(pointer) end
+function Decoder:captured(pointer, numbers) end
 
 --- A type of records: what common field names mean for them, beside the fields of their own. The
 --- table is copied; its values are JSON Pointers, functions of the record, or { constant }.

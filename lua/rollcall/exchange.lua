@@ -48,7 +48,7 @@ end
 ---@return rollcall.Error
 function Exchange:error(kind, message, fields)
   local client, spec = self.client, self.spec
-  local err = errors.new(kind, client.redactor:clean(message), fields)
+  local err = errors.new(kind, message, fields)
   err.provider = client.provider.name
   err.method = spec.method
   err.url = self:shown_url()
@@ -57,7 +57,17 @@ function Exchange:error(kind, message, fields)
     err.status = err.status or self.transfer:status()
     err.request_id = self.transfer:header("x-request-id")
   end
-  return err
+  return self:clean(err)
+end
+
+--- Blots the client's secrets out of every text of a table.
+function Exchange:clean(fields)
+  for name, value in pairs(fields) do
+    if type(value) == "string" then
+      fields[name] = self.client.redactor:clean(value)
+    end
+  end
+  return fields
 end
 
 local function is_success(status)
@@ -75,7 +85,7 @@ local function read_error_body(body)
   local message = inner.message or document.detail or document.error_description or document.title
   local code = inner.code or document.errorCode or (type(document.error) == "string" and document.error)
   return type(message) == "string" and message or nil,
-    (type(code) == "string" or type(code) == "number") and tostring(code) or nil
+    type(code) == "number" and ("%.14g"):format(code) or type(code) == "string" and code or nil
 end
 
 local function kind_of(status)
@@ -87,9 +97,9 @@ end
 
 --- The error of an answer whose status is no success.
 function Exchange:status_error()
-  local transfer, redactor = self.transfer, self.client.redactor
+  local transfer = self.transfer
   local status = transfer:status()
-  local body = redactor:clean((transfer:body()))
+  local body = self.client.redactor:clean((transfer:body())) -- before it is cut: half a secret is one, too
   local message, code = read_error_body(body)
   if status >= 300 and status < 400 then
     local target = transfer:header("location")
@@ -136,7 +146,7 @@ function Exchange:tell(name, fields)
     fields.method = self.spec.method
     fields.url = self:shown_url()
     fields.attempt = self.attempts
-    hook(fields)
+    hook(self:clean(fields))
   end
 end
 

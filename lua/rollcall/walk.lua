@@ -232,7 +232,7 @@ function Walk:settle(page)
   end
   page.captured = {}
   for _, pointer in ipairs(self.capture) do
-    page.captured[pointer] = asked.decoder:captured(pointer)
+    page.captured[pointer] = asked.decoder:captured(pointer, "text")
   end
   local position, problem = self.paging.after(paging, function(pointer)
     return page.captured[pointer]

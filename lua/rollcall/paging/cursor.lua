@@ -28,14 +28,25 @@ end
 --- Adds what asks for the page at this position to the list of query parameters.
 function cursor.apply(paging, position, parameters, query)
   if paging.size and query.page_size then
-    parameters[#parameters + 1] = { paging.size, tostring(query.page_size) }
+    parameters[#parameters + 1] = { paging.size, ("%d"):format(query.page_size) }
   end
   if position.token then
     parameters[#parameters + 1] = { paging.query, position.token }
   end
 end
 
---- The position after a page whose captured scalars `captured(pointer)` gives: nil at the end, or
+--- A number as a server writes it; nil where it has been rounded.
+local function number_text(number)
+  local text = tostring(number)
+  if text:find("^%-?%d+$") then
+    return text
+  elseif math.abs(number) >= 2 ^ 53 then
+    return nil
+  end
+  return (number == math.floor(number) and "%.0f" or "%.14g"):format(number)
+end
+
+--- The position after a page whose captured scalars `captured(pointer)` gives, numbers as text: nil at the end, or
 --- nil and what is wrong. Null, absent and "" end a walk; an empty page does not.
 function cursor.after(paging, captured, query)
   local where = query.direction == "backward" and paging.previous or paging.next
@@ -43,7 +54,11 @@ function cursor.after(paging, captured, query)
   if token == nil or token == core.null or token == "" then
     return nil
   elseif type(token) == "number" then
-    token = ("%.14g"):format(token)
+    local text = number_text(token)
+    if not text then
+      return nil, ("the page token at %s is a number that this Lua cannot hold to the digit"):format(where)
+    end
+    token = text
   elseif type(token) ~= "string" then
     return nil, ("expected a page token at %s, got a %s"):format(where, type(token))
   end
