@@ -13,7 +13,7 @@
 #include "value.h"
 
 #define METATABLE "rollcall.decoder"
-#define GONE "the decoder is gone"
+#define GONE "the decoder is closed"
 
 rc_decoder *rc_decoder_check(lua_State *L, int index) {
   rc_decoder *decoder = luaL_checkudata(L, index, METATABLE);
@@ -108,7 +108,8 @@ static int decoder_captured(lua_State *L) {
   return 1;
 }
 
-static int decoder_gc(lua_State *L) {
+/* decoder:close(), and __gc: gives its memory back at once. */
+static int decoder_close(lua_State *L) {
   rc_decoder *decoder = luaL_checkudata(L, 1, METATABLE);
   rc_items_free(decoder->items);
   decoder->items = NULL;
@@ -202,8 +203,9 @@ void rc_decoder_open(lua_State *L) {
                                      {"next", decoder_next},
                                      {"finish", decoder_finish},
                                      {"captured", decoder_captured},
+                                     {"close", decoder_close},
                                      {NULL, NULL}};
-  rc_new_metatable(L, METATABLE, methods, decoder_gc);
+  rc_new_metatable(L, METATABLE, methods, decoder_close);
   lua_pushcfunction(L, decoder_new);
   lua_setfield(L, -2, "decoder");
 }

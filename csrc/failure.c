@@ -23,9 +23,12 @@ static int failure_tostring(lua_State *L) {
 }
 
 void rc_failure_open(lua_State *L) {
-  if (luaL_newmetatable(L, METATABLE)) {
+  (void)luaL_newmetatable(L, METATABLE);
+  lua_getfield(L, -1, "__tostring");
+  if (lua_isnil(L, -1)) { /* loaded twice, the Lua layer's stays */
     lua_pushcfunction(L, failure_tostring);
-    lua_setfield(L, -2, "__tostring");
+    lua_setfield(L, -3, "__tostring");
   }
+  lua_pop(L, 1);
   lua_setfield(L, -2, "error_metatable");
 }

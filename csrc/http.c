@@ -14,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #define POOL_SIZE 16
 #define POLL_ON_STACK 64
@@ -43,6 +44,7 @@ struct rc_http {
    * busy elsewhere did not give the server's bytes a chance. */
   int64_t unattended, attended_until;
   int out_of_memory; /* a callback could not keep a socket */
+  pid_t process;     /* whose connections these are */
 };
 
 struct rc_transfer {
@@ -153,8 +155,10 @@ static void finish(rc_http *engine, rc_transfer *transfer, rc_http_result result
   transfer->result = result;
   transfer->paused = 0;
   transfer->easy = NULL; /* from here on the callbacks ignore what libcurl may still have */
-  curl_multi_remove_handle(engine->multi, easy);
-  release_easy(engine, easy, result);
+  if (engine->process == getpid()) {
+    curl_multi_remove_handle(engine->multi, easy);
+    release_easy(engine, easy, result);
+  }
   release_request(transfer);
   if (transfer->previous)
     transfer->previous->next = transfer->next;
@@ -369,34 +373,65 @@ static void initialise(void) {
   initialisation = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+static CURLM *new_multi(rc_http *engine) {
+  CURLM *multi = curl_multi_init();
+  if (!multi)
+    return NULL;
+  curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+  curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, engine);
+  curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
+  curl_multi_setopt(multi, CURLMOPT_TIMERDATA, engine);
+  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, 64L);
+  curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+#if LIBCURL_VERSION_NUM >= 0x081400
+  curl_multi_setopt(multi, CURLMOPT_QUICK_EXIT, 1L); /* see CURLOPT_QUICK_EXIT below */
+#endif
+  return multi;
+}
+
+/* After a fork, in the child: the connections are the parent's, and to close one can end it for the
+ * parent, too (TLS says goodbye on it). They are left alone, and the engine begins anew. */
+static void leave_parent(rc_http *engine) {
+  static struct left_alone {
+    struct left_alone *next;
+    CURLM *multi;
+  } * all; /* nothing of it counts as leaked */
+  if (engine->process == getpid())
+    return;
+  finish_all(engine, RC_HTTP_NETWORK, "the connection belongs to the parent process");
+  struct left_alone *left = malloc(sizeof *left);
+  if (left) {
+    *left = (struct left_alone){all, engine->multi};
+    all = left;
+  }
+  engine->process = getpid();
+  engine->multi = new_multi(engine); /* without it nothing can be started */
+  engine->timer_at = engine->check_at = NEVER;
+  engine->socket_count = 0;
+  engine->sockets_version++;
+}
+
 rc_http *rc_http_new(void) {
   if (pthread_once(&initialised, initialise) != 0 || initialisation != CURLE_OK)
     return NULL;
   rc_http *engine = calloc(1, sizeof *engine);
   if (!engine)
     return NULL;
-  engine->multi = curl_multi_init();
+  engine->multi = new_multi(engine);
   if (!engine->multi) {
     free(engine);
     return NULL;
   }
+  engine->process = getpid();
   engine->timer_at = engine->check_at = NEVER;
   engine->clock = engine->attended_until = monotonic_ms();
-  curl_multi_setopt(engine->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-  curl_multi_setopt(engine->multi, CURLMOPT_SOCKETDATA, engine);
-  curl_multi_setopt(engine->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-  curl_multi_setopt(engine->multi, CURLMOPT_TIMERDATA, engine);
-  curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, 64L);
-  curl_multi_setopt(engine->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
-#if LIBCURL_VERSION_NUM >= 0x081400
-  curl_multi_setopt(engine->multi, CURLMOPT_QUICK_EXIT, 1L); /* see CURLOPT_QUICK_EXIT below */
-#endif
   return engine;
 }
 
 void rc_http_free(rc_http *engine) {
   if (!engine)
     return;
+  leave_parent(engine);
   finish_all(engine, RC_HTTP_NETWORK, "closed");
   while (engine->pooled)
     curl_easy_cleanup(engine->pool[--engine->pooled]);
@@ -407,6 +442,7 @@ void rc_http_free(rc_http *engine) {
 
 /* Brings the clocks up to date on entry: see `unattended`. */
 static void attend(rc_http *engine) {
+  leave_parent(engine);
   engine->clock = monotonic_ms();
   if (engine->clock - LEEWAY_MS > engine->attended_until)
     engine->unattended += engine->clock - LEEWAY_MS - engine->attended_until;
@@ -708,7 +744,6 @@ static rc_http_result copy_request(rc_transfer *transfer, const rc_http_request 
 
 /* Links the transfer in and starts its clocks. */
 static void enlist(rc_http *engine, rc_transfer *transfer, long timeout_ms) {
-  attend(engine);
   transfer->engine = engine;
   transfer->started = engine->clock;
   transfer->deadline = timeout_ms ? engine->clock + bounded_ms(timeout_ms) : NEVER;
@@ -724,6 +759,7 @@ static void enlist(rc_http *engine, rc_transfer *transfer, long timeout_ms) {
 rc_http_result rc_http_start(rc_http *engine, const rc_http_request *request,
                              rc_transfer **transfer_out) {
   *transfer_out = NULL;
+  attend(engine);
   rc_transfer *transfer = calloc(1, sizeof *transfer);
   if (!transfer)
     return RC_HTTP_NOMEM;
@@ -766,6 +802,8 @@ void rc_transfer_resume(rc_transfer *transfer) {
   if (!transfer->paused)
     return;
   attend(engine);
+  if (!transfer->engine)
+    return;
   transfer->paused = 0;
   transfer->active_at = attended(engine);
   /* libcurl hands over what it holds at once, but leaves a failure to do so to the caller. */

@@ -550,9 +550,8 @@ size_t rc_items_waiting(const rc_items *items) {
   if (front == NULL) {
     return 0;
   }
-  const waiting_item *last = queue_at(&items->whole, queue_end(&items->whole) - 1);
-  const size_t bytes = (size_t)(last->offset - front->offset) + last->length;
-  const size_t fields = (size_t)(last->field + last->field_count - front->field);
+  const size_t bytes = (size_t)(queue_end(&items->bytes) - front->offset);
+  const size_t fields = (size_t)(queue_end(&items->fields) - front->field);
   return bytes + fields * sizeof(rc_field);
 }
 

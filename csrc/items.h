@@ -72,7 +72,7 @@ bool rc_items_peek(const rc_items *items, rc_item *item);
 /* Drops the item that rc_items_peek shows. */
 void rc_items_take(rc_items *items);
 
-/* Bytes that wait to be taken: whole items and their index. */
+/* Bytes that are kept until items are taken: whole items, their index, and all that came after. */
 size_t rc_items_waiting(const rc_items *items);
 
 /* How many items have been found, taken or not. */

@@ -318,6 +318,27 @@ describe("the decoder", function()
     end
   end)
 
+  it("gives users of any number of fields, nested in any depth", function()
+    for _, count in ipairs { 0, 1, 2, 31, 62, 63, 64, 65, 66, 128, 129, 200 } do
+      local fields = {}
+      for i = 1, count do
+        fields[i] = ('"f%d":%d'):format(i, i)
+      end
+      local wide = "{" .. table.concat(fields, ",") .. "}"
+      local deep = '{"deep":' .. ("["):rep(count) .. '{"k":"]"}' .. ("]"):rep(count) .. "}"
+      local objects = '{"deep":' .. ('{"k":'):rep(count) .. "[0]" .. ("}"):rep(count) .. "}"
+      local texts, outcome = users("", ("[%s,%s,%s,{}]"):format(wide, deep, objects))
+      assert.same({ wide, deep, objects, "{}" }, texts)
+      for i = 1, count do
+        assert.equal(i, outcome.users[1]["f" .. i])
+      end
+      -- and finds what is wrong at their end
+      fails("", "[" .. wide .. "," .. deep:sub(1, -2) .. "]]", "unexpected_byte", #wide + #deep + 1, nil, 1)
+      fails("", "[" .. deep .. "," .. wide:sub(1, -2) .. ",}]", "unexpected_byte",
+        #wide + #deep + (count > 0 and 2 or 1), nil, 1)
+    end
+  end)
+
   it("keeps the order of users that wait while others are taken", function()
     local decoder = core.decoder { items = "" }
     local fed, taken = 0, 0

@@ -171,7 +171,10 @@ function Credentials:authorize(asker, now)
   end
   asker.ticket = nil
   if ticket.err then
-    return "failed", ticket.err
+    -- One each: every walk adds its own checkpoint to it.
+    return "failed", errors.new(ticket.err.kind, ticket.err.message, ticket.err)
+  elseif not self.token then
+    return self:authorize(asker, now) -- it was refused to another one, since
   end
   return "ready", "Bearer " .. self.token
 end

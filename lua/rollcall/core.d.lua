@@ -45,6 +45,10 @@ function Decoder:next() end
 ---@return string|number|boolean|lightuserdata|nil value
 function Decoder:captured(pointer, numbers) end
 
+--- Gives its memory back at once, not when it is collected. Closing twice is harmless; any other
+--- call raises then.
+function Decoder:close() end
+
 --- A type of records: what common field names mean for them, beside the fields of their own. The
 --- table is copied; its values are JSON Pointers, functions of the record, or { constant }.
 ---@param common table<string, string|(fun(record: rollcall.User): any)|{ [1]: any }>

@@ -3,6 +3,7 @@
 -- Nothing here blocks. Whoever needs the answer calls step again and again, and waits on the engine
 -- between calls for as long as step says at most.
 
+local core = require "rollcall.core"
 local errors = require "rollcall.errors"
 local json = require "rollcall.json"
 local retry = require "rollcall.retry"
@@ -206,6 +207,9 @@ function states.start(self)
   if self.transfer then
     self.transfer:cancel()
   end
+  if self.decoder then
+    self.decoder:close()
+  end
   if spec.ledger and self.attempts > 0 then
     spec.ledger:begin_body()
   end
@@ -250,11 +254,26 @@ function Exchange:refused_or_failed(now)
   return self:again_or_fail(err, now)
 end
 
+--- Has a collected body come to its end? What else may be wrong with it is for its reader to say.
+local function finish_collected(body)
+  if body == "" then
+    return true -- nothing broke off
+  end
+  local decoder = core.decoder { items = "/-" }
+  local good, err = decoder:feed(body)
+  if good then
+    good, err = decoder:finish()
+  end
+  return good or err.code ~= "unexpected_end", err
+end
+
 --- A body that has come to its end, by success or by the decoder's refusal.
 function Exchange:conclude(now)
-  local good, err = true, nil
+  local good, err
   if self.decoder then
     good, err = self.decoder:finish()
+  else
+    good, err = finish_collected((self.transfer:body()))
   end
   if not good and err.code == "unexpected_end" then
     -- It broke off, though the connection ended in order.
@@ -330,6 +349,10 @@ function Exchange:cancel()
     end
     self.transfer:cancel()
     self.transfer = nil
+  end
+  if self.decoder then
+    self.decoder:close()
+    self.decoder = nil
   end
   self.state, self.err = "failed", errors.new("closed", "the request was cancelled")
 end

@@ -66,13 +66,17 @@ end
 ---@param level integer
 function merge.check(streams, options, level)
   local problems = schema.check(options or {}, options_schema)
-  if type(streams) ~= "table" or #problems > 0 then
+  if type(streams) ~= "table" or stream.is(streams) or #problems > 0 then
     error("merge: " .. (problems[1] or "expected a list of streams"), level + 1)
   end
+  local places = {}
   for i, one in ipairs(streams) do
     if not stream.is(one) then
       error(("merge: %d: expected a stream, got a %s"):format(i, type(one)), level + 1)
+    elseif places[one] then
+      error(("merge: %d: the same stream as %d"):format(i, places[one]), level + 1)
     end
+    places[one] = i
   end
 end
 

@@ -263,6 +263,9 @@ function Walk:go_on(now)
     local page = self.pages[i]
     if not page.ended then
       local status, wait = page.asked:step(now)
+      if self.spec.query.direction == "backward" then
+        hold(page)
+      end
       if status == "done" then
         self:settle(page)
       elseif status == "failed" then
@@ -279,20 +282,28 @@ function Walk:go_on(now)
   return wake
 end
 
---- What gives the users of a page from its end: all of them are held until the page is whole.
-local function reversed(page)
-  local list, size = {}, 0
-  local decoder = page.asked.decoder
-  local user = decoder:next()
-  while user ~= nil do
-    size = size + 1
-    list[size] = user
-    user = decoder:next()
+--- Holds the users of a page that is read from its end, as they arrive; a body that is fetched again
+--- begins anew.
+local function hold(page)
+  local asked = page.asked
+  if page.held_attempt ~= asked.attempts then
+    page.held, page.held_attempt = {}, asked.attempts
   end
+  local transfer, held = asked.transfer, page.held
+  local user = transfer and (transfer:next() or transfer:next())
+  while user do
+    held[#held + 1] = user
+    user = transfer:next() or transfer:next() -- the first nil may only have said that the last byte is in
+  end
+end
+
+--- What gives the users of a page from its end: all of them were held until the page was whole.
+local function reversed(page)
+  local list, size = page.held, #page.held
   return {
     next = function(self)
       while size > 0 and not self.full do
-        user = list[size]
+        local user = list[size]
         local fresh = page.ledger:take(user)
         if fresh == nil then
           self.is_conflict = true

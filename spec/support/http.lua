@@ -28,7 +28,8 @@ function http.request(options)
     core.wait({ engine }, 60)
   end
   local failure, line = transfer:failure()
-  local answer = {
+  engine:close()
+  return {
     status = transfer:status(),
     body = (transfer:body()),
     failure = failure,
@@ -37,7 +38,6 @@ function http.request(options)
       return transfer:header(name)
     end }),
   }
-  return answer
 end
 
 return http

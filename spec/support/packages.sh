@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what a target of the Makefile misses, and says what:
 #
-#   packages.sh demo|test|lint|valgrind
+#   packages.sh demo|test|fuzz|lint|valgrind
 #
 # Debian and Ubuntu: by apt-get, as root or by sudo. Elsewhere it names what is missing, by
 # Debian's names, and fails. Nothing is installed, and apt-get not called, when all is there.
@@ -41,6 +41,11 @@ compiler() { # with the sanitizers' libraries, which gcc names by full path when
   have gcc && [[ $(gcc -print-file-name=libasan.so) == /* ]]
 }
 
+fuzzer() { # clang's library, by full path when it is there
+  file "$(clang -print-file-name=)"/lib/linux/libclang_rt.fuzzer-*.a \
+    "$(clang -print-runtime-dir)"/libclang_rt.fuzzer*.a
+}
+
 for_demo() {
   need gcc have gcc
   need libc6-dev file /usr/include/stdio.h /usr/include/*/stdio.h
@@ -63,6 +68,7 @@ for_test() {
   need luajit2 have luajit
   need libluajit2-5.1-dev header luajit /usr/include/luajit-2.1/lua.h
   need lua-busted module lua5.4 busted.runner
+  need lua-socket module lua5.4 socket.core
 }
 
 for_lint() {
@@ -75,15 +81,21 @@ for_lint() {
   need shellcheck have shellcheck
 }
 
+for_fuzz() {
+  for_test
+  need clang have clang
+  need libclang-rt-dev fuzzer
+}
+
 for_valgrind() {
   for_test
   need valgrind have valgrind
 }
 
 case ${1-} in
-  demo | test | lint | valgrind) "for_$1" ;;
+  demo | test | fuzz | lint | valgrind) "for_$1" ;;
   *)
-    echo "usage: $0 demo|test|lint|valgrind" >&2
+    echo "usage: $0 demo|test|fuzz|lint|valgrind" >&2
     exit 2
     ;;
 esac

@@ -46,8 +46,8 @@ function sandbox.dintero(options)
   }, options))
 end
 
-local function control(method, target)
-  local answer = http.request { method = method, url = sandbox.control_url .. target }
+local function control(method, target, body)
+  local answer = http.request { method = method, url = sandbox.control_url .. target, body = body }
   assert(answer.status == 200, answer.line or answer.body)
   return cjson.decode(answer.body)
 end
@@ -62,6 +62,16 @@ function sandbox.reset(settings)
   settings = "&" .. (settings or "")
   control("POST", "/reset")
   sandbox.configure((settings:find("&rate_limit=", 1, true) and "" or "rate_limit=0") .. settings)
+end
+
+--- Plans faults, as examples/sandbox/README.md says; without a plan there are none any more.
+function sandbox.plan_faults(plan)
+  control("POST", "/faults", plan and cjson.encode(plan) or "{}")
+end
+
+--- How often each fault was met: { ["users cut length"] = 3, … }.
+function sandbox.faults_met()
+  return control("GET", "/faults")
 end
 
 --- As it was when it started.

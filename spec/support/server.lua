@@ -13,6 +13,7 @@
 --   chunked, step, pause              in pieces of `step` bytes, `pause` seconds after each
 --   length                            lies about Content-Length; false leaves it out and closes after the body
 --   cut                               closes after so many bytes of the body
+--   tail, times                       behind the body, or `raw`: this text, so many times, or until the client goes
 --   delay, hold                       seconds before the answer, and after it
 --   close, reset, silent              closes after it; resets the connection; says nothing and closes
 -- It needs LuaSocket, on whichever Lua has it.
@@ -46,6 +47,7 @@ end
 
 --- Starts one; returns when it answers.
 function server.start()
+  collectgarbage() -- a process inherits the connections that nobody has closed yet
   local path = os.tmpname()
   local process = assert(io.popen(COMMAND:format(path), "w"))
   local port
@@ -58,7 +60,7 @@ function server.start()
   end
   os.remove(path)
   assert(port, "the scripted server did not start")
-  return setmetatable({ process = process, url = "http://127.0.0.1:" .. port }, Server)
+  return setmetatable({ process = process, scripts = 0, url = "http://127.0.0.1:" .. port }, Server)
 end
 
 local function control(self, what, body)
@@ -70,6 +72,10 @@ end
 --- From now on it answers so; what it has received is forgotten.
 ---@param answers table<string, table[]>
 function Server:script(answers)
+  self.scripts = self.scripts + 1
+  if self.scripts % 16 == 0 then
+    collectgarbage() -- clients that a test has dropped keep their connections until then
+  end
   control(self, "script", next(answers) and cjson.encode(answers) or "{}")
 end
 

@@ -89,8 +89,17 @@ local function answer(client, response)
   if response.delay then
     sleep(response.delay)
   end
+  local function send_tail()
+    for _ = 1, response.times or (response.tail and math.huge or 0) do
+      if not send(client, response.tail) then
+        return false
+      end
+    end
+    return true
+  end
   if response.raw then
     send(client, response.raw)
+    send_tail()
   elseif not response.silent then
     local body = response.body or ""
     local head = { ("HTTP/1.1 %d %s"):format(response.status or 200, reasons[response.status or 200] or "Whatever") }
@@ -116,6 +125,9 @@ local function answer(client, response)
       if response.pause then
         sleep(response.pause)
       end
+    end
+    if not send_tail() then
+      return false
     end
     if response.chunked and not response.cut then
       send(client, "0\r\n\r\n")
