@@ -253,6 +253,21 @@ function Walk:is_limit_near()
   return limit ~= nil and page_size ~= nil and self.users + #self.pages * page_size >= limit
 end
 
+--- Holds the users of a page that is read from its end, as they arrive; a body that is fetched again
+--- begins anew.
+local function hold(page)
+  local asked = page.asked
+  if page.held_attempt ~= asked.attempts then
+    page.held, page.held_attempt = {}, asked.attempts
+  end
+  local transfer, held = asked.transfer, page.held
+  local user = transfer and (transfer:next() or transfer:next())
+  while user do
+    held[#held + 1] = user
+    user = transfer:next() or transfer:next() -- the first nil may only have said that the last byte is in
+  end
+end
+
 --- Lets every page go on, and asks for further ones, as many ahead as wanted.
 ---@param now number
 ---@return number seconds to wait at most
@@ -280,21 +295,6 @@ function Walk:go_on(now)
     i = i + 1
   end
   return wake
-end
-
---- Holds the users of a page that is read from its end, as they arrive; a body that is fetched again
---- begins anew.
-local function hold(page)
-  local asked = page.asked
-  if page.held_attempt ~= asked.attempts then
-    page.held, page.held_attempt = {}, asked.attempts
-  end
-  local transfer, held = asked.transfer, page.held
-  local user = transfer and (transfer:next() or transfer:next())
-  while user do
-    held[#held + 1] = user
-    user = transfer:next() or transfer:next() -- the first nil may only have said that the last byte is in
-  end
 end
 
 --- What gives the users of a page from its end: all of them were held until the page was whole.

@@ -7,6 +7,9 @@ local cursor = {}
 
 local pointer = schema.pointer
 
+-- Servers take URLs of 8 KiB or so, and a checkpoint holds the token: a longer one is nonsense.
+local MAX_TOKEN = 65536
+
 cursor.schema = {
   query = { type = "string", required = true, expected = "the query parameter that takes the token" },
   next = { type = "string", required = true, expected = pointer.expected, test = pointer.test },
@@ -61,6 +64,8 @@ function cursor.after(paging, captured, query)
     token = text
   elseif type(token) ~= "string" then
     return nil, ("expected a page token at %s, got a %s"):format(where, type(token))
+  elseif #token > MAX_TOKEN then
+    return nil, ("the page token at %s is too long to be sent: %d bytes"):format(where, #token)
   end
   return { token = token }
 end
