@@ -8,6 +8,7 @@ ifndef V
 Q := @
 endif
 MAKEFLAGS += --no-print-directory
+, := ,
 
 # The Luas: an interpreter's name is also its flavour's. LUAS are those to build and to test for,
 # LUA the one for `make demo` and `make install`.
@@ -36,7 +37,8 @@ SANITIZE := $(STAY) -fsanitize=address,undefined -fno-sanitize-recover=undefined
 PLAIN := $(LUAS:%=$(BUILD)/%/rollcall/core.so)
 SANITIZED := $(LUAS:%=$(BUILD)/%-asan/rollcall/core.so)
 
-.PHONY: all demo run-demo sandbox test run-test valgrind run-valgrind lint run-lint
+.PHONY: all demo run-demo sandbox test run-test fuzz run-fuzz valgrind run-valgrind lint run-lint
+.PHONY: bench bench-check run-bench faults run-faults
 .PHONY: lint-text lint-lua lint-c lint-builds install uninstall clean help
 .DELETE_ON_ERROR:
 
@@ -72,7 +74,7 @@ $(ALONE): spec/support/alone.c
 	$(Q)gcc $(OWN_CFLAGS) -shared -o $@ $<
 
 # C-only tests: spec/NAME_test.c, linked with the sources that know no Lua.
-PURE := json scan field pointer items seen http
+PURE := json scan field pointer items seen delivery http
 C_TESTS := $(patsubst spec/%.c,$(BUILD)/c-asan/%,$(wildcard spec/*_test.c))
 C_OBJECTS := $(patsubst csrc/%.c,$(BUILD)/c-asan/obj/%.o,$(wildcard $(PURE:%=csrc/%.c)))
 $(eval $(call flavour,c-asan,c,gcc,$$(SANITIZE)))
@@ -83,6 +85,52 @@ $(BUILD)/c-asan/%_test: spec/%_test.c $(C_OBJECTS)
 	$(Q)gcc $(OWN_CFLAGS) -Icsrc $(SANITIZE) -MMD -MP -MF $@.d -o $@ $< $(C_OBJECTS) $(CURL_LIBS)
 
 -include $(C_TESTS:%=%.d)
+
+# The same with a Lua inside: spec/embed/NAME_test.c, linked with all sources, for each Lua.
+lua5.4_LIBS := $(shell pkg-config --libs lua5.4 2>/dev/null || echo -llua5.4)
+luajit_LIBS := $(shell pkg-config --libs luajit 2>/dev/null || echo -lluajit-5.1)
+alloc_LDFLAGS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+EMBED := $(patsubst spec/embed/%.c,%,$(wildcard spec/embed/*_test.c))
+
+# $(call embed,LUA)
+define embed
+$(BUILD)/$(1)-asan/%_test: spec/embed/%_test.c $(SOURCES:csrc/%.c=$(BUILD)/$(1)-asan/obj/%.o)
+	@echo '  LD $$@'
+	$$(Q)gcc $$(OWN_CFLAGS) -Icsrc $$(call system,$$($(1)_CFLAGS)) $$(SANITIZE) $$($$*_LDFLAGS) -MMD -MP -MF $$@.d \
+	  -o $$@ $$^ $$(CURL_LIBS) $$($(1)_LIBS)
+
+-include $(EMBED:%=$(BUILD)/$(1)-asan/%.d)
+endef
+$(foreach lua,$(LUAS),$(eval $(call embed,$(lua))))
+EMBED_TESTS := $(foreach lua,$(LUAS),$(EMBED:%=$(BUILD)/$(lua)-asan/%))
+
+# Fuzz targets: spec/fuzz/NAME.c. `make test` runs each over its seeds and a fixed number of mutations
+# of them, by spec/fuzz/driver.c; `make fuzz` for TIME seconds each by clang's libFuzzer, which keeps
+# what it finds new in $(BUILD)/fuzz/corpus.
+FUZZ ?= json items pointer http
+TIME ?= 60
+http_WORDS := http
+http_MUTATIONS := 4000
+dictionary = spec/fuzz/$(or $($(1)_WORDS),json).dict
+SEEDS := $(BUILD)/fuzz/seeds
+FUZZ_FLAGS := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+FUZZ_TESTS := $(FUZZ:%=$(BUILD)/c-asan/fuzz_%)
+$(eval $(call flavour,c-fuzz,c,clang,$$(FUZZ_FLAGS) -fsanitize=fuzzer-no-link$$(,)address$$(,)undefined))
+
+$(SEEDS)/done: spec/fuzz/seeds.lua spec/support/documents.lua $(wildcard examples/sandbox/data/*.lua)
+	@mkdir -p $(FUZZ:%=$(SEEDS)/%)
+	@$(LUA) spec/fuzz/seeds.lua $(SEEDS)
+	@touch $@
+
+$(FUZZ_TESTS): $(BUILD)/c-asan/fuzz_%: spec/fuzz/%.c spec/fuzz/driver.c spec/fuzz/fuzz.h $(C_OBJECTS) | $(SEEDS)/done
+	@echo '  LD $@'
+	$(Q)gcc $(OWN_CFLAGS) -Icsrc $(SANITIZE) -DSEEDS='"$(SEEDS)/$*"' -DWORDS='"$(call dictionary,$*)"' \
+	  -DMUTATIONS=$(or $($*_MUTATIONS),20000) -o $@ $(filter-out %.h,$^) $(CURL_LIBS)
+
+$(BUILD)/fuzz/%: spec/fuzz/%.c spec/fuzz/fuzz.h $(PURE:%=$(BUILD)/c-fuzz/obj/%.o) | $(SEEDS)/done
+	@echo '  LD $@'
+	$(Q)clang $(OWN_CFLAGS) -Icsrc $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ \
+	  $(filter-out %.h,$^) $(CURL_LIBS)
 
 # What follows runs make once more, after the packages are there: the variables above depend on them.
 CPUS := $(shell nproc 2>/dev/null || echo 2)
@@ -111,8 +159,47 @@ test: ## build and test everything; SPEC=spec/json_spec.lua and LUAS=luajit narr
 	@spec/support/packages.sh test
 	@$(MAKE) $(JOBS) run-test
 
-run-test: $(PLAIN) $(SANITIZED) $(ALONE) $(if $(SPEC),,$(C_TESTS))
-	@spec/run $(LUAS) $(LUAS:%=%-asan) $(if $(SPEC),,$(C_TESTS))
+PROGRAMS := $(if $(SPEC),,$(C_TESTS) $(EMBED_TESTS) $(FUZZ_TESTS))
+
+run-test: $(PLAIN) $(SANITIZED) $(ALONE) $(PROGRAMS)
+	@spec/run $(LUAS) $(LUAS:%=%-asan) $(PROGRAMS)
+
+fuzz: ## fuzz the C core, TIME seconds (60) each target: `make fuzz TIME=600`, `make fuzz FUZZ=items`
+	@spec/support/packages.sh fuzz
+	@$(MAKE) $(JOBS) $(FUZZ:%=$(BUILD)/fuzz/%)
+	@set -e; for name in $(FUZZ); do $(MAKE) run-fuzz FUZZ=$$name; done
+
+run-fuzz:
+	@mkdir -p $(BUILD)/fuzz/corpus/$(FUZZ)
+	$(BUILD)/fuzz/$(FUZZ) -max_total_time=$(TIME) -timeout=20 -print_final_stats=1 -verbosity=0 \
+	  -dict=$(call dictionary,$(FUZZ)) -artifact_prefix=$(BUILD)/fuzz/$(FUZZ)- \
+	  $(BUILD)/fuzz/corpus/$(FUZZ) $(SEEDS)/$(FUZZ)
+
+faults: ## walk both directories under FAULT_SEEDS scripts of faults each, and count what they met
+	@spec/support/packages.sh test
+	@$(MAKE) $(JOBS) run-faults
+
+FAULT_SEEDS ?= 500
+run-faults: $(PLAIN)
+	@FAULT_SEEDS=$(FAULT_SEEDS) SPEC=spec/faults_spec.lua TIMEOUT=3600 spec/run $(LUAS)
+
+bench: ## measure against cjson, bare libcurl and what else there is; BENCH=decode narrows it
+	@spec/support/packages.sh bench
+	@$(MAKE) $(JOBS) run-bench
+
+bench-check: ## the same, then compare with the bars of spec/bench/bars.lua; no part of the tests
+	@spec/support/packages.sh bench
+	@$(MAKE) $(JOBS) run-bench CHECK=--check
+
+BENCH_PROGRAMS := $(patsubst spec/bench/%.c,$(BUILD)/bench/%,$(wildcard spec/bench/*.c))
+
+$(BENCH_PROGRAMS): $(BUILD)/bench/%: spec/bench/%.c
+	@mkdir -p $(@D)
+	@echo '  LD $@'
+	$(Q)$(CC) $(OWN_CFLAGS) $(CFLAGS) -o $@ $< $(CURL_LIBS)
+
+run-bench: $(PLAIN) $(BENCH_PROGRAMS)
+	@LUAS='$(LUAS)' spec/bench/run $(CHECK)
 
 valgrind: ## the specs on Lua 5.4 under valgrind
 	@spec/support/packages.sh valgrind
@@ -163,4 +250,4 @@ clean: ## remove what was built
 	rm -rf $(BUILD)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile

@@ -68,6 +68,7 @@ build = {
         "csrc/compat.c",
         "csrc/core.c",
         "csrc/decoder.c",
+        "csrc/delivery.c",
         "csrc/failure.c",
         "csrc/field.c",
         "csrc/http.c",

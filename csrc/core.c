@@ -1,4 +1,8 @@
 /* core.c - the module rollcall.core: what C gives to Lua. */
+#define _GNU_SOURCE /* dladdr */
+
+#include <dlfcn.h>
+
 #include "compat.h"
 #include "decoder.h"
 #include "failure.h"
@@ -15,7 +19,19 @@
 
 RC_EXPORT int luaopen_rollcall_core(lua_State *L);
 
+/* Keeps this module and libcurl in memory when the last Lua state that loaded them ends: a thread
+ * of libcurl's that still waits for a name server returns into them, and a finalizer of a script
+ * may call a method after its state has let go of the module. */
+static void stay_loaded(void) {
+  static const char here = 0;
+  Dl_info module;
+  if (dladdr(&here, &module) != 0 && module.dli_fname != NULL) {
+    (void)dlopen(module.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+  }
+}
+
 int luaopen_rollcall_core(lua_State *L) {
+  stay_loaded();
   lua_newtable(L);
   rc_failure_open(L);
   rc_record_open(L);

@@ -15,19 +15,25 @@
 #define METATABLE "rollcall.decoder"
 #define GONE "the decoder is closed"
 
+static bool is_open(const rc_decoder *decoder) {
+  return decoder->items != NULL && !decoder->closing;
+}
+
 rc_decoder *rc_decoder_check(lua_State *L, int index) {
   rc_decoder *decoder = luaL_checkudata(L, index, METATABLE);
-  luaL_argcheck(L, decoder->items != NULL, index, GONE);
+  luaL_argcheck(L, is_open(decoder), index, GONE);
   return decoder;
 }
 
 void rc_decoder_push_error(lua_State *L, const rc_decoder *decoder) {
   char line[256];
+  const char *code = rc_items_error_name(decoder->items);
+  const uint64_t offset = rc_items_error_offset(decoder->items);
   rc_items_describe(decoder->items, line, sizeof line);
   rc_failure_push(L, "decode", line);
-  lua_pushstring(L, rc_items_error_name(decoder->items));
+  lua_pushstring(L, code);
   lua_setfield(L, -2, "code");
-  rc_push_count(L, rc_items_error_offset(decoder->items));
+  rc_push_count(L, offset);
   lua_setfield(L, -2, "offset");
 }
 
@@ -56,30 +62,46 @@ static int decoder_finish(lua_State *L) {
 }
 
 bool rc_decoder_push_next(lua_State *L, int index, rc_decoder *decoder) {
+  rc_item seen;
   rc_item item;
-  if (!rc_items_peek(decoder->items, &item)) {
+  if (!is_open(decoder) || !rc_items_peek(decoder->items, &seen)) {
     return false;
   }
   lua_getiuservalue(L, index, 1);
   lua_rawgeti(L, -1, 1);
-  rc_record_push(L, &item, -1);
-  rc_items_take(decoder->items); /* only now: nothing is lost where memory was short */
+  rc_record *record = rc_record_push_empty(L, seen.field_count, seen.length);
+  /* A finalizer may have closed the decoder, fed it, or taken the item. */
+  if (!is_open(decoder) || !rc_items_peek(decoder->items, &item) || item.offset != seen.offset) {
+    return false;
+  }
+  rc_record_fill(L, record, &item, -2);
+  rc_items_take(decoder->items);
   return true;
 }
 
 /* decoder:next() -> record | nil | nil, err */
 static int decoder_next(lua_State *L) {
   rc_decoder *decoder = rc_check_self(L, METATABLE);
-  luaL_argcheck(L, decoder->items != NULL, 1, GONE);
-  if (rc_decoder_push_next(L, 1, decoder)) {
-    return 1;
+  rc_item item;
+  luaL_argcheck(L, is_open(decoder), 1, GONE);
+  while (is_open(decoder) && rc_items_peek(decoder->items, &item)) {
+    lua_settop(L, 1);
+    if (rc_decoder_push_next(L, 1, decoder)) {
+      return 1;
+    }
   }
   lua_pushnil(L);
-  if (rc_items_failure(decoder->items) == RC_ITEMS_OK) {
+  if (!is_open(decoder) || rc_items_failure(decoder->items) == RC_ITEMS_OK) {
     return 1;
   }
   rc_decoder_push_error(L, decoder);
   return 2;
+}
+
+static void release(rc_decoder *decoder) {
+  rc_items *items = decoder->items;
+  decoder->items = NULL;
+  rc_items_free(items);
 }
 
 /* decoder:captured(pointer, numbers) -> value | null | nil for none. `numbers` is "text" where a
@@ -99,20 +121,33 @@ static int decoder_captured(lua_State *L) {
   if (!capture->found) {
     return 0;
   }
+  const rc_span span = {capture->bytes, capture->length, capture->type, capture->flags};
+  decoder->pins++;
   if (as_text && capture->type == RC_JSON_NUMBER) {
     lua_pushlstring(L, capture->bytes, capture->length);
-    return 1;
+  } else {
+    rc_push_value(L, span, RC_NULLS_KEPT);
   }
-  const rc_span span = {capture->bytes, capture->length, capture->type, capture->flags};
-  rc_push_value(L, span, RC_NULLS_KEPT);
+  decoder->pins--; /* where memory was short it stays pinned, until it is collected */
+  if (decoder->closing && decoder->pins == 0) {
+    release(decoder);
+  }
   return 1;
 }
 
-/* decoder:close(), and __gc: gives its memory back at once. */
+/* decoder:close(): gives its memory back at once. */
 static int decoder_close(lua_State *L) {
   rc_decoder *decoder = luaL_checkudata(L, 1, METATABLE);
-  rc_items_free(decoder->items);
-  decoder->items = NULL;
+  if (decoder->pins > 0) {
+    decoder->closing = true;
+  } else {
+    release(decoder);
+  }
+  return 0;
+}
+
+static int decoder_gc(lua_State *L) {
+  release(luaL_checkudata(L, 1, METATABLE));
   return 0;
 }
 
@@ -121,7 +156,7 @@ static int decoder_close(lua_State *L) {
 static unsigned check_captures(lua_State *L, int options, int positions, const char **captures,
                                size_t *lengths) {
   unsigned count = 0;
-  lua_getfield(L, options, "capture");
+  rc_options_push(L, options, "capture");
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     return 0;
@@ -164,12 +199,12 @@ static int decoder_new(lua_State *L) {
       (unsigned)rc_options_size(L, 1, "decoder", "max_depth", 512, RC_JSON_DEPTH_CAP);
 
   rc_decoder *decoder = lua_newuserdatauv(L, sizeof *decoder, 1);
-  decoder->items = NULL;
+  *decoder = (rc_decoder){0};
   luaL_getmetatable(L, METATABLE);
   lua_setmetatable(L, -2);
 
   lua_newtable(L);
-  lua_getfield(L, 1, "record");
+  rc_options_push(L, 1, "record");
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     rc_record_push_plain_type(L);
@@ -179,7 +214,7 @@ static int decoder_new(lua_State *L) {
   options.capture_count = check_captures(L, 1, 3, captures, lengths);
   lua_setiuservalue(L, 2, 1);
 
-  lua_getfield(L, 1, "items");
+  rc_options_push(L, 1, "items");
   if (lua_type(L, -1) != LUA_TSTRING) {
     return luaL_error(L, "decoder: items: expected a JSON Pointer, got %s", luaL_typename(L, -1));
   }
@@ -199,13 +234,10 @@ static int decoder_new(lua_State *L) {
 }
 
 void rc_decoder_open(lua_State *L) {
-  static const luaL_Reg methods[] = {{"feed", decoder_feed},
-                                     {"next", decoder_next},
-                                     {"finish", decoder_finish},
-                                     {"captured", decoder_captured},
-                                     {"close", decoder_close},
-                                     {NULL, NULL}};
-  rc_new_metatable(L, METATABLE, methods, decoder_close);
+  static const luaL_Reg methods[] = {{"feed", decoder_feed},     {"next", decoder_next},
+                                     {"finish", decoder_finish}, {"captured", decoder_captured},
+                                     {"close", decoder_close},   {NULL, NULL}};
+  rc_new_metatable(L, METATABLE, methods, decoder_gc);
   lua_pushcfunction(L, decoder_new);
   lua_setfield(L, -2, "decoder");
 }

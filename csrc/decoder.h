@@ -8,14 +8,16 @@
 #pragma GCC visibility push(hidden)
 
 typedef struct rc_decoder {
-  rc_items *items; /* owned; NULL once collected */
+  rc_items *items; /* owned; NULL once closed */
+  int pins;        /* calls that are reading from items */
+  bool closing;    /* closed in the middle of one: the last of them frees */
 } rc_decoder;
 
 /* Raises unless a live decoder stands at the index. */
 rc_decoder *rc_decoder_check(lua_State *L, int index);
 
-/* Pushes the next whole item of the decoder at stack index `index` as a record and answers true,
- * or pushes nothing. */
+/* Pushes the next whole item of the decoder at stack index `index` as a record and answers true.
+ * false: there is none, or a finalizer that ran meanwhile took it; some values may be pushed. */
 bool rc_decoder_push_next(lua_State *L, int index, rc_decoder *decoder);
 
 /* Pushes the error object of a decoder that has failed. */

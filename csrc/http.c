@@ -1,11 +1,11 @@
 /* See http.h. libcurl is driven by curl_multi_socket_action only, so that one engine can be waited
  * on by poll(2) and by a foreign loop alike. No callback of libcurl's calls libcurl's multi API. */
-#define _GNU_SOURCE /* dladdr */
+#define _POSIX_C_SOURCE 200809L
 
 #include "http.h"
 
 #include <curl/curl.h>
-#include <dlfcn.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -157,7 +157,7 @@ static void finish(rc_http *engine, rc_transfer *transfer, rc_http_result result
   transfer->easy = NULL; /* from here on the callbacks ignore what libcurl may still have */
   if (engine->process == getpid()) {
     curl_multi_remove_handle(engine->multi, easy);
-    release_easy(engine, easy, result);
+    release_easy(engine, easy, transfer->gave_up ? RC_HTTP_NETWORK : result);
   }
   release_request(transfer);
   if (transfer->previous)
@@ -283,6 +283,14 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
   return 0;
 }
 
+/* A process that the script starts does not inherit the connection. */
+static int on_open(void *context, curl_socket_t fd, curlsocktype purpose) {
+  (void)context;
+  (void)purpose;
+  (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return CURL_SOCKOPT_OK;
+}
+
 /* What a write callback returns to end its transfer. */
 static size_t fail(rc_transfer *transfer, rc_http_result result, const char *text) {
   transfer->failure = result;
@@ -360,16 +368,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
 static pthread_once_t initialised = PTHREAD_ONCE_INIT;
 static CURLcode initialisation;
 
-/* Keeps this code and libcurl in memory when the last Lua state that loaded them ends: a thread of
- * libcurl's that still waits for a name server returns into them. */
-static void stay_loaded(void) {
-  Dl_info here;
-  if (dladdr(&initialised, &here) != 0 && here.dli_fname)
-    (void)dlopen(here.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
-}
-
 static void initialise(void) {
-  stay_loaded();
   initialisation = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
@@ -674,7 +673,8 @@ static CURLcode configure(rc_transfer *transfer, const rc_http_request *request)
   for (size_t i = 0; i < sizeof fixed_options / sizeof *fixed_options; i++)
     curl_easy_setopt(easy, fixed_options[i].option, fixed_options[i].value);
 #if LIBCURL_VERSION_NUM >= 0x075700
-  /* Otherwise cancels and timeouts wait for getaddrinfo, and that for silent DNS servers. */
+  /* Otherwise cancels and timeouts wait for getaddrinfo, and that for silent DNS servers. A thread
+   * of libcurl's may outlive the engine: whoever unloads libcurl must not (see core.c). */
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
@@ -685,6 +685,7 @@ static CURLcode configure(rc_transfer *transfer, const rc_http_request *request)
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)(strncasecmp(request->url, "https:", 6) == 0));
   curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
+  curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_open);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -787,11 +788,15 @@ rc_http_result rc_http_start(rc_http *engine, const rc_http_request *request,
 
 /* ---- Transfers ---- */
 
+void rc_transfer_cancel(rc_transfer *transfer) {
+  if (transfer->engine)
+    finish(transfer->engine, transfer, RC_HTTP_NETWORK, "cancelled");
+}
+
 void rc_transfer_free(rc_transfer *transfer) {
   if (!transfer)
     return;
-  if (transfer->engine)
-    finish(transfer->engine, transfer, RC_HTTP_NETWORK, "cancelled");
+  rc_transfer_cancel(transfer);
   free(transfer->block.bytes);
   free(transfer->body.bytes);
   free(transfer);

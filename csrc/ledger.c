@@ -1,7 +1,6 @@
-/* ledger.c - see ledger.h; and the Lua face of seen. */
+/* ledger.c - see ledger.h. */
 #include "ledger.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "options.h"
@@ -10,96 +9,25 @@
 #define METATABLE "rollcall.ledger"
 #define SEEN "rollcall.seen"
 
-/* Kept apart from hashes of ids. */
-#define POSITION_SALT 0xA24BAED4963EE407u
-
 rc_ledger *rc_ledger_check(lua_State *L, int index) {
   return luaL_checkudata(L, index, METATABLE);
 }
 
-static uint64_t identify(const rc_ledger *ledger, const rc_item *item) {
-  const rc_field *id =
-      rc_field_find(item->bytes, item->fields, item->field_count, ledger->id, ledger->id_length);
-  if (id == NULL || RC_FIELD_TYPE(id->tag) == RC_JSON_NULL) {
-    return rc_hash_mix(POSITION_SALT, ledger->position);
-  }
-  return rc_hash(item->bytes + id->value, id->value_length);
-}
-
-rc_verdict rc_ledger_judge(rc_ledger *ledger, const rc_item *item) {
-  const uint64_t hash = identify(ledger, item);
-  ledger->hash = hash;
-  ledger->position++;
-  if (ledger->before == 0) {
-    return RC_GIVE;
-  }
-  if (ledger->seen.count > 0) {
-    return rc_seen_has(&ledger->seen, hash) ? RC_SKIP : RC_GIVE;
-  }
-  if (ledger->position > ledger->before) {
-    return RC_GIVE;
-  }
-  ledger->body_fingerprint = rc_hash_mix(ledger->body_fingerprint, hash);
-  if (ledger->position == ledger->before && ledger->body_fingerprint != ledger->fingerprint) {
-    return RC_CONFLICT;
-  }
-  return RC_SKIP;
-}
-
-static bool keep(rc_ledger *ledger, uint64_t hash) {
-  if (ledger->kept_count == ledger->kept_capacity) {
-    const size_t capacity = ledger->kept_capacity > 0 ? ledger->kept_capacity * 2 : 128;
-    uint64_t *grown = ledger->kept_count < RC_LEDGER_KEPT_MAX
-                          ? realloc(ledger->kept, capacity * sizeof *grown)
-                          : NULL;
-    if (grown == NULL) {
-      return false;
-    }
-    ledger->kept = grown;
-    ledger->kept_capacity = capacity;
-  }
-  ledger->kept[ledger->kept_count++] = hash;
-  return true;
-}
-
-static void forget_kept(rc_ledger *ledger) {
-  free(ledger->kept);
-  ledger->kept = NULL;
-  ledger->kept_count = ledger->kept_capacity = 0;
-}
-
-void rc_ledger_gave(rc_ledger *ledger) {
-  ledger->given++;
-  ledger->fingerprint = rc_hash_mix(ledger->fingerprint, ledger->hash);
-  if (ledger->all_kept && !keep(ledger, ledger->hash)) {
-    ledger->all_kept = false;
-    forget_kept(ledger);
-  }
-}
-
-/* Another body of the same page begins. */
-static void begin_body(rc_ledger *ledger) {
-  ledger->position = 0;
-  ledger->before = ledger->given;
-  ledger->body_fingerprint = 0;
-  rc_seen_clear(&ledger->seen);
-  for (size_t i = 0; i < ledger->kept_count; i++) {
-    if (!rc_seen_add(&ledger->seen, ledger->kept[i])) {
-      rc_seen_clear(&ledger->seen); /* the fingerprint is left */
-      return;
-    }
-  }
-}
-
-/* ledger:begin_body() */
+/* ledger:begin_body(): another body of the same page begins. */
 static int ledger_begin_body(lua_State *L) {
-  begin_body(rc_ledger_check(L, 1));
+  rc_delivery_begin_body(&rc_ledger_check(L, 1)->delivery);
   return 0;
 }
 
 /* ledger:given() -> how many users the page has given */
 static int ledger_given(lua_State *L) {
-  rc_push_count(L, rc_ledger_check(L, 1)->given);
+  rc_push_count(L, rc_ledger_check(L, 1)->delivery.given);
+  return 1;
+}
+
+/* ledger:short() -> true where the body, which has ended, is too short to tell what was given */
+static int ledger_short(lua_State *L) {
+  lua_pushboolean(L, rc_delivery_is_short(&rc_ledger_check(L, 1)->delivery));
   return 1;
 }
 
@@ -117,78 +45,34 @@ static int ledger_take(lua_State *L) {
   rc_ledger *ledger = rc_ledger_check(L, 1);
   rc_item item;
   rc_record_check_item(L, 2, &item);
-  switch (rc_ledger_judge(ledger, &item)) {
-  case RC_CONFLICT:
+  const rc_verdict verdict = rc_delivery_judge(&ledger->delivery, &item);
+  if (verdict == RC_CONFLICT) {
     return 0;
-  case RC_SKIP:
-    lua_pushboolean(L, 0);
-    return 1;
-  case RC_GIVE:
-    break;
   }
-  rc_ledger_gave(ledger);
-  lua_pushboolean(L, 1);
+  if (verdict == RC_GIVE) {
+    rc_delivery_gave(&ledger->delivery);
+  }
+  lua_pushboolean(L, verdict == RC_GIVE);
   return 1;
 }
 
-static void put64(char *to, uint64_t n) {
-  for (int i = 0; i < 8; i++) {
-    to[i] = (char)(n >> (8 * i) & 0xFF);
-  }
-}
-
-static uint64_t get64(const char *from) {
-  uint64_t n = 0;
-  for (int i = 0; i < 8; i++) {
-    n |= (uint64_t)(unsigned char)from[i] << (8 * i);
-  }
-  return n;
-}
-
-/* ledger:save(most) -> a string that ledger{ saved = } takes: the count, the fingerprint, and the
- * ids' hashes if they are all there and at most so many. */
+/* ledger:save(most) -> a string that ledger{ saved = } takes, with at most so many ids' hashes */
 static int ledger_save(lua_State *L) {
   const rc_ledger *ledger = rc_ledger_check(L, 1);
-  const lua_Number most = luaL_checknumber(L, 2);
-  const size_t count =
-      ledger->all_kept && (lua_Number)ledger->kept_count <= most ? ledger->kept_count : 0;
-  char *text = lua_newuserdatauv(L, 16 + count * 8, 0);
-  put64(text, ledger->given);
-  put64(text + 8, ledger->fingerprint);
-  for (size_t i = 0; i < count; i++) {
-    put64(text + 16 + i * 8, ledger->kept[i]);
+  const lua_Number n = luaL_checknumber(L, 2);
+  const size_t most = n >= 0 && n < 1e6 ? (size_t)n : 0;
+  const size_t size = rc_delivery_saved_size(&ledger->delivery, most);
+  char *text = lua_newuserdatauv(L, size, 0);
+  if (rc_delivery_saved_size(&ledger->delivery, most) != size) {
+    return luaL_error(L, "save: a finalizer changed the ledger");
   }
-  lua_pushlstring(L, text, 16 + count * 8);
+  rc_delivery_save(&ledger->delivery, most, text);
+  lua_pushlstring(L, text, size);
   return 1;
-}
-
-/* Takes up what ledger:save wrote; false where it cannot have. */
-static bool load(rc_ledger *ledger, const char *text, size_t length) {
-  if (length < 16 || length % 8 != 0) {
-    return false;
-  }
-  const uint64_t given = get64(text);
-  const size_t count = (length - 16) / 8;
-  if (given > (uint64_t)1 << 53 || (count > 0 && count != given)) {
-    return false;
-  }
-  ledger->given = given;
-  ledger->fingerprint = get64(text + 8);
-  ledger->all_kept = count == given;
-  for (size_t i = 0; i < count && ledger->all_kept; i++) {
-    ledger->all_kept = keep(ledger, get64(text + 16 + i * 8));
-  }
-  if (!ledger->all_kept) {
-    forget_kept(ledger);
-  }
-  begin_body(ledger);
-  return true;
 }
 
 static int ledger_gc(lua_State *L) {
-  rc_ledger *ledger = rc_ledger_check(L, 1);
-  forget_kept(ledger);
-  rc_seen_clear(&ledger->seen);
+  rc_delivery_clear(&rc_ledger_check(L, 1)->delivery);
   return 0;
 }
 
@@ -198,22 +82,20 @@ static int ledger_new(lua_State *L) {
   lua_settop(L, 1);
   rc_options_check(L, 1, "ledger", known);
   const char *id = rc_options_string(L, 1, "ledger", "id");
-  rc_ledger *ledger = lua_newuserdatauv(L, sizeof *ledger, 0);
-  memset(ledger, 0, sizeof *ledger);
-  ledger->allowance = UINT64_MAX;
-  ledger->all_kept = true;
-  luaL_getmetatable(L, METATABLE);
-  lua_setmetatable(L, -2);
-  ledger->id_length = id != NULL ? strlen(id) : 0;
-  if (id == NULL || ledger->id_length >= sizeof ledger->id) {
+  const size_t id_length = id != NULL ? strlen(id) : RC_DELIVERY_ID;
+  if (id_length >= RC_DELIVERY_ID) {
     return luaL_error(L, "ledger: id: expected a name of at most 63 bytes");
   }
-  memcpy(ledger->id, id, ledger->id_length);
-  lua_getfield(L, 1, "saved");
+  rc_ledger *ledger = lua_newuserdatauv(L, sizeof *ledger, 0);
+  rc_delivery_init(&ledger->delivery, id, id_length);
+  ledger->allowance = UINT64_MAX;
+  luaL_getmetatable(L, METATABLE);
+  lua_setmetatable(L, -2);
+  rc_options_push(L, 1, "saved");
   if (!lua_isnil(L, -1)) {
     size_t length;
     const char *saved = luaL_checklstring(L, -1, &length);
-    if (!load(ledger, saved, length)) {
+    if (!rc_delivery_load(&ledger->delivery, saved, length)) {
       return 0;
     }
   }
@@ -252,6 +134,7 @@ static int seen_gc(lua_State *L) {
 void rc_ledger_open(lua_State *L) {
   static const luaL_Reg ledger_methods[] = {{"begin_body", ledger_begin_body},
                                             {"given", ledger_given},
+                                            {"short", ledger_short},
                                             {"allow", ledger_allow},
                                             {"take", ledger_take},
                                             {"save", ledger_save},

@@ -25,9 +25,15 @@ void rc_options_check(lua_State *L, int index, const char *where, const char *co
   }
 }
 
+void rc_options_push(lua_State *L, int index, const char *name) {
+  index = lua_absindex(L, index);
+  lua_pushstring(L, name);
+  lua_rawget(L, index);
+}
+
 /* Pushes the option; false where it is absent (nothing is pushed then). */
 static bool push_option(lua_State *L, int index, const char *name) {
-  lua_getfield(L, index, name);
+  rc_options_push(L, index, name);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     return false;

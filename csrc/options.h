@@ -14,6 +14,10 @@
  * `where` begins every message. */
 void rc_options_check(lua_State *L, int index, const char *where, const char *const *known);
 
+/* Pushes the option's value, nil where it is absent. No metamethod is asked: a value that is taken
+ * from the table is kept alive by it. */
+void rc_options_push(lua_State *L, int index, const char *name);
+
 /* A whole number from 0 to `most`; `value` where it is absent. */
 uint64_t rc_options_size(lua_State *L, int index, const char *where, const char *name,
                          uint64_t value, uint64_t most);

@@ -2,7 +2,7 @@
  *
  * A record's memory is its header, its fields and its bytes, in this order, in one userdata: no
  * pointer to anything, no finalizer. Its metatable is its type: what common field names mean for
- * it, and by a marker that it is a record at all.
+ * it. All types are known to the registry, which is how a record is told from other userdata.
  */
 #include "record.h"
 
@@ -11,29 +11,33 @@
 #include "pointer.h"
 #include "value.h"
 
-typedef struct record {
+struct rc_record {
   uint32_t field_count;
   uint32_t length; /* of the bytes after the fields */
   rc_field fields[];
-} record;
+};
 
-/* Its address marks a metatable as a record type. */
-static const char type_marker = 0;
+typedef struct rc_record record;
+
+/* Keys in the registry: a weak-keyed table whose keys are all the types, and the plain one. */
+static const char types_key = 0;
 static const char plain_type_key = 0;
 
 static const char *record_bytes(const record *r) {
   return (const char *)(r->fields + r->field_count);
 }
 
-void rc_record_push(lua_State *L, const rc_item *item, int type) {
+rc_record *rc_record_push_empty(lua_State *L, uint32_t field_count, uint32_t length) {
   const size_t most = (size_t)-1 / 2;
-  if (item->length > most - sizeof(record) ||
-      item->field_count > (most - sizeof(record) - item->length) / sizeof(rc_field)) {
-    luaL_error(L, "a record of %d fields is too large", (int)item->field_count);
+  if (length > most - sizeof(record) ||
+      field_count > (most - sizeof(record) - length) / sizeof(rc_field)) {
+    luaL_error(L, "a record of %d fields is too large", (int)field_count);
   }
+  return lua_newuserdatauv(L, sizeof(record) + field_count * sizeof(rc_field) + length, 0);
+}
+
+void rc_record_fill(lua_State *L, rc_record *r, const rc_item *item, int type) {
   const size_t index_size = item->field_count * sizeof(rc_field);
-  type = lua_absindex(L, type);
-  record *r = lua_newuserdatauv(L, sizeof *r + index_size + item->length, 0);
   r->field_count = item->field_count;
   r->length = item->length;
   if (index_size > 0) {
@@ -44,14 +48,15 @@ void rc_record_push(lua_State *L, const rc_item *item, int type) {
   lua_setmetatable(L, -2);
 }
 
+/* Is what stands at the index a type? */
 static bool is_type(lua_State *L, int index) {
-  if (!lua_istable(L, index)) {
-    return false;
-  }
-  lua_rawgetp(L, index, &type_marker);
-  const bool marked = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return marked;
+  index = lua_absindex(L, index);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &types_key);
+  lua_pushvalue(L, index);
+  lua_rawget(L, -2);
+  const bool known = lua_toboolean(L, -1);
+  lua_pop(L, 2);
+  return known;
 }
 
 void rc_record_check_type(lua_State *L, int index) {
@@ -246,8 +251,11 @@ static void push_name_set(lua_State *L, int common) {
 static void push_type(lua_State *L, int common) {
   common = lua_absindex(L, common);
   lua_createtable(L, 0, 8);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &types_key);
+  lua_pushvalue(L, -2);
   lua_pushboolean(L, 1);
-  lua_rawsetp(L, -2, &type_marker);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
   lua_pushvalue(L, -1);
   lua_pushvalue(L, common);
   push_name_set(L, common);
@@ -265,6 +273,25 @@ static void push_type(lua_State *L, int common) {
   lua_setfield(L, -2, "__metatable");
 }
 
+/* The rule on top must be a JSON Pointer, a function or a table. */
+static void check_rule(lua_State *L) {
+  if (lua_type(L, -1) == LUA_TSTRING) {
+    rc_pointer pointer;
+    size_t length;
+    const char *text = lua_tolstring(L, -1, &length);
+    char *copy = lua_newuserdatauv(L, length + 1, 0);
+    memcpy(copy, text, length);
+    const char *problem = rc_pointer_parse(&pointer, copy, length);
+    if (problem != NULL) {
+      luaL_error(L, "record_type: JSON Pointer \"%s\": %s", text, problem);
+    }
+    lua_pop(L, 1);
+  } else if (!lua_isfunction(L, -1) && !lua_istable(L, -1)) {
+    luaL_error(L, "record_type: expected a JSON Pointer, a function or a table, got %s",
+               luaL_typename(L, -1));
+  }
+}
+
 /* record_type(common) -> type. `common` maps names to JSON Pointers, functions or { constant };
  * it is copied. */
 static int record_type(lua_State *L) {
@@ -273,6 +300,7 @@ static int record_type(lua_State *L) {
   lua_newtable(L);
   lua_pushnil(L);
   while (lua_next(L, 1) != 0) {
+    check_rule(L);
     lua_pushvalue(L, -2);
     lua_insert(L, -2);
     lua_rawset(L, 2);
@@ -294,6 +322,14 @@ void rc_record_open(lua_State *L) {
   luaL_setfuncs(L, functions, 0);
   push_pairs(L);
   lua_setfield(L, -2, "pairs");
+
+  lua_newtable(L);
+  lua_newtable(L);
+  lua_pushliteral(L, "k");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &types_key);
+
   lua_newtable(L);
   push_type(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &plain_type_key);

@@ -7,8 +7,15 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Pushes a copy of the item as a record whose type stands at stack index `type`. */
-void rc_record_push(lua_State *L, const rc_item *item, int type);
+typedef struct rc_record rc_record;
+
+/* Pushes a record with room for so many fields and bytes, without a type. As every allocation it
+ * may run finalizers, which are Lua: what was looked at before must be looked at again. */
+rc_record *rc_record_push_empty(lua_State *L, uint32_t field_count, uint32_t length);
+
+/* Copies the item into the record on top, which has room for just that, and gives it the type at
+ * stack index `type`. Allocates nothing. */
+void rc_record_fill(lua_State *L, rc_record *record, const rc_item *item, int type);
 
 /* Shows the record at the index as an item, which lasts as long as the record; raises unless one
  * stands there. */

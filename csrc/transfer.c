@@ -22,6 +22,7 @@
 
 #define MAX_REQUEST_HEADERS 64
 #define MAX_WAIT_ENGINES 64
+#define MAX_REPEATED 16 /* values of a header that are joined */
 
 typedef struct engine {
   rc_http *http;    /* owned; NULL once closed */
@@ -30,13 +31,14 @@ typedef struct engine {
 } engine;
 
 typedef struct transfer {
-  rc_transfer *transfer; /* owned; NULL once cancelled */
+  rc_transfer *transfer; /* owned; NULL until it is started */
   engine *engine;        /* kept alive by the user value, as are decoder and ledger */
   rc_decoder *decoder;   /* NULL: the body is collected */
   rc_ledger *ledger;     /* NULL: every record is given */
   size_t watermark;      /* bytes that may wait unread before the transfer pauses */
   time_t tick_seconds;   /* when next last gave the engine its turn */
   long tick_nanoseconds;
+  bool cancelled; /* its memory is freed when it is collected: a call may be reading from it */
   bool judged;    /* the ledger has seen the item that next gives now */
   bool conflict;  /* the ledger cannot tell what was given before */
   bool told_done; /* next has answered nil once since the last byte arrived */
@@ -52,7 +54,8 @@ static int sink_write(void *context, const char *bytes, size_t length) {
 
 static int sink_full(void *context) {
   const transfer *t = context;
-  return t->decoder->items != NULL && rc_items_waiting(t->decoder->items) >= t->watermark;
+  const size_t waiting = t->decoder->items != NULL ? rc_items_waiting(t->decoder->items) : 0;
+  return waiting > 0 && waiting >= t->watermark;
 }
 
 /* -- engine --------------------------------------------------------------------------------- */
@@ -118,7 +121,7 @@ static int engines_wait(lua_State *L) {
     if (count == MAX_WAIT_ENGINES) {
       return luaL_error(L, "wait: at most %d engines", MAX_WAIT_ENGINES);
     }
-    engines[count] = check_engine(L, -1);
+    engines[count] = check_engine(L, lua_gettop(L));
     https[count] = engines[count]->http;
     news = news || activity(engines[count]) != engines[count]->noticed;
     count++;
@@ -147,7 +150,7 @@ static int clock_now(lua_State *L) {
 /* Fills `lines` from options.headers; the strings stay alive in the caller's table. */
 static void check_headers(lua_State *L, int options, const char **lines) {
   int count = 0;
-  lua_getfield(L, options, "headers");
+  rc_options_push(L, options, "headers");
   if (!lua_isnil(L, -1)) {
     luaL_checktype(L, -1, LUA_TTABLE);
     for (;;) {
@@ -208,7 +211,7 @@ static int engine_request(lua_State *L) {
     return luaL_error(L, "request: method: a line break or blank in it");
   }
   check_headers(L, 2, lines);
-  lua_getfield(L, 2, "body"); /* stays on the stack, at 3 */
+  rc_options_push(L, 2, "body"); /* stays on the stack, at 3 */
   if (!lua_isnil(L, 3)) {
     luaL_checktype(L, 3, LUA_TSTRING);
     request.body = lua_tolstring(L, 3, &request.body_length);
@@ -223,7 +226,7 @@ static int engine_request(lua_State *L) {
   lua_createtable(L, 3, 0);
   lua_pushvalue(L, 1);
   lua_rawseti(L, 5, 1);
-  lua_getfield(L, 2, "decoder");
+  rc_options_push(L, 2, "decoder");
   if (!lua_isnil(L, 6)) {
     t->decoder = rc_decoder_check(L, 6);
     request.sink.write = sink_write;
@@ -232,7 +235,7 @@ static int engine_request(lua_State *L) {
     lua_rawseti(L, 5, 2);
   }
   lua_settop(L, 5);
-  lua_getfield(L, 2, "ledger");
+  rc_options_push(L, 2, "ledger");
   if (!lua_isnil(L, 6)) {
     t->ledger = rc_ledger_check(L, 6);
     lua_rawseti(L, 5, 3);
@@ -240,6 +243,11 @@ static int engine_request(lua_State *L) {
   lua_settop(L, 5);
   lua_setiuservalue(L, 4, 1);
 
+  if (e->http == NULL) { /* a finalizer closed it */
+    lua_pushnil(L);
+    rc_failure_push(L, "closed", "the engine is closed");
+    return 2;
+  }
   const rc_http_result result = rc_http_start(e->http, &request, &t->transfer);
   if (result != RC_HTTP_OK) {
     lua_pushnil(L);
@@ -256,7 +264,7 @@ static int engine_request(lua_State *L) {
 
 static transfer *check_transfer(lua_State *L) {
   transfer *t = rc_check_self(L, TRANSFER);
-  luaL_argcheck(L, t->transfer != NULL, 1, "the transfer was cancelled");
+  luaL_argcheck(L, t->transfer != NULL && !t->cancelled, 1, "the transfer was cancelled");
   return t;
 }
 
@@ -282,7 +290,7 @@ static bool next_is_due(transfer *t) {
     if (t->judged) {
       return true;
     }
-    switch (rc_ledger_judge(t->ledger, &item)) {
+    switch (rc_delivery_judge(&t->ledger->delivery, &item)) {
     case RC_GIVE:
       t->judged = true;
       return true;
@@ -297,6 +305,12 @@ static bool next_is_due(transfer *t) {
   return false;
 }
 
+static void resume_if_drained(transfer *t) {
+  if (rc_transfer_paused(t->transfer) && rc_items_waiting(t->decoder->items) <= t->watermark / 2) {
+    rc_transfer_resume(t->transfer);
+  }
+}
+
 /* transfer:next() -> record | nil
  *
  * nil is no end: it says that there is something to look at. No whole item waits, or the ledger
@@ -306,29 +320,28 @@ static int transfer_next(lua_State *L) {
   transfer *t = check_transfer(L);
   rc_ledger *ledger = t->ledger;
   if (t->decoder == NULL || t->decoder->items == NULL || t->conflict ||
-      (ledger != NULL && ledger->given >= ledger->allowance)) {
+      (ledger != NULL && ledger->delivery.given >= ledger->allowance)) {
     return 0;
   }
   if (t->engine->http != NULL && turn_is_due(t)) {
     rc_http_drive(t->engine->http);
   }
-  if (rc_transfer_paused(t->transfer) && rc_items_waiting(t->decoder->items) <= t->watermark / 2) {
-    rc_transfer_resume(t->transfer);
+  if (ledger != NULL && !next_is_due(t)) {
+    resume_if_drained(t);
+    return 0;
   }
+  resume_if_drained(t);
   if (!t->told_done && rc_transfer_state(t->transfer) == RC_HTTP_DONE) {
     t->told_done = true;
     return 0;
   }
-  if (ledger != NULL && !next_is_due(t)) {
-    return 0;
-  }
   lua_getiuservalue(L, 1, 1);
   lua_rawgeti(L, -1, 2);
-  if (!rc_decoder_push_next(L, -1, t->decoder)) {
+  if (!rc_decoder_push_next(L, lua_gettop(L), t->decoder)) {
     return 0;
   }
   if (ledger != NULL) {
-    rc_ledger_gave(ledger);
+    rc_delivery_gave(&ledger->delivery);
   }
   t->judged = false;
   return 1;
@@ -389,18 +402,17 @@ static int transfer_status(lua_State *L) {
   return 1;
 }
 
-/* transfer:header(name) -> its value | nil. Values of a repeated header are joined by ", ". */
+/* transfer:header(name) -> its value | nil. The first values of a repeated one, joined by ", ". */
 static int transfer_header(lua_State *L) {
   const transfer *t = check_transfer(L);
   const char *name = luaL_checkstring(L, 2);
   int count = 0;
-  for (;; count++) {
+  for (; count < MAX_REPEATED; count++) {
     size_t length;
     const char *value = rc_transfer_header(t->transfer, name, (size_t)count, &length);
     if (value == NULL) {
       break;
     }
-    luaL_checkstack(L, 4, "too many headers");
     if (count > 0) {
       lua_pushliteral(L, ", ");
     }
@@ -431,8 +443,17 @@ static int transfer_usage(lua_State *L) {
   return 2;
 }
 
-/* transfer:cancel(), and __gc. */
+/* transfer:cancel() */
 static int transfer_cancel(lua_State *L) {
+  transfer *t = luaL_checkudata(L, 1, TRANSFER);
+  t->cancelled = true;
+  if (t->transfer != NULL) {
+    rc_transfer_cancel(t->transfer);
+  }
+  return 0;
+}
+
+static int transfer_gc(lua_State *L) {
   transfer *t = luaL_checkudata(L, 1, TRANSFER);
   rc_transfer *mine = t->transfer;
   t->transfer = NULL;
@@ -450,7 +471,7 @@ void rc_transfer_open(lua_State *L) {
       {"body", transfer_body},     {"usage", transfer_usage},
       {"cancel", transfer_cancel}, {NULL, NULL}};
   rc_new_metatable(L, ENGINE, engine_methods, engine_close);
-  rc_new_metatable(L, TRANSFER, transfer_methods, transfer_cancel);
+  rc_new_metatable(L, TRANSFER, transfer_methods, transfer_gc);
   static const luaL_Reg functions[] = {
       {"engine", engine_new}, {"wait", engines_wait}, {"now", clock_now}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);

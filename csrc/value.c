@@ -3,6 +3,8 @@
 #include "value.h"
 
 #include <math.h>
+#include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct reader {
@@ -29,7 +31,8 @@ void rc_push_string(lua_State *L, const char *bytes, size_t length, bool escaped
 }
 
 #if LUA_VERSION_NUM < 503
-/* LuaJIT converts no exponent of seven digits or more: the number is zero or beyond all doubles. */
+/* LuaJIT does not convert exponents beyond about a million: such a number is zero or infinite, but
+ * for one whose digits are as many as its exponent says, which is not worth the code. */
 static lua_Number out_of_range(const char *text, size_t length) {
   const char *const end = text + length;
   const char *p = text;
@@ -42,13 +45,21 @@ static lua_Number out_of_range(const char *text, size_t length) {
 }
 #endif
 
-/* A number that does not fit the quick way: Lua's own conversion, which knows its integers and
- * does not depend on the locale. */
+/* A number that does not fit the quick way: by Lua's own conversion, which knows its integers. */
 static void push_number_text(lua_State *L, const char *text, size_t length) {
   lua_pushlstring(L, text, length);
 #if LUA_VERSION_NUM >= 503
   if (lua_stringtonumber(L, lua_tostring(L, -1)) == 0) {
-    lua_pushnumber(L, 0);
+    /* Long, and in a locale whose decimal point is another: Lua gives up. */
+    char *scratch = lua_newuserdatauv(L, length + 1, 0);
+    memcpy(scratch, text, length);
+    scratch[length] = '\0';
+    char *point = memchr(scratch, '.', length);
+    if (point != NULL) {
+      *point = localeconv()->decimal_point[0];
+    }
+    lua_pushnumber(L, strtod(scratch, NULL));
+    lua_remove(L, -2);
   }
 #else
   lua_pushnumber(L, lua_isnumber(L, -1) ? lua_tonumber(L, -1) : out_of_range(text, length));

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what a target of the Makefile misses, and says what:
 #
-#   packages.sh demo|test|fuzz|lint|valgrind
+#   packages.sh demo|test|bench|fuzz|lint|valgrind
 #
 # Debian and Ubuntu: by apt-get, as root or by sudo. Elsewhere it names what is missing, by
 # Debian's names, and fails. Nothing is installed, and apt-get not called, when all is there.
@@ -92,10 +92,20 @@ for_valgrind() {
   need valgrind have valgrind
 }
 
+for_bench() { # and whom we are compared with
+  for_test
+  need lua-socket module lua5.4 socket
+  need lua-socket module luajit socket
+  need lua-curl module luajit curl
+  need python3 file /usr/bin/python3
+  need nodejs have node
+  need valgrind have valgrind
+}
+
 case ${1-} in
-  demo | test | fuzz | lint | valgrind) "for_$1" ;;
+  demo | test | bench | fuzz | lint | valgrind) "for_$1" ;;
   *)
-    echo "usage: $0 demo|test|fuzz|lint|valgrind" >&2
+    echo "usage: $0 demo|test|bench|fuzz|lint|valgrind" >&2
     exit 2
     ;;
 esac

@@ -1,0 +1,161 @@
+/* delivery.c - see delivery.h. */
+#include "delivery.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Keeps hashes of items without an id apart from hashes of ids. */
+#define TEXT_SALT 0xA24BAED4963EE407u
+
+void rc_delivery_init(rc_delivery *delivery, const char *id, size_t id_length) {
+  memset(delivery, 0, sizeof *delivery);
+  delivery->all_kept = true;
+  delivery->id_length = id_length;
+  memcpy(delivery->id, id, id_length);
+}
+
+static void forget_kept(rc_delivery *delivery) {
+  free(delivery->kept);
+  delivery->kept = NULL;
+  delivery->kept_count = delivery->kept_capacity = 0;
+}
+
+void rc_delivery_clear(rc_delivery *delivery) {
+  forget_kept(delivery);
+  rc_seen_clear(&delivery->seen);
+}
+
+void rc_delivery_begin_body(rc_delivery *delivery) {
+  delivery->before = delivery->given;
+  delivery->position = 0;
+  delivery->body_fingerprint = 0;
+  delivery->differs = false;
+  rc_seen_clear(&delivery->seen);
+}
+
+/* The hash of the item's id; of its text where it has none. */
+static uint64_t identify(const rc_delivery *delivery, const rc_item *item, bool *has_id) {
+  const rc_field *id = rc_field_find(item->bytes, item->fields, item->field_count, delivery->id,
+                                     delivery->id_length);
+  *has_id = id != NULL && RC_FIELD_TYPE(id->tag) != RC_JSON_NULL;
+  return *has_id ? rc_hash(item->bytes + id->value, id->value_length)
+                 : rc_hash_mix(TEXT_SALT, rc_hash(item->bytes, item->length));
+}
+
+/* From here on the body is not what was given: its items are looked up one by one. */
+static bool begin_difference(rc_delivery *delivery) {
+  for (size_t i = 0; i < delivery->before; i++) {
+    if (!rc_seen_add(&delivery->seen, delivery->kept[i])) {
+      return false;
+    }
+  }
+  delivery->differs = true;
+  return true;
+}
+
+rc_verdict rc_delivery_judge(rc_delivery *delivery, const rc_item *item) {
+  const uint64_t place = delivery->position;
+  bool has_id;
+  delivery->hash = identify(delivery, item, &has_id);
+  delivery->position++;
+  if (!delivery->differs) {
+    if (place >= delivery->before) {
+      return RC_GIVE;
+    }
+    if (!delivery->all_kept) {
+      delivery->body_fingerprint = rc_hash_mix(delivery->body_fingerprint, delivery->hash);
+      return place + 1 < delivery->before || delivery->body_fingerprint == delivery->fingerprint
+                 ? RC_SKIP
+                 : RC_CONFLICT;
+    }
+    if (delivery->kept[place] == delivery->hash) {
+      return RC_SKIP;
+    }
+    if (!begin_difference(delivery)) {
+      return RC_CONFLICT;
+    }
+  }
+  if (!has_id) {
+    return RC_CONFLICT;
+  }
+  return rc_seen_has(&delivery->seen, delivery->hash) ? RC_SKIP : RC_GIVE;
+}
+
+static bool keep(rc_delivery *delivery, uint64_t hash) {
+  if (delivery->kept_count == delivery->kept_capacity) {
+    const size_t capacity = delivery->kept_capacity > 0 ? delivery->kept_capacity * 2 : 128;
+    uint64_t *grown = delivery->kept_count < RC_DELIVERY_KEPT
+                          ? realloc(delivery->kept, capacity * sizeof *grown)
+                          : NULL;
+    if (grown == NULL) {
+      return false;
+    }
+    delivery->kept = grown;
+    delivery->kept_capacity = capacity;
+  }
+  delivery->kept[delivery->kept_count++] = hash;
+  return true;
+}
+
+void rc_delivery_gave(rc_delivery *delivery) {
+  delivery->given++;
+  delivery->fingerprint = rc_hash_mix(delivery->fingerprint, delivery->hash);
+  /* An item is given after the prefix or after a difference: this body needs `kept` no more. */
+  if (delivery->all_kept && !keep(delivery, delivery->hash)) {
+    delivery->all_kept = false;
+    forget_kept(delivery);
+  }
+}
+
+bool rc_delivery_is_short(const rc_delivery *delivery) {
+  return !delivery->all_kept && !delivery->differs && delivery->position < delivery->before;
+}
+
+static void put64(char *to, uint64_t n) {
+  for (int i = 0; i < 8; i++) {
+    to[i] = (char)(n >> (8 * i) & 0xFF);
+  }
+}
+
+static uint64_t get64(const char *from) {
+  uint64_t n = 0;
+  for (int i = 0; i < 8; i++) {
+    n |= (uint64_t)(unsigned char)from[i] << (8 * i);
+  }
+  return n;
+}
+
+size_t rc_delivery_saved_size(const rc_delivery *delivery, size_t most) {
+  return 16 + (delivery->all_kept && delivery->kept_count <= most ? delivery->kept_count * 8 : 0);
+}
+
+void rc_delivery_save(const rc_delivery *delivery, size_t most, char *to) {
+  const size_t size = rc_delivery_saved_size(delivery, most);
+  put64(to, delivery->given);
+  put64(to + 8, delivery->fingerprint);
+  for (size_t at = 16; at < size; at += 8) {
+    put64(to + at, delivery->kept[at / 8 - 2]);
+  }
+}
+
+bool rc_delivery_load(rc_delivery *delivery, const char *from, size_t length) {
+  if (length < 16 || length % 8 != 0) {
+    return false;
+  }
+  const uint64_t given = get64(from);
+  const size_t count = length / 8 - 2;
+  if (given > (uint64_t)1 << 53 || (count > 0 && count != given)) {
+    return false;
+  }
+  delivery->all_kept = count == given;
+  for (size_t i = 0; i < count && delivery->all_kept; i++) {
+    delivery->all_kept = keep(delivery, get64(from + 16 + i * 8));
+  }
+  if (!delivery->all_kept) {
+    forget_kept(delivery);
+  }
+  delivery->given = given;
+  delivery->fingerprint = get64(from + 8);
+  rc_delivery_begin_body(delivery);
+  return true;
+}
