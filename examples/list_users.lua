@@ -6,9 +6,25 @@
 
 local rollcall = require "rollcall"
 
-local env = os.getenv
+--- A variable of the environment; nil where it is empty.
+local function env(name)
+  local value = os.getenv(name)
+  return value ~= "" and value or nil
+end
+
 local SHOWN = 8 -- users of each provider
 local STALE_DAYS = 90
+
+--- Ends the script with one line.
+local function give_up(line)
+  io.stderr:write(line, "\n")
+  os.exit(1)
+end
+
+--- A variable without which another one is of no use.
+local function needed(name, beside)
+  return env(name) or give_up(("%s is set, but %s is not"):format(beside, name))
+end
 
 local function split(text)
   local list = {}
@@ -24,15 +40,15 @@ local function clients()
   if env "TESOURO_CLIENT_ID" then
     list[#list + 1] = rollcall.tesouro {
       client_id = env "TESOURO_CLIENT_ID",
-      client_secret = env "TESOURO_CLIENT_SECRET",
+      client_secret = needed("TESOURO_CLIENT_SECRET", "TESOURO_CLIENT_ID"),
       environment = env "TESOURO_ENVIRONMENT",
     }
   end
   if env "DINTERO_CLIENT_ID" then
     list[#list + 1] = rollcall.dintero {
       client_id = env "DINTERO_CLIENT_ID",
-      client_secret = env "DINTERO_CLIENT_SECRET",
-      accounts = split(env "DINTERO_ACCOUNT" or ""),
+      client_secret = needed("DINTERO_CLIENT_SECRET", "DINTERO_CLIENT_ID"),
+      accounts = split(needed("DINTERO_ACCOUNT", "DINTERO_CLIENT_ID")),
     }
   end
   if #list == 0 and env "SANDBOX_TESOURO_URL" then
@@ -107,13 +123,13 @@ local function cell(value)
   return (tostring(value):gsub("%c", " "))
 end
 
-local list = clients()
-if #list == 0 then
-  io.stderr:write [[
+local made, list = pcall(clients)
+if not made then
+  give_up((tostring(list):gsub("^[^:]*:%d+: ", "")))
+elseif #list == 0 then
+  give_up [[
 Nothing to list: set TESOURO_CLIENT_ID and TESOURO_CLIENT_SECRET, or DINTERO_CLIENT_ID, DINTERO_CLIENT_SECRET and
-DINTERO_ACCOUNT, or start the sandbox (make sandbox) and set what it prints.
-]]
-  os.exit(1)
+DINTERO_ACCOUNT, or start the sandbox (make sandbox) and set what it prints.]]
 end
 
 local streams = {}

@@ -31,6 +31,10 @@ describe("rate limits", function()
     assert.equal(0, (wait("RateLimit-Remaining: 1", "RateLimit-Reset: 5")))
     assert.equal(0, (wait("RateLimit-Remaining: soon", "RateLimit-Reset: 5")))
     assert.equal(0, (wait "RateLimit-Remaining: 0"))
+    for _, text in ipairs { "inf", "nan", "0x10", "1e3", "-5", "" } do
+      assert.equal(0, (wait("RateLimit-Remaining: 0", "RateLimit-Reset: " .. text)), text)
+      assert.equal(0, (wait("RateLimit-Remaining: " .. text, "RateLimit-Reset: 5")), text)
+    end
   end)
 
   it("wait for the reset where nothing remains", function()
@@ -96,6 +100,24 @@ describe("a walk under a rate limit", function()
     assert(first:next())
     assert.equal(0, sandbox.stats().tesouro.rate_limited)
     assert.equal(0, first:stats().retries + second:stats().retries + third:stats().retries)
+  end)
+
+  it("makes other streams wait as soon as the headers are there, not only when the body has ended", function()
+    local server = require("spec.support.server").start()
+    local body = '{"data":[{"id":"1"},{"id":"2"}],"nextPaginationToken":null}'
+    server:script { ["/identity/v1/users"] = {
+      { body = body, chunked = true, step = 22, pause = 0.2,
+        headers = { "RateLimit-Limit: 30", "RateLimit-Remaining: 0", "RateLimit-Reset: 1" } },
+      { body = body },
+    } }
+    local client = require("rollcall").tesouro { token = "tok-7f3a", base_url = server.url }
+    local first, second = client:users(), client:users()
+    assert.equal("1", first:next().id)
+    assert.equal("1", second:next().id)
+    local requests = server:requests()
+    server:stop()
+    assert.equal(2, #requests)
+    assert.is_true(requests[2].time - requests[1].time >= 0.95, requests[2].time - requests[1].time)
   end)
 
   it("gets through where the server says nothing before its 429", function()

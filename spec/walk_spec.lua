@@ -449,12 +449,15 @@ describe("a malformed body", function()
       { deep, {} },
       { deep:gsub("%[%[+", "[[[[["), { max_depth = 5 } },
       { long, { max_user_bytes = 4000 } },
-      { long, { max_page_bytes = 4000 } },
     } do
       local ids, err = ids_of(walk({ { body = case[1], chunked = true } }, nil, case[2]))
       assert.equal("1", ids)
       check.failure(err, "decode")
     end
+    local users, err = walk({ { body = long, chunked = true } }, nil, { max_page_bytes = 4000 }):collect()
+    assert.is_nil(users)
+    check.failure(err, "decode")
+    assert.equal(1, requests())
     assert.equal("1 2", (ids_of(walk({ { body = long } }, nil, { max_user_bytes = 6000, max_page_bytes = 6000 }))))
   end)
 
@@ -707,5 +710,101 @@ describe("memory", function()
     end
     assert.equal(20000, n)
     assert.is_true(used() - at < 512, used() - at)
+  end)
+end)
+
+describe("a walk that was given a token", function()
+  it("does not go round at all", function()
+    local users = walk({ page("1", "B"), page("2", "A"), page("3", "B") }, { page_token = "A" })
+    local ids, err = ids_of(users)
+    assert.equal("1 2", ids)
+    check.failure(err, "loop")
+    assert.equal(2, requests())
+  end)
+end)
+
+describe("a walk that has ended", function()
+  it("has numbers that nobody can change, with all bytes", function()
+    local users = walk({ { body = '{"data":[{"id":"1"},' .. (" "):rep(1000), chunked = true, hold = 5 } })
+    users:next()
+    local before = users:stats().bytes
+    users:close()
+    local stats = users:stats()
+    assert.equal(0, before)
+    assert.is_true(stats.bytes > 0, stats.bytes)
+    stats.bytes, stats.users = -1, -1
+    assert.is_true(users:stats().bytes > 0)
+    assert.equal(1, users:stats().users)
+  end)
+end)
+
+describe("the page hook", function()
+  it("is told once a page when the walk stands behind it, though it raises", function()
+    local told, users = {}, nil
+    local options = { on = { page = function(event)
+      told[#told + 1] = ("%d:%d:%s"):format(event.number, event.users, tostring(users:reason()))
+      error("mine", 0)
+    end } }
+    users = walk({ page("1 2", "t2"), page("", "t3"), page "3" }, nil, options)
+    local ids, raised = {}, 0
+    for _ = 1, 20 do
+      local good, user = pcall(users.next, users)
+      if good and user == nil then
+        break
+      end
+      ids[#ids + 1] = good and user.id or nil
+      raised = raised + (good and 0 or 1)
+    end
+    assert.equal("1 2 3", table.concat(ids, " "))
+    assert.equal(3, raised)
+    assert.same({ "1:2:nil", "2:0:nil", "3:1:exhausted" }, told)
+  end)
+
+  it("loses no user of pages() where it raises", function()
+    local users = walk({ page("1 2", "t2"), page "3" }, nil, { on = { page = function() error("mine", 0) end } })
+    local pages = users:pages()
+    local sizes = {}
+    for _ = 1, 10 do
+      local good, list = pcall(pages)
+      if good and list == nil then
+        break
+      end
+      sizes[#sizes + 1] = good and #list or nil
+    end
+    assert.same({ 2, 1 }, sizes)
+  end)
+end)
+
+describe("a checkpoint that somebody wrote", function()
+  it("is refused in words, whatever is inside", function()
+    local saved = walk({ page "1" }, { status = "ALL" }):checkpoint()
+    for _, position in ipairs { '{"token":5}', '{"token":true}', '{"token":{}}', '{"token":null}', '{"token":""}',
+      '{"token":"a\\nb"}', '{"token":"\\u0000"}', "5", "null", '"x"' } do
+      local changed = saved:gsub('^{', '{"position":' .. position:gsub("%%", "%%%%") .. ",", 1)
+      changed = changed:gsub(',"position":{}', "")
+      check.misuse(function() client():users { status = "ALL", resume = changed } end, "resume: ", "was changed")
+    end
+    for _, status in ipairs { '[["ALL"]]', '{"a":{}}', "[{}]", "null", "5" } do
+      local changed = saved:gsub('"status":"ALL"', '"status":' .. status)
+      assert.not_equal(saved, changed)
+      check.misuse(function() client():users { status = "ALL", resume = changed } end, "resume: ", "status")
+    end
+  end)
+
+  it("of no search is not one of a search for none", function()
+    local function dintero(query)
+      return rollcall.dintero({ token = "tok-7f3a", account = "T123", base_url = server.url }):users(query)
+    end
+    local saved = dintero():checkpoint()
+    check.misuse(function() dintero { search = "none", resume = saved } end, "resume")
+  end)
+
+  it("of more accounts is refused by fewer", function()
+    local function dintero(accounts, query)
+      return rollcall.dintero({ token = "tok-7f3a", accounts = accounts, base_url = server.url }):users(query)
+    end
+    local saved = dintero({ "T123", "P321" }):checkpoint()
+    dintero({ "P321", "T123" }, { resume = saved })
+    check.misuse(function() dintero({ "T123" }, { resume = saved }) end, "resume: ", "P321")
   end)
 end)

@@ -4,6 +4,7 @@ local cjson = require "cjson"
 local clients = require "sandbox.clients"
 local clock = require "sandbox.data.clock"
 local directory = require "sandbox.data.dintero"
+local faults = require "sandbox.faults"
 local journal = require "sandbox.journal"
 local rates = require "sandbox.rates"
 local reply = require "sandbox.reply"
@@ -43,8 +44,18 @@ routes["POST /config"] = function()
   reply.json(200, settings.all())
 end
 
+routes["GET /faults"] = function() reply.json(200, faults.met()) end
+
+routes["POST /faults"] = function()
+  ngx.req.read_body()
+  local done, mistake = faults.plan(ngx.req.get_body_data() or "")
+  if not done then return reply.json(400, { message = mistake }) end
+  reply.json(200, "{}")
+end
+
 -- Tokens stay good: what a client holds is no state of the sandbox's.
 routes["POST /reset"] = function()
+  faults.forget()
   journal.reset()
   rates.reset()
   settings.reset()

@@ -101,7 +101,7 @@ local function list_users(oid)
   if not check_account(oid) or not authorize(oid) then return end
   local query = listing_query()
   if not query then return end
-  if directory.account(oid).big then return stream_users(oid, query) end
+  if directory.account(oid).big and not ngx.ctx.spoil then return stream_users(oid, query) end
   local _, texts = directory.users(oid, query)
   if query.expand_roles then return reply.json(200, "[" .. table.concat(texts, ",") .. "]") end
   reply.json(200, "[\n" .. table.concat(texts, ",\n") .. "\n]\n", "application/json; charset=utf-8")

@@ -4,9 +4,11 @@ local cjson = require "cjson"
 
 local reply = {}
 
--- `body` is JSON text, or a table to be written as JSON. The content type defaults to application/json.
+-- `body` is JSON text, or a table to be written as JSON. The content type defaults to application/json. Where this
+-- request meets a fault (faults.lua), that one has the answer.
 function reply.json(status, body, content_type)
   if type(body) == "table" then body = cjson.encode(body) end
+  if ngx.ctx.spoil then return ngx.ctx.spoil(status, body, content_type) end
   ngx.status = status
   ngx.header["Content-Type"] = content_type or "application/json"
   ngx.header["Content-Length"] = #body

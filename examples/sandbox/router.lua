@@ -1,6 +1,7 @@
 -- The way of every request to its handler, and the one place that each users request passes before it is answered.
 
 local dintero = require "sandbox.dintero"
+local faults = require "sandbox.faults"
 local journal = require "sandbox.journal"
 local settings = require "sandbox.settings"
 local tesouro = require "sandbox.tesouro"
@@ -29,6 +30,7 @@ function router.serve(name)
       else
         journal.count(name, "token_requests")
       end
+      if faults.meet(provider.name, route.kind) then return end
       return route.handler(capture)
     end
     known_path = known_path or from ~= nil

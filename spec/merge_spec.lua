@@ -1,0 +1,458 @@
+local check = require "spec.support.check"
+local core = require "rollcall.core"
+local rollcall = require "rollcall"
+local sandbox = require "spec.support.sandbox"
+
+local server
+
+setup(function()
+  server = require("spec.support.server").start()
+end)
+teardown(function()
+  server:stop()
+  sandbox.restore()
+end)
+
+local function body(ids, after)
+  local users = {}
+  for id in ids:gmatch "%S+" do
+    users[#users + 1] = ('{"id":"%s"}'):format(id)
+  end
+  return { body = ('{"data":[%s],"nextPaginationToken":%s}'):format(table.concat(users, ","),
+    after and '"' .. after .. '"' or "null") }
+end
+
+local FAILED = { status = 400, body = '{"message":"no more"}' }
+
+--- A stream for each list of answers, each of a client of its own.
+local function streams_of(lists)
+  local script, list = {}, {}
+  for i, answers in ipairs(lists) do
+    script[("/s%d/identity/v1/users"):format(i)] = answers
+    list[i] = rollcall.tesouro({ token = "tok-7f3a", base_url = server.url .. "/s" .. i, retry = false }):users()
+  end
+  server:script(script)
+  return list
+end
+
+local function streams(...)
+  return streams_of { ... }
+end
+
+local function sorted_ids(list)
+  local ids = {}
+  for i, user in ipairs(list) do
+    ids[i] = user.id
+  end
+  table.sort(ids)
+  return table.concat(ids, " ")
+end
+
+describe("a merge", function()
+  it("gives every user of every stream once, each with its stream", function()
+    sandbox.reset()
+    local tesouro = sandbox.tesouro():users { status = "ALL" }
+    local dintero = sandbox.dintero():users()
+    local small = sandbox.dintero({ account = "T123" }):users()
+    local of = { [tesouro] = {}, [dintero] = {}, [small] = {} }
+    for user, source in rollcall.merge { tesouro, dintero, small } do
+      table.insert(of[source], user)
+      assert.equal(source.provider, user.provider)
+    end
+    for source, expected in pairs {
+      [tesouro] = (sandbox.data.tesouro.users { status = "ALL" }),
+      [dintero] = (sandbox.data.dintero.users "T12345678"),
+      [small] = (sandbox.data.dintero.users "T123"),
+    } do
+      assert.equal(#expected, #of[source])
+      for i, user in ipairs(of[source]) do
+        assert.equal(expected[i].id, user.id)
+      end
+    end
+    assert.equal("tesouro", tesouro.provider)
+    assert.is_nil(tesouro.account)
+    assert.equal("T123", small.account)
+  end)
+
+  it("names the stream in next, too", function()
+    local list = streams({ body "1" }, { body "2" })
+    local merged = rollcall.merge(list)
+    for _ = 1, 2 do
+      local user, source = merged:next()
+      assert.equal(list[tonumber(user.id)], source)
+    end
+    assert.is_nil((merged:next()))
+    assert.equal("exhausted", merged:reason())
+  end)
+
+  it("walks at the same time", function()
+    local slow = {}
+    for i = 1, 8 do
+      local answer = body(tostring(i))
+      answer.delay = 0.15
+      slow[i] = { answer }
+    end
+    local began = core.now()
+    assert.equal(8, rollcall.merge(streams_of(slow)):count())
+    assert.is_true(core.now() - began < 0.8, core.now() - began)
+  end)
+
+  it("gives users as they arrive: a slow stream holds up nobody", function()
+    local late = body "late"
+    late.delay = 0.3
+    local merged = rollcall.merge(streams({ late }, { body("1 2", "t"), body "3" }))
+    local began = core.now()
+    local ids = {}
+    for _ = 1, 3 do
+      ids[#ids + 1] = merged:next().id
+    end
+    assert.equal("1 2 3", table.concat(ids, " "))
+    assert.is_true(core.now() - began < 0.25)
+    assert.equal("late", merged:next().id)
+  end)
+
+  it("lets no stream starve another", function()
+    sandbox.reset()
+    local big = sandbox.data.dintero.big_account(3000)
+    local merged = rollcall.merge {
+      sandbox.dintero({ account = big }):users(), (sandbox.dintero({ account = "P87654321" }):users()),
+    }
+    local n, at = 0, nil
+    for user in merged do
+      n = n + 1
+      if user.account_id == "P87654321" then
+        at = at or n
+      end
+    end
+    assert.equal(3320, n)
+    assert.is_true(at < 3000, at)
+  end)
+
+  it("walks so many streams at a time as told", function()
+    local answers = {}
+    for i = 1, 6 do
+      answers[i] = { body(tostring(i)) }
+    end
+    local list = streams_of(answers)
+    local merged = rollcall.merge(list, { concurrency = 2 })
+    assert(merged:next())
+    local begun = 0
+    for _, one in ipairs(list) do
+      begun = begun + one:stats().requests
+    end
+    assert.is_true(begun <= 2, begun)
+    assert.equal(5, merged:count())
+  end)
+
+  it("stops at its limit, and closes every stream", function()
+    local list = streams({ body("1 2", "t2"), body("3 4", "t3") }, { body("5 6", "t2"), body("7 8", "t3") })
+    local merged = rollcall.merge(list, { limit = 3 })
+    assert.equal(3, merged:count())
+    assert.equal("limit", merged:reason())
+    assert.equal("closed", list[1]:reason())
+    assert.equal("closed", list[2]:reason())
+    assert.same({}, rollcall.merge(streams { body "1" }, { limit = 0 }):collect())
+    assert.equal(0, #server:requests())
+  end)
+
+  it("of nothing is empty", function()
+    assert.same({}, rollcall.merge({}):collect())
+    for _ in rollcall.merge {} do
+      error "there is no user"
+    end
+  end)
+
+  it("of merges, and of streams that were made of others", function()
+    local a = streams({ body "1 2" }, { body "3" }, { body "4 5" })
+    local last = a[3]:filter(function(user) return user.id == "5" end)
+    local merged = rollcall.merge { rollcall.merge { a[1], a[2] }, last }
+    assert.equal("1 2 3 5", sorted_ids(merged:collect()))
+  end)
+
+  it("has the methods of every stream", function()
+    assert.equal(2, rollcall.merge(streams({ body "1 2" }, { body "3" })):take(2):count())
+    assert.equal("3", rollcall.merge(streams({ body "1 2" }, { body "3" })):filter(function(user)
+      return user.id == "3"
+    end):first().id)
+    local merged = rollcall.merge(streams({ body "1 2" }, { body "3" }))
+    assert.equal(3, merged:count())
+    local stats = merged:stats()
+    assert.equal(3, stats.users)
+    assert.equal(2, stats.requests)
+    assert.equal(2, stats.pages)
+  end)
+
+  it("closes its streams when it is closed", function()
+    local list = streams({ body("1", "t2"), body "2" }, { body "3" })
+    local merged = rollcall.merge(list)
+    merged:next()
+    merged:close()
+    assert.equal("closed", merged:reason())
+    assert.equal("closed", list[1]:reason())
+    assert.equal("closed", list[2]:reason())
+    local _, err = merged:next()
+    check.failure(err, "closed")
+  end)
+
+  it("does without a stream that was closed", function()
+    local list = streams({ body "1" }, { body "2" })
+    list[1]:close()
+    local merged = rollcall.merge(list, { on_error = "skip" })
+    assert.equal("2", sorted_ids(merged:collect()))
+  end)
+end)
+
+describe("a failing stream of a merge", function()
+  local function failing()
+    return streams({ body("1 2", "t2"), FAILED }, { body("3", "t2"), body("4", "t3"), body "5" })
+  end
+
+  it("leaves the others to walk to their end, and is the error then", function()
+    local merged = rollcall.merge(failing())
+    local ids = {}
+    local err
+    while true do
+      local user, extra = merged:next()
+      if user == nil then
+        err = extra
+        break
+      end
+      ids[#ids + 1] = user.id
+    end
+    table.sort(ids)
+    assert.equal("1 2 3 4 5", table.concat(ids, " "))
+    check.failure(err, "http")
+    assert.equal("error", merged:reason())
+    local _, again = merged:next()
+    assert.equal(err, again)
+  end)
+
+  it("is the first error where several fail", function()
+    local late = { status = 404, delay = 0.1 }
+    local _, err = rollcall.merge(streams({ late }, { FAILED })):collect()
+    assert.equal(400, err.status)
+  end)
+
+  it("raises in a for", function()
+    local n = 0
+    local good, err = pcall(function()
+      for _ in rollcall.merge(failing()) do
+        n = n + 1
+      end
+    end)
+    assert.is_false(good)
+    check.failure(err, "http")
+    assert.equal(5, n)
+  end)
+
+  it('ends the merge at once with "raise"', function()
+    local list = streams({ FAILED }, { { body = body("3", "t2").body, delay = 0.2 }, body "4" })
+    local merged = rollcall.merge(list, { on_error = "raise" })
+    local began = core.now()
+    local user, err = merged:next()
+    assert.is_nil(user)
+    check.failure(err, "http")
+    assert.is_true(core.now() - began < 0.19)
+    assert.equal("error", merged:reason())
+    assert.equal("closed", list[2]:reason())
+  end)
+
+  it('is left out with "skip"', function()
+    local merged = rollcall.merge(failing(), { on_error = "skip" })
+    assert.equal("1 2 3 4 5", sorted_ids(merged:collect()))
+    assert.equal("exhausted", merged:reason())
+  end)
+
+  it("is told to a function, with its stream", function()
+    local list = failing()
+    local told = {}
+    local merged = rollcall.merge(list, { on_error = function(err, source)
+      told[#told + 1] = { err, source }
+    end })
+    assert.equal("1 2 3 4 5", sorted_ids(merged:collect()))
+    assert.equal(1, #told)
+    check.failure(told[1][1], "http")
+    assert.equal(list[1], told[1][2])
+    assert.equal("error", list[1]:reason())
+  end)
+
+  it("passes on what the function raises", function()
+    local mine = {}
+    local merged = rollcall.merge(failing(), { on_error = function() error(mine, 0) end })
+    local good, err = pcall(merged.collect, merged)
+    assert.is_false(good)
+    assert.equal(mine, err)
+  end)
+end)
+
+describe("the accounts of a client", function()
+  it("are walked as one stream", function()
+    sandbox.reset()
+    local accounts = { "T12345678", "P87654321", "P321", "T123", "P11111111" }
+    local before = check.copy(accounts)
+    local by, requests = {}, 0
+    for user, source in sandbox.dintero({ accounts = accounts }):users() do
+      by[user.account_id] = by[user.account_id] or {}
+      table.insert(by[user.account_id], user)
+      assert.equal(source.account, user.account_id)
+    end
+    for _, account in ipairs(accounts) do
+      local expected = sandbox.data.dintero.users(account)
+      local got = by[account] or {}
+      assert.equal(#expected, #got)
+      for i, user in ipairs(got) do
+        assert.equal(expected[i].id, user.id)
+      end
+    end
+    for _ in ipairs(sandbox.log("GET", "dintero")) do
+      requests = requests + 1
+    end
+    assert.equal(5, requests)
+    check.same(before, accounts)
+  end)
+
+  it("keep to the filters and to one limit", function()
+    sandbox.reset()
+    local client = sandbox.dintero { accounts = { "T12345678", "P87654321" } }
+    local expected = #sandbox.data.dintero.users("T12345678", { search = "an" })
+      + #sandbox.data.dintero.users("P87654321", { search = "an" })
+    assert.is_true(expected > 10)
+    assert.equal(expected, client:users({ search = "an" }):count())
+    local limited = client:users { limit = 7 }
+    assert.equal(7, limited:count())
+    assert.equal("limit", limited:reason())
+  end)
+
+  it("fail with the account's own error", function()
+    sandbox.reset()
+    local n = 0
+    local good, err = pcall(function()
+      for _ in sandbox.dintero({ accounts = { "T123", "T999", "P321" } }):users() do
+        n = n + 1
+      end
+    end)
+    assert.is_false(good)
+    assert.equal(48, n)
+    check.failure(err, "http", { sandbox.secret })
+    assert.equal(404, err.status)
+    assert.equal("account_not_found", err.code)
+    check.contains(err.url, "T999")
+  end)
+
+  it("give no user twice where an account is listed twice", function()
+    sandbox.reset()
+    local good, client = pcall(sandbox.dintero, { accounts = { "T123", "T123" } })
+    if good then
+      assert.equal(3, client:users():count())
+    else
+      check.contains(client, "accounts", "T123")
+    end
+  end)
+end)
+
+describe("rollcall.merge", function()
+  it("is misused with anything but streams and its options", function()
+    local users = streams({ body "1" })[1]
+    check.misuse(function() rollcall.merge() end, "merge", "list of streams")
+    check.misuse(function() rollcall.merge "x" end, "merge")
+    check.misuse(function() rollcall.merge { users, 5 } end, "merge", "2", "number")
+    check.misuse(function() rollcall.merge { rollcall.tesouro { token = "abcd" } } end, "merge", "1")
+    check.misuse(function() rollcall.merge({ users }, { concurency = 3 }) end, "did you mean concurrency?")
+    check.misuse(function() rollcall.merge({ users }, { concurrency = 0 }) end, "concurrency")
+    check.misuse(function() rollcall.merge({ users }, { on_error = "ignore" }) end, "on_error")
+    check.misuse(function() rollcall.merge({ users }, { limit = -1 }) end, "limit")
+    check.misuse(function() rollcall.merge(users) end, "merge")
+    check.misuse(function() rollcall.merge { users, users } end, "merge")
+  end)
+
+  it("leaves its tables alone", function()
+    local list = streams({ body "1" }, { body "2" })
+    local options = { limit = 5 }
+    local first = list[1]
+    local merged = rollcall.merge(list, options)
+    list[2] = nil -- nor does it look at them later
+    assert.equal("1 2", sorted_ids(merged:collect()))
+    assert.equal(first, list[1])
+    assert.equal(1, #list)
+    assert.same({ limit = 5 }, options)
+  end)
+end)
+
+describe("the budget of several accounts", function()
+  local PATH = "/v1/accounts/%s/management/users"
+
+  local function users_of(accounts, query)
+    local script = {}
+    for i, account in ipairs(accounts) do
+      script[PATH:format(account)] = { { body = ('[{"id":"%d"},{"id":"%d"}]'):format(i, i + 100) } }
+    end
+    server:script(script)
+    return rollcall.dintero({ token = "tok-7f3a", accounts = accounts, base_url = server.url }):users(query)
+  end
+
+  it("is one for all of them", function()
+    local accounts = { "T100", "T101", "T102", "T103", "T104" }
+    for _, query in ipairs { { max_requests = 2 }, { max_bytes = 1 } } do
+      local users = users_of(accounts, query)
+      local n, err, before = users:count()
+      assert.is_nil(n)
+      check.failure(err, "budget")
+      assert.equal("budget", users:reason())
+      assert.is_true(before < 10, before)
+      if query.max_requests then
+        assert.equal(4, before)
+        assert.equal(2, #server:requests())
+      end
+      assert.is_string(err.checkpoint)
+    end
+    assert.equal(10, users_of(accounts, { max_requests = 5, max_bytes = 1e6, deadline = 60 }):count())
+    assert.equal(3, users_of(accounts, { limit = 3 }):count())
+  end)
+
+  it("has one deadline", function()
+    local users = users_of({ "T100", "T101" }, { deadline = 0.2 })
+    assert(users:next())
+    core.wait({}, 0.25)
+    local list, err
+    repeat
+      list, err = users:next()
+    until not list
+    check.failure(err, "budget")
+    assert.equal("budget", users:reason())
+  end)
+end)
+
+describe("a merge's reason", function()
+  it("is that of the error that ended it", function()
+    local looping = streams({ body("1", "t"), body("2", "t") })
+    local merged = rollcall.merge(looping)
+    assert.is_nil((merged:count()))
+    assert.equal("loop", merged:reason())
+    merged = rollcall.merge(streams({ FAILED }), { on_error = "raise" })
+    assert.is_nil((merged:count()))
+    assert.equal("error", merged:reason())
+  end)
+end)
+
+describe("a merge of more clients than one wait can hold", function()
+  it("is walked to its end without long waits", function()
+    local lists = {}
+    for i = 1, 80 do
+      lists[i] = { { body = body("u" .. i).body, delay = i == 80 and 0.3 or 0 } }
+    end
+    local longest = 0
+    local list = streams_of(lists)
+    for _, one in ipairs(list) do
+      one.loop = { wait = core.wait }
+    end
+    list[1].loop = { wait = function(engines, seconds)
+      assert.is_true(#engines <= 64)
+      if #engines == 64 then
+        longest = math.max(longest, seconds)
+      end
+      core.wait(engines, seconds)
+    end }
+    assert.equal(80, rollcall.merge(list, { concurrency = 100 }):count())
+    assert.is_true(longest <= 0.05, longest)
+  end)
+end)

@@ -1,0 +1,704 @@
+local check = require "spec.support.check"
+local core = require "rollcall.core"
+local rollcall = require "rollcall"
+local sandbox = require "spec.support.sandbox"
+
+local USERS = "/identity/v1/users"
+local server
+
+setup(function()
+  server = require("spec.support.server").start()
+end)
+teardown(function()
+  server:stop()
+  sandbox.restore()
+end)
+
+local function page(ids, after, before)
+  local users = {}
+  for id in ids:gmatch "%S+" do
+    users[#users + 1] = ('{"id":"%s"}'):format(id)
+  end
+  return { body = ('{"data":[%s],"nextPaginationToken":%s,"prevPaginationToken":%s}'):format(table.concat(users, ","),
+    after and '"' .. after .. '"' or "null", before and '"' .. before .. '"' or "null") }
+end
+
+local FAILED = { status = 400, body = '{"message":"no more"}' }
+
+--- The stream of a walk over these answers.
+local function walk(answers, query)
+  server:script { [USERS] = answers }
+  local users = rollcall.tesouro({ token = "tok-7f3a", base_url = server.url, retry = false }):users(query)
+  return users
+end
+
+local function three(query)
+  return walk({ page("1 2", "t2"), page("", "t3", "t1"), page("3", nil, "t2") }, query)
+end
+
+local function ids_of(list)
+  local ids = {}
+  for i, user in ipairs(list) do
+    ids[i] = user.id
+  end
+  return table.concat(ids, " ")
+end
+
+describe("a for over a stream", function()
+  it("gives every user", function()
+    local list = {}
+    for user in three() do
+      list[#list + 1] = user
+    end
+    assert.equal("1 2 3", ids_of(list))
+  end)
+
+  it("raises the error object itself, after the users before it", function()
+    local users = walk { page("1 2", "t2"), FAILED }
+    local list = {}
+    local good, err = pcall(function()
+      for user in users do
+        list[#list + 1] = user
+      end
+    end)
+    assert.is_false(good)
+    check.failure(err, "http", { "tok-7f3a" })
+    assert.equal("1 2", ids_of(list))
+    assert.equal(400, err.status)
+    assert.equal("error", users:reason())
+    good, err = pcall(function()
+      for _ in users do
+        error "there is no further user"
+      end
+    end)
+    assert.is_false(good)
+    check.failure(err, "http")
+  end)
+
+  it("does nothing over a stream at its end", function()
+    local users = three()
+    assert.equal(3, users:count())
+    for _ in users do
+      error "there is no further user"
+    end
+  end)
+
+  it("goes on where another one stopped", function()
+    local users = three()
+    local list = {}
+    list[1] = users()
+    list[2] = users:next()
+    for user in function() return (users()) end do
+      list[#list + 1] = user
+    end
+    assert.equal("1 2 3", ids_of(list))
+  end)
+
+  if _VERSION == "Lua 5.4" then
+    it("closes the stream on break, on an error and on return", function()
+      sandbox.reset "delay_ms=200"
+      local client = sandbox.tesouro()
+      local stream
+      local leave = {
+        function()
+          for _ in client:users { page_size = 5 } do -- luacheck: ignore 512
+            break
+          end
+        end,
+        function()
+          pcall(function()
+            for _ in client:users { page_size = 5 } do -- luacheck: ignore 512
+              error "enough"
+            end
+          end)
+        end,
+        function()
+          local function first()
+            for user in client:users { page_size = 5 } do -- luacheck: ignore 512
+              return user
+            end
+          end
+          assert(first())
+        end,
+      }
+      for _, f in ipairs(leave) do
+        local began = core.now()
+        f()
+        assert.is_true(core.now() - began < 1.5)
+      end
+      -- The stream itself, to ask it.
+      local iterator, state, control, closing = client:users { page_size = 5 }
+      stream = closing
+      assert.equal(iterator, closing)
+      for _ in iterator, state, control, closing do -- luacheck: ignore 512
+        break
+      end
+      assert.equal("closed", stream:reason())
+    end)
+
+    it("can be closed by a local <close>", function()
+      local f = assert(load [[
+        local users = ...
+        local closing <close> = users
+        return users:next().id
+      ]])
+      local users = three()
+      assert.equal("1", f(users))
+      assert.equal("closed", users:reason())
+    end)
+  end
+end)
+
+describe("stream:next", function()
+  it("gives users, then nil for good", function()
+    local users = three()
+    for expected = 1, 3 do
+      assert.equal(tostring(expected), users:next().id)
+    end
+    for _ = 1, 3 do
+      local user, err = users:next()
+      assert.is_nil(user)
+      assert.is_nil(err)
+    end
+    assert.equal(3, #server:requests())
+  end)
+
+  it("answers nil and the error, the same again and again, and never raises", function()
+    local users = walk { page("1", "t2"), FAILED }
+    assert.equal("1", users:next().id)
+    local user, err = users:next()
+    assert.is_nil(user)
+    check.failure(err, "http")
+    for _ = 1, 3 do
+      local _, again = users:next()
+      assert.equal(err, again)
+    end
+    assert.equal(2, #server:requests())
+  end)
+end)
+
+describe("stream:collect", function()
+  it("is the list of what is left", function()
+    local users = three()
+    users:next()
+    assert.equal("2 3", ids_of(users:collect()))
+    assert.same({}, users:collect())
+    assert.same({}, walk({ page "" }):collect())
+  end)
+
+  it("answers nil and the error", function()
+    local users, err = walk({ page("1", "t2"), FAILED }):collect()
+    assert.is_nil(users)
+    check.failure(err, "http")
+  end)
+end)
+
+describe("stream:first", function()
+  it("is the next user, and closes the stream", function()
+    local users = three()
+    assert.equal("1", users:first().id)
+    assert.equal("closed", users:reason())
+    assert.is_nil((walk({ page "" }):first()))
+  end)
+
+  it("finds the first user behind empty pages", function()
+    assert.equal("1", walk({ page("", "t2"), page("", "t3"), page("1", "t4") }, { prefetch = 0 }):first().id)
+    assert.equal(3, #server:requests())
+  end)
+
+  it("answers nil and the error", function()
+    local user, err = walk({ FAILED }):first()
+    assert.is_nil(user)
+    check.failure(err, "http")
+  end)
+
+  it("fetches one page only, without fetching ahead", function()
+    three({ prefetch = 0 }):first()
+    assert.equal(1, #server:requests())
+  end)
+end)
+
+describe("stream:count", function()
+  it("is how many are left", function()
+    local users = three()
+    users:next()
+    assert.equal(2, users:count())
+    assert.equal(0, users:count())
+  end)
+
+  it("answers nil and the error", function()
+    local n, err = walk({ page("1", "t2"), FAILED }):count()
+    assert.is_nil(n)
+    check.failure(err, "http")
+  end)
+end)
+
+describe("stream:pages", function()
+  it("gives every page, the empty ones too, and what is known of it", function()
+    local lists, infos = {}, {}
+    for list, info in three():pages() do
+      lists[#lists + 1], infos[#infos + 1] = ids_of(list), info
+    end
+    assert.same({ "1 2", "", "3" }, lists)
+    assert.same({
+      { number = 1, next = "t2" },
+      { number = 2, token = "t2", next = "t3", previous = "t1" },
+      { number = 3, token = "t3", previous = "t2" },
+    }, infos)
+  end)
+
+  it("gives the one body of a provider without pages", function()
+    server:script { ["/v1/accounts/T123/management/users"] = { { body = '[{"email":"a"},{"email":"b"}]' } } }
+    local n = 0
+    local client = rollcall.dintero { token = "tok-7f3a", account = "T123", base_url = server.url }
+    for list, info in client:users():pages() do
+      n = n + 1
+      assert.equal(2, #list)
+      assert.same({ number = 1 }, info)
+    end
+    assert.equal(1, n)
+  end)
+
+  it("agrees with the walk, user by user, on the sandbox", function()
+    sandbox.reset()
+    local expected = sandbox.data.tesouro.users { status = "INACTIVE" }
+    for _, prefetch in ipairs { 0, 1, 3 } do
+      local n, pages, empty, last = 0, 0, 0, nil
+      local users = sandbox.tesouro():users { status = "INACTIVE", page_size = 30, prefetch = prefetch }
+      for list, info in users:pages() do
+        pages = pages + 1
+        empty = empty + (#list == 0 and 1 or 0)
+        assert.equal(pages, info.number)
+        assert.equal(last, info.token)
+        last = info.next
+        for _, user in ipairs(list) do
+          n = n + 1
+          assert.equal(expected[n].id, user.id)
+        end
+      end
+      assert.is_nil(last)
+      assert.equal(#expected, n)
+      assert.is_true(empty > 0)
+      assert.equal(pages, users:stats().pages)
+      assert.equal("exhausted", users:reason())
+    end
+  end)
+
+  it("gives the rest of a page that was begun", function()
+    local users = three()
+    users:next()
+    local list, info = users:pages()()
+    assert.equal("2", ids_of(list))
+    assert.equal(1, info.number)
+  end)
+
+  it("gives the users before an error, then raises it", function()
+    for _, wrong in ipairs { FAILED, { body = '{"data":[x]}' } } do
+      local users = walk { page("1 2", "t2"), wrong }
+      local lists = {}
+      local good, err = pcall(function()
+        for list in users:pages() do
+          lists[#lists + 1] = ids_of(list)
+        end
+      end)
+      assert.is_false(good)
+      check.failure(err, wrong == FAILED and "http" or "decode")
+      assert.equal("1 2", lists[1])
+      assert.is_nil(lists[2])
+    end
+    local users = walk { { body = '{"data":[{"id":"1"},{"id":"2"},{"id":x}]}' } }
+    local pages = users:pages()
+    assert.equal("1 2", ids_of((pages())))
+    local good, err = pcall(pages)
+    assert.is_false(good)
+    check.failure(err, "decode")
+  end)
+
+  it("stops at a limit", function()
+    local lists = {}
+    for list in walk({ page("1 2", "t2"), page("3 4", "t3"), page "5" }, { limit = 3 }):pages() do
+      lists[#lists + 1] = ids_of(list)
+    end
+    assert.same({ "1 2", "3" }, lists)
+  end)
+
+  it("gives pages backwards", function()
+    local lists = {}
+    for list in walk({ page("3 4", nil, "t1"), page("1 2", "t2") },
+      { direction = "backward", page_token = "t2" }):pages() do
+      lists[#lists + 1] = ids_of(list)
+    end
+    assert.same({ "4 3", "2 1" }, lists)
+  end)
+
+  it("ends when the stream is closed within", function()
+    local users = three()
+    local n = 0
+    local good, err = pcall(function()
+      for _ in users:pages() do
+        n = n + 1
+        users:close()
+      end
+    end)
+    assert.equal(1, n)
+    assert.is_false(good)
+    check.failure(err, "closed")
+  end)
+
+  it("is misuse where there are no pages", function()
+    local merged = rollcall.merge { three(), (three()) }
+    check.misuse(function() merged:pages() end, "pages")
+    check.misuse(function() three():map(function(user) return user end):pages() end, "pages")
+  end)
+end)
+
+describe("stream:filter, :map and :take", function()
+  it("keep, make and cut", function()
+    assert.equal("1 3", ids_of(three():filter(function(user) return user.id ~= "2" end):collect()))
+    assert.same({ "1", "2", "3" }, three():map(function(user) return user.id end):collect())
+    assert.equal("1 2", ids_of(three():take(2):collect()))
+    assert.same({ "2!" }, three():filter(function(user) return user.id ~= "1" end):map(function(user)
+      return user.id .. "!"
+    end):take(1):collect())
+  end)
+
+  it("leave out what map makes nil of, and keep false", function()
+    assert.same({ "2" }, three():map(function(user) return user.id == "2" and user.id or nil end):collect())
+    local values = {}
+    local users = three():map(function(user) return user.id == "2" end)
+    for _ = 1, 3 do
+      values[#values + 1] = tostring((users:next()))
+    end
+    assert.same({ "false", "true", "false" }, values)
+  end)
+
+  it("work in a for, and count", function()
+    local list = {}
+    for user in three():filter(function(user) return user.id > "1" end) do
+      list[#list + 1] = user
+    end
+    assert.equal("2 3", ids_of(list))
+    assert.equal(2, three():filter(function(user) return user.id > "1" end):count())
+    assert.equal("2", three():filter(function(user) return user.id > "1" end):first().id)
+  end)
+
+  it("send nothing before the first user is asked for", function()
+    local users = three():filter(function() return true end):map(function(user) return user end):take(5)
+    assert.equal(0, #server:requests())
+    assert.equal(3, users:count())
+  end)
+
+  it("take stops the walk", function()
+    local users = walk({ page("1 2", "t2"), page("3 4", "t3"), page "5" }, { prefetch = 0 })
+    local taken = users:take(2)
+    assert.equal("1 2", ids_of(taken:collect()))
+    assert.equal("limit", taken:reason())
+    assert.equal(1, #server:requests())
+    assert.equal("closed", users:reason())
+    assert.equal(2, taken:stats().users)
+  end)
+
+  it("take of 0, and of more than there are", function()
+    assert.same({}, three():take(0):collect())
+    assert.equal(0, #server:requests())
+    local users = three():take(10)
+    assert.equal(3, users:count())
+    assert.equal("exhausted", users:reason())
+  end)
+
+  it("take counts users, not what is left of them", function()
+    assert.same({ "2" }, three():take(2):map(function(user) return user.id == "2" and user.id or nil end):collect())
+    assert.same({ "2", "3" }, three():filter(function(user) return user.id > "1" end):take(2):map(function(user)
+      return user.id
+    end):collect())
+  end)
+
+  it("pass on the error, the reason and the numbers of the walk", function()
+    for _, make in ipairs {
+      function(users) return users:filter(function() return true end) end,
+      function(users) return users:map(function(user) return user end) end,
+      function(users) return users:take(100) end,
+    } do
+      local users = make(walk { page("1 2", "t2"), FAILED })
+      assert.equal("1", users:next().id)
+      assert.equal("2", users:next().id)
+      local user, err = users:next()
+      assert.is_nil(user)
+      check.failure(err, "http")
+      assert.equal("error", users:reason())
+      assert.equal(2, users:stats().users)
+      assert.equal(2, users:stats().requests)
+      local _, again = users:next()
+      assert.equal(err, again)
+      assert.is_false(pcall(users))
+    end
+  end)
+
+  it("close the walk below", function()
+    local users = three()
+    local filtered = users:filter(function() return true end)
+    filtered:next()
+    filtered:close()
+    assert.equal("closed", filtered:reason())
+    assert.equal("closed", users:reason())
+    local _, err = filtered:next()
+    check.failure(err, "closed")
+  end)
+
+  it("let the function's own error through as it is", function()
+    local mine = {}
+    for _, name in ipairs { "filter", "map" } do
+      local users = three()[name](three(), function() error(mine, 0) end)
+      local good, err = pcall(users.next, users)
+      assert.is_false(good)
+      assert.equal(mine, err)
+    end
+  end)
+
+  it("are misused without a function or a number", function()
+    local users = three()
+    check.misuse(function() users:filter() end, "filter", "nil")
+    check.misuse(function() users:filter "id" end, "filter", "string")
+    check.misuse(function() users:map {} end, "map", "table")
+    for _, wrong in ipairs { -1, 1.5, "3", 0 / 0, {} } do
+      check.misuse(function() users:take(wrong) end, "take")
+    end
+    check.misuse(function() users:take() end, "take")
+  end)
+end)
+
+describe("stream:close", function()
+  it("ends the walk; every method then says closed", function()
+    local users = three()
+    users:next()
+    users:close()
+    users:close()
+    assert.equal("closed", users:reason())
+    for _, name in ipairs { "next", "collect", "first", "count" } do
+      local value, err = users[name](users)
+      assert.is_nil(value)
+      check.failure(err, "closed")
+    end
+    local good, err = pcall(users)
+    assert.is_false(good)
+    check.failure(err, "closed")
+    good, err = pcall(users:pages())
+    assert.is_false(good)
+    check.failure(err, "closed")
+  end)
+
+  it("before the first user sends nothing", function()
+    local users = three()
+    users:close()
+    assert.is_nil((users:next()))
+    assert.equal(0, #server:requests())
+  end)
+
+  it("of a walk at its end changes nothing", function()
+    local users = three()
+    assert.equal(3, users:count())
+    users:close()
+    assert.equal("exhausted", users:reason())
+    local user, err = users:next()
+    assert.is_nil(user)
+    assert.is_nil(err)
+  end)
+
+  it("cancels what is under way, at once", function()
+    local users = walk { { body = page("1 2").body, chunked = true, step = 20, pause = 1 } }
+    assert.equal("1", users:next().id)
+    local began = core.now()
+    users:close()
+    assert.is_true(core.now() - began < 0.5)
+  end)
+
+  it("leaves the client's other streams alone", function()
+    sandbox.reset()
+    local client = sandbox.tesouro()
+    local one, other = client:users { page_size = 10, status = "INVITED" }, client:users { status = "INVITED" }
+    one:next()
+    other:next()
+    one:close()
+    assert.equal(#sandbox.data.tesouro.users { status = "INVITED" } - 1, other:count())
+  end)
+end)
+
+describe("stream:reason and :stats", function()
+  it("are nothing before the first user", function()
+    local users = three()
+    assert.is_nil(users:reason())
+    assert.same({ users = 0, pages = 0, requests = 0, retries = 0, waits = 0, bytes = 0 }, users:stats())
+  end)
+
+  it("count along", function()
+    local users = three { prefetch = 0 }
+    users:next()
+    assert.equal(1, users:stats().users)
+    assert.equal(1, users:stats().requests)
+    assert.equal(1, users:stats().pages)
+    assert.is_nil(users:reason())
+    users:next()
+    users:next()
+    local stats = users:stats()
+    assert.equal(3, stats.users)
+    assert.equal(3, stats.pages)
+    assert.equal(3, stats.requests)
+    assert.is_nil((users:next()))
+    stats = users:stats()
+    assert.equal(3, stats.users)
+    assert.equal(3, stats.pages)
+    assert.equal(0, stats.retries)
+    assert.equal(0, stats.waits)
+    local bodies = #page("1 2", "t2").body + #page("", "t3", "t1").body + #page("3", nil, "t2").body
+    assert.is_true(stats.bytes > bodies and stats.bytes < bodies + 1000, stats.bytes)
+    assert.equal("exhausted", users:reason())
+  end)
+
+  it("hand out a table of their own", function()
+    local users = three()
+    assert.equal(3, users:count())
+    users:stats().users = 99
+    assert.equal(3, users:stats().users)
+  end)
+
+  it("know every way to end", function()
+    for reason, way in pairs {
+      exhausted = { { page "1" } },
+      limit = { { page("1 2", "t2") }, { limit = 1 } },
+      error = { { FAILED } },
+      loop = { { page("1", "t"), page("2", "t") } },
+      budget = { { page("1", "t"), page "2" }, { max_requests = 1 } },
+    } do
+      local users = walk(way[1], way[2])
+      users:count()
+      assert.equal(reason, users:reason())
+    end
+  end)
+end)
+
+describe("a user", function()
+  it("outlives its page, its stream and its client", function()
+    sandbox.reset()
+    local expected = sandbox.data.tesouro.users { status = "INVITED" }
+    local kept = {}
+    do
+      local client = sandbox.tesouro()
+      local users = client:users { status = "INVITED", page_size = 20 }
+      for user in users do
+        kept[#kept + 1] = user
+      end
+      users:close()
+      client:close()
+    end
+    for _ = 1, 3 do
+      collectgarbage()
+    end
+    assert.equal(#expected, #kept)
+    for i, user in ipairs(kept) do
+      check.same(expected[i], rollcall.totable(user))
+      assert.equal("tesouro", user.provider)
+    end
+  end)
+
+  it("needs no stream, nor that it is read to its end", function()
+    sandbox.reset()
+    local user = sandbox.tesouro():users():next()
+    collectgarbage()
+    collectgarbage()
+    check.same(sandbox.data.tesouro.users()[1], rollcall.totable(user))
+  end)
+end)
+
+describe("a stream that nobody holds any more", function()
+  it("is collected, with what was under way", function()
+    sandbox.reset()
+    for _ = 1, 50 do
+      local users = sandbox.tesouro():users { page_size = 100 }
+      assert(users:next())
+    end
+    collectgarbage()
+    collectgarbage()
+    local weak = setmetatable({}, { __mode = "v" })
+    do
+      local users = sandbox.tesouro():users()
+      users:next()
+      weak[1] = users
+    end
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(weak[1])
+  end)
+end)
+
+describe("a stream in the hands of a for", function()
+  local count = _VERSION == "Lua 5.4" and 4 or 1
+
+  it("is one value, or four where the last is closed", function()
+    for _, values in ipairs {
+      { three() }, { three():filter(print) }, { three():map(print) }, { three():take(1) }, { three():pages() },
+      { rollcall.merge { (three()) } },
+    } do
+      -- nil values count: the last one is at its place or nowhere
+      assert.equal(count == 4, values[4] ~= nil)
+      assert.is_nil(values[2])
+    end
+    local users = three()
+    assert.equal(count, select("#", users:take(1)))
+    assert.equal(count, select("#", users:pages()))
+    assert.equal(count, select("#", rollcall.merge {}))
+  end)
+
+  if count == 4 then
+    it("is closed by a break out of its pages, and of what was made of it", function()
+      local users = three()
+      for _ in users:pages() do -- luacheck: ignore 512
+        break
+      end
+      assert.equal("closed", users:reason())
+      users = three()
+      for _ in users:filter(function() return true end) do -- luacheck: ignore 512
+        break
+      end
+      assert.equal("closed", users:reason())
+    end)
+  end
+end)
+
+describe("an error after some users", function()
+  it("does not take them along", function()
+    local users, err, before = walk({ page("1 2", "t2"), FAILED }):collect()
+    assert.is_nil(users)
+    check.failure(err, "http")
+    assert.equal("1 2", ids_of(before))
+    local n
+    n, err, before = walk({ page("1 2", "t2"), FAILED }):count()
+    assert.is_nil(n)
+    check.failure(err, "http")
+    assert.equal(2, before)
+  end)
+end)
+
+describe("a function that raises now and then", function()
+  it("is asked for the same user again", function()
+    for _, name in ipairs { "filter", "map" } do
+      local times = 0
+      local source = three()
+      local users = source[name](source, function(user)
+        times = times + 1
+        if times % 2 == 1 then
+          error("not now", 0)
+        end
+        return user
+      end)
+      local ids = {}
+      for _ = 1, 20 do
+        local good, user = pcall(users.next, users)
+        if good and user == nil then
+          break
+        end
+        ids[#ids + 1] = good and user.id or nil
+      end
+      assert.equal("1 2 3", table.concat(ids, " "))
+    end
+  end)
+end)
