@@ -110,8 +110,8 @@ long rc_http_timeout(rc_http *engine);
 /* An error or hang-up on the socket is both readable and writable. */
 void rc_http_action(rc_http *engine, int fd, int readable, int writable);
 
-/* Ends the transfer if it is running; calls no sink and sends no request. What it has received stays
- * readable. */
+/* Ends the transfer if it is running; calls no sink and sends no request. What it has received
+ * stays readable. */
 void rc_transfer_cancel(rc_transfer *transfer);
 
 /* Cancels and frees. NULL is allowed. */

@@ -323,12 +323,16 @@ void rc_record_open(lua_State *L) {
   push_pairs(L);
   lua_setfield(L, -2, "pairs");
 
-  lua_newtable(L);
-  lua_newtable(L);
-  lua_pushliteral(L, "k");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &types_key);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &types_key);
+  if (lua_isnil(L, -1)) { /* loaded twice, the types of before stay types */
+    lua_newtable(L);
+    lua_newtable(L);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &types_key);
+  }
+  lua_pop(L, 1);
 
   lua_newtable(L);
   push_type(L, -1);

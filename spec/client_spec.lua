@@ -91,7 +91,7 @@ describe("a client", function()
     { "tesouro", credentials { query_names = { Limit = "" } }, "query_names.Limit: " },
     { "tesouro", credentials { query_names = { ["X-Organization-ID"] = "x" } }, "query_names.X-Organization-ID: " },
     { "tesouro", credentials { watermark = 0 }, "watermark: " },
-    { "dintero", credentials { accounts = { "T123", "P123", "T123" } }, "accounts: 3: the same as 1" },
+    { "dintero", credentials { accounts = { "T123", "P123", "T123" } }, 'accounts: 3: "T123" is there already, as 1' },
     { "dintero", credentials { accounts = { "T123", x = "P123" } }, "accounts: expected a list" },
     { "tesouro", credentials { connect_timeout = -1 }, "connect_timeout: " },
     { "tesouro", credentials { connect_timeout = "5" }, "connect_timeout: " },
@@ -121,6 +121,7 @@ describe("a client", function()
     { "dintero", credentials { accounts = "T123" }, "accounts: expected a list" },
     { "dintero", credentials { accounts = { "T123", "X123" } }, "accounts.2: " },
     { "dintero", credentials { accounts = { "T123", 5 } }, "accounts.2: " },
+    { "dintero", credentials { accounts = { 0 / 0 } }, "accounts.1: " },
     { "dintero", credentials { accounts = { [2] = "T123" } }, "account" },
     { "dintero", credentials { accounts = { first = "T123" } }, "account" },
   }
@@ -176,7 +177,8 @@ describe("a client", function()
     local client = rollcall.tesouro { token = "tok-7f3a", base_url = "http://127.0.0.1:1", retry = false,
       proxy = "http://someone:p%40ss-hunter@127.0.0.1:1" }
     local _, err = client:users { page_token = "p@ss-hunter p%40ss-hunter" }:next()
-    check.failure(err, "network", { "ss-hunter" })
+    check.failure(err, "network")
+    check.no_secret({ err.url, err.message, tostring(err) }, { "ss-hunter" })
   end)
 
   it("says how its methods are called", function()

@@ -448,3 +448,98 @@ describe("TLS", function()
     assert.equal(0, sandbox.stats().tesouro.token_requests)
   end)
 end)
+
+describe("hooks that interfere", function()
+  local function stream_with(on, answers, query)
+    server:script { [USERS] = answers }
+    return client({ on = on }):users(query)
+  end
+
+  it("hear of a request, its answer and the retry in this order", function()
+    local heard = {}
+    local function hear(name)
+      return function() heard[#heard + 1] = name end
+    end
+    stream_with({ request = hear "request", response = hear "response", retry = hear "retry" },
+      { { status = 503 }, GOOD }):count()
+    assert.equal("request response retry request response", table.concat(heard, " "))
+  end)
+
+  for _, name in ipairs { "request", "response", "retry", "page" } do
+    it(("may raise, and lose no user: %s"):format(name), function()
+      local broken = { body = GOOD.body, cut = #GOOD.body - 5 }
+      local told, responses, ids = 0, 0, {}
+      local on = { response = function() responses = responses + 1 end }
+      local before = on[name]
+      on[name] = function(event)
+        told = told + 1
+        if before then
+          before(event)
+        end
+        error("the hook's own", 0)
+      end
+      local stream = stream_with(on, { broken, GOOD })
+      for _ = 1, 20 do
+        local good, user, err = pcall(stream.next, stream)
+        if good and user == nil then
+          assert.is_nil(err)
+          break
+        end
+        ids[#ids + 1] = good and user.id or nil
+      end
+      assert.equal(2, #ids)
+      assert.equal("exhausted", stream:reason())
+      assert.equal(2, responses)
+      assert.equal(({ request = 2, response = 2, retry = 1, page = 1 })[name], told)
+    end)
+
+    it(("may close the stream: %s"):format(name), function()
+      local stream
+      stream = stream_with({ [name] = function() stream:close() end },
+        { { body = GOOD.body, cut = #GOOD.body - 5 }, GOOD })
+      local good, err = pcall(function()
+        for _ = 1, 20 do
+          if not stream:next() then
+            break
+          end
+        end
+      end)
+      assert.is_true(good, err)
+      assert.equal(name == "page" and "exhausted" or "closed", stream:reason())
+    end)
+  end
+end)
+
+describe("an answer that says little", function()
+  it("is known as HTML in any spelling", function()
+    local _, err = walk({ { status = 502, type = "Text/HTML", body = "<p>" } }, { retry = false })
+    check.contains(tostring(err), "HTML")
+    for _, kind in ipairs { false, "application/json", "TEXT/HTML" } do
+      _, err = walk { { type = kind, body = "<html></html>" } }
+      check.contains(tostring(err), "HTML")
+    end
+    _, err = walk { { body = "{<}" } }
+    assert.is_nil(tostring(err):find "HTML")
+  end)
+
+  it("has its message wherever there is a text", function()
+    for _, body in ipairs { '{"message":{"a":1},"detail":"M"}', '{"message":null,"title":"M"}',
+      '{"error":{"message":5},"detail":[],"title":"M"}' } do
+      local _, err = walk { { status = 400, body = body } }
+      check.contains(err.message, "400: M")
+    end
+  end)
+
+  it("is waited for no longer than max_retry_after where a rate limit is used up", function()
+    local page = { body = '{"data":[{"id":"a"}],"nextPaginationToken":"t2"}',
+      headers = { "RateLimit-Remaining: 0", "RateLimit-Reset: 600" } }
+    server:script { [USERS] = { page, GOOD } }
+    local stream = client():users()
+    assert.equal("a", stream:next().id)
+    local user, err = stream:next()
+    assert.is_nil(user)
+    check.failure(err, "rate_limit", { SECRET })
+    assert.is_true(err.retry_after > 595 and err.retry_after < 600.01)
+    assert.equal(1, #server:requests())
+  end)
+end)

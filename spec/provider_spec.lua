@@ -121,6 +121,17 @@ describe("provider.check", function()
     { "users.path: {tenant}", function(p) p.options.tenant.required = nil end },
     -- two mistakes that hide each other
     { "users.filters.limit", function(p) p.users.filters.limit = { query = "limit" } end },
+    { "users.id: ", function(p) p.users.id = 5 end },
+    { "users.id: ", function(p) p.users.id = "" end },
+    { "a brace that is no part", function(p) p.users.path = "/a/{b-c}/d" end },
+    { "a brace that is no part", function(p) p.users.path = "/a/{b" end },
+    { "a [ without its ]", function(p) p.options = { x = { pattern = { "^a[bc$" }, expected = "x" } } end },
+    { "a [ without its ]", function(p) p.options = { x = { pattern = { "[]" }, expected = "x" } } end },
+    { "a [ without its ]", function(p) p.options = { x = { pattern = { "[a%]" }, expected = "x" } } end },
+    { "a % that breaks off", function(p) p.options = { x = { pattern = { "a%" }, expected = "x" } } end },
+    { "a % that breaks off", function(p) p.options = { x = { pattern = { "%b(" }, expected = "x" } } end },
+    { "a ( without its )", function(p) p.options = { x = { pattern = { "(a" }, expected = "x" } } end },
+    { "a ) without its (", function(p) p.options = { x = { pattern = { "a)" }, expected = "x" } } end },
   }
   for number, mistake in ipairs(mistakes) do
     it(("names the mistake %d: %s"):format(number, mistake[1]), function()
@@ -128,6 +139,17 @@ describe("provider.check", function()
       check.misuse(function() provider.check(wrong) end, mistake[1])
     end)
   end
+
+  it("takes every sound Lua pattern", function()
+    provider.check(declared(function(p)
+      p.options.x = { expected = "x", pattern = { "", "^[]%]a-z]+$", "[^]]", "%b()", "%f[%w]%w", "(a)(b)%1", "%%",
+        "[%%]", "()%)", "[(]" } }
+    end))
+  end)
+
+  it("takes the name of the field that tells users apart", function()
+    assert.equal("uuid", provider.check(declared(function(p) p.users.id = "uuid" end)).users.id)
+  end)
 
   it("names every mistake, a line each, and the provider", function()
     local message = check.misuse(function()

@@ -26,10 +26,15 @@ describe("redact", function()
     assert.equal("a cat", redactor("a", "cat"):clean "a cat")
   end)
 
-  it("forgets", function()
-    local made = redactor("hunter22", "s3cr3t")
-    made:remove "hunter22"
-    assert.equal("hunter22 [secret]", made:clean "hunter22 s3cr3t")
+  it("forgets what was replaced long ago, use by use", function()
+    local made = redact.new()
+    made:add("hunter22", "password")
+    for i = 1, 1000 do
+      made:add(("token-%04d"):format(i), "token")
+      made:add("token-0900", "token") -- one that comes again and again stays
+    end
+    assert.equal("[secret] [secret] [secret] [secret] token-0001",
+      made:clean "hunter22 token-1000 token-0999 token-0900 token-0001")
   end)
 
   it("does not change by being used twice, nor with another's secrets", function()
@@ -57,6 +62,24 @@ describe("redact", function()
       assert.equal("[secret][secret]", made:clean(text .. text))
     end
     assert.equal("a%20\\n\\/b%2Fc", made:clean "a%20\\n\\/b%2Fc")
+  end)
+
+  it("finds secrets that look escaped themselves", function()
+    local made = redactor("not+secret/100%41=", "p\195\164ssw\195\182rd", "a%2bb+c&dddd", "key \240\157\132\158")
+    for _, text in ipairs {
+      "not+secret/100%41=", "not+secret\\/100%41=", "not\\u002bsecret\\/100%41\\u003D", "not%2Bsecret%2F100%2541%3D",
+      "not+secret%2f100%2541=", "p\\u00e4ssw\\u00f6rd", "p\\u00E4ssw\195\182rd", "p%C3%A4ssw%c3%b6rd",
+      "a%2bb+c\\u0026dddd", "a%252bb%2Bc%26dddd", "key \\uD834\\udd1e", "key+%F0%9D%84%9E", "key%20%F0%9D%84%9E",
+      "key\\u0020\\ud834\\uDD1E",
+    } do
+      assert.equal("[secret]", made:clean(text))
+      assert.equal('{"a":"[secret]"}', made:clean('{"a":"' .. text .. '"}'))
+    end
+    assert.equal("lone \\ud834 and \\u", made:clean "lone \\ud834 and \\u")
+  end)
+
+  it("leaves nothing of a secret that overlaps itself", function()
+    assert.equal("[secret]", redactor "ababab":clean "ababababa" :gsub("a$", ""))
   end)
 
   it("finds them at every place among escapes", function()

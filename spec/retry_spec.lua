@@ -205,5 +205,9 @@ describe("retry.retry_after", function()
     assert.is_nil(asked "Retry-After: 5 minutes")
     assert.is_nil(asked "Retry-After:")
     assert.is_nil(asked "Retry-After-Ms: -1")
+    for _, text in ipairs { "inf", "nan", "0x10", "1e3", "Infinity", "+5", ".5", "5 5" } do
+      assert.is_nil(asked("Retry-After-Ms: " .. text), text)
+      assert.is_nil(asked("Retry-After: " .. text), text)
+    end
   end)
 end)

@@ -16,8 +16,8 @@ describe("the module", function()
       names[#names + 1] = name .. " " .. type(value)
     end
     table.sort(names)
-    local expected = { "VERSION string", "at function", "client function", "dintero function", "is_error function", "json function",
-      "merge function", "null userdata", "pairs function", "provider function", "tesouro function",
+    local expected = { "VERSION string", "at function", "client function", "dintero function", "is_error function",
+      "json function", "merge function", "null userdata", "pairs function", "provider function", "tesouro function",
       "totable function" }
     for _, name in ipairs(expected) do
       local found = false

@@ -21,7 +21,7 @@ describe("schema.check", function()
       check({ a = true }, { fields = { a = { type = "string|function" } } }))
     assert.same({ "a: expected a URL, got a table" },
       check({ a = {} }, { fields = { a = { type = "string", expected = "a URL" } } }))
-    assert.same({ ": expected table, got \"x\"" }, check("x", { type = "table" }))
+    assert.same({ "expected table, got \"x\"" }, check("x", { type = "table" }))
   end)
 
   it("takes whole numbers only for an integer", function()

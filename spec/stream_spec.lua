@@ -635,7 +635,7 @@ describe("a stream in the hands of a for", function()
 
   it("is one value, or four where the last is closed", function()
     for _, values in ipairs {
-      { three() }, { three():filter(print) }, { three():map(print) }, { three():take(1) }, { three():pages() },
+      { three():filter(print) }, { three():map(print) }, { three():take(1) }, { three():pages() },
       { rollcall.merge { (three()) } },
     } do
       -- nil values count: the last one is at its place or nowhere

@@ -115,7 +115,8 @@ describe("url.is_loopback", function()
 
   it("is not taken in by names that look like them", function()
     for _, text in ipairs { "http://127.0.0.1.evil.example", "http://localhost.evil.example", "http://128.0.0.1",
-      "http://127.0.0", "http://1127.0.0.1", "http://[::2]", "http://127-0-0-1", "http://10.0.0.1" } do
+      "http://127.0.0", "http://1127.0.0.1", "http://[::2]", "http://127-0-0-1", "http://10.0.0.1",
+      "http://127.0.0.256", "http://127.999.0.1" } do
       assert.is_false(is_loopback(text), text)
     end
   end)
@@ -126,6 +127,10 @@ describe("url.expand", function()
     assert.equal("/a/T1/b/T1", url.expand("/a/{account}/b/{account}", { account = "T1" }))
     assert.equal("/a/x%2F..%2Fy", url.expand("/a/{account}", { account = "x/../y" }, url.encode))
     assert.equal("/plain", url.expand("/plain", { account = "T1" }))
+  end)
+
+  it("raises where nothing is known to stand in a place", function()
+    assert.has_error(function() url.expand("/a/{account}/{b}", { account = "T1" }) end)
   end)
 
   it("takes values with % to the letter", function()

@@ -725,7 +725,7 @@ end)
 
 describe("a walk that has ended", function()
   it("has numbers that nobody can change, with all bytes", function()
-    local users = walk({ { body = '{"data":[{"id":"1"},' .. (" "):rep(1000), chunked = true, hold = 5 } })
+    local users = walk({ { body = '{"data":[{"id":"1"},' .. (" "):rep(1000), length = 1e6, hold = 5 } })
     users:next()
     local before = users:stats().bytes
     users:close()

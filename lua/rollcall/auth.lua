@@ -26,7 +26,7 @@ local function secret(client, name)
         name, type(value) == "string" and "one with them, or an empty one" or "a " .. type(value)),
       { provider = client.provider.name })
   end
-  client.redactor:add(value)
+  client.redactor:add(value, name)
   return value
 end
 
@@ -77,12 +77,11 @@ function Credentials:request()
   local headers = {}
   if declared.credentials == "basic" then
     local credentials = base64.encode(id .. ":" .. key)
-    client.redactor:add(credentials)
+    client.redactor:add(credentials, "basic")
     headers[#headers + 1] = "Authorization: Basic " .. credentials
   else
     parameters[#parameters + 1] = { "client_id", id }
     parameters[#parameters + 1] = { "client_secret", key }
-    client.redactor:add(form_encode(key))
   end
   for _, name in ipairs { "audience", "scope" } do
     if declared[name] then
@@ -118,7 +117,7 @@ function Credentials:accept(asked, now)
     return nil, asked:error("auth", "the token endpoint's answer has no usable access_token")
   end
   local life = tonumber(document.expires_in) or UNKNOWN_LIFE
-  self.client.redactor:add(token)
+  self.client.redactor:add(token, self)
   self.token = token
   self.renew_at = now + life - math.min(MARGIN, life * MARGIN_SHARE)
   return true
@@ -198,7 +197,7 @@ Given.is_refusal = is_refusal
 Credentials.is_refusal = is_refusal
 
 --- Who answers for the tokens of one account.
----@param client rollcall.Client
+---@param client rollcall.Shared
 ---@param variables table<string, string> what {name}s in the provider's paths stand for
 function auth.new(client, variables)
   local kind = client.config.token ~= nil and Given or Credentials

@@ -44,14 +44,18 @@ local function show(value)
   if value == nil then
     return "none"
   elseif type(value) == "table" then
-    return table.concat(value, ",")
+    local parts = {}
+    for i, one in ipairs(value) do
+      parts[i] = type(one) == "table" and "a table" or tostring(one)
+    end
+    return table.concat(parts, ",")
   end
   -- A number reads the same whether it went through JSON or not.
   return type(value) == "number" and ("%.14g"):format(value) or tostring(value)
 end
 
 local function same(a, b)
-  return show(a) == show(b)
+  return (a == nil) == (b == nil) and show(a) == show(b)
 end
 
 --- What of two walks differs first, in words; nil where they are the same.
@@ -74,9 +78,15 @@ local function difference(saved, wanted)
   return nil
 end
 
+--- A position as a walk has it: its token, if it has one, can be sent.
+local function is_position(position)
+  local token = type(position) == "table" and position.token
+  return token == nil or type(token) == "string" and token ~= "" and not token:find("%c")
+end
+
 local function read(text)
   local saved = type(text) == "string" and json.decode(text)
-  if type(saved) ~= "table" or saved.rollcall == nil then
+  if type(saved) ~= "table" or type(saved.rollcall) ~= "number" then
     return nil, "expected a checkpoint"
   elseif saved.rollcall ~= FORMAT then
     return nil, ("a checkpoint of format %s, which this version does not know"):format(tostring(saved.rollcall))
@@ -104,7 +114,7 @@ function checkpoint.decode(text, wanted)
   if ledger ~= nil then
     ledger = type(ledger) == "string" and base64.decode(ledger)
   end
-  if ledger == false or (saved.position ~= nil and type(saved.position) ~= "table") then
+  if not ledger and ledger ~= nil or saved.position ~= nil and not is_position(saved.position) then
     return nil, "expected a checkpoint; this one was changed"
   end
   return { walk = saved.walk, position = saved.position, ledger = ledger, done = saved.done == true }

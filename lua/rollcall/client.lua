@@ -77,10 +77,27 @@ local walk = require "rollcall.walk"
 ---@field users integer
 
 ---@class rollcall.Client
+---@field provider rollcall.Provider
+---@field base_url string without a slash at its end
+---@field loop table how its streams wait
+---@field users fun(self: rollcall.Client, options: rollcall.Query?): rollcall.Stream
+---@field close fun(self: rollcall.Client)
 local Client = {}
 local methods = {}
 Client.__index = methods
 Client.__name = "rollcall.client"
+
+--- What the streams of a client share. A client's own table does not lead to it, nor so to the secrets.
+---@class rollcall.Shared
+---@field provider rollcall.Provider
+---@field config rollcall.ClientOptions
+---@field engine userdata? until it is closed
+---@field redactor table
+local Shared = {}
+Shared.__index = Shared
+
+---@type table<rollcall.Client, rollcall.Shared>
+local shared_by = setmetatable({}, { __mode = "k" })
 
 local client = {}
 
@@ -99,6 +116,27 @@ local function secret(expected)
   end }
 end
 
+local proxy_schemes = { http = true, https = true, socks4 = true, socks4a = true, socks5 = true, socks5h = true }
+
+local proxy_node = { type = "string", secret = true, expected = "a URL", test = function(value)
+  if value:find("[%c%s]") then
+    return "a control character or space in it"
+  end
+  local scheme = value:match("^(.-)://")
+  return not scheme or proxy_schemes[scheme:lower()] or "expected an http, https or socks URL"
+end }
+
+--- The node of query_names: it takes the parameters that the provider sends.
+local function query_names_node(declared)
+  local paging = declared.users.paging
+  local names = { paging.query, paging.size }
+  for _, filter in pairs(declared.users.filters or {}) do
+    names[#names + 1] = filter.query
+  end
+  table.sort(names)
+  return { type = "table", keys = { type = "string", enum = names }, values = clean_string("a parameter's name") }
+end
+
 local function option_node(declared)
   return { type = "string", expected = declared.expected, test = function(value)
     for _, pattern in ipairs(declared.pattern) do
@@ -107,6 +145,26 @@ local function option_node(declared)
       end
     end
     return false
+  end }
+end
+
+--- The node of a list of such values, each once.
+local function option_list_node(declared)
+  local one = option_node(declared)
+  return { type = "table", expected = "a list, each " .. declared.expected, values = one, test = function(value)
+    local places, left = {}, 0
+    for i, each in ipairs(value) do
+      if type(each) ~= "string" then
+        return true -- which the check of each value names
+      elseif places[each] then
+        return ("%d: %s is there already, as %d"):format(i, schema.show(each), places[each])
+      end
+      places[each], left = i, left - 1
+    end
+    for _ in pairs(value) do
+      left = left + 1
+    end
+    return left == 0
   end }
 end
 
@@ -133,7 +191,7 @@ local function options_schema(declared)
     ca_file = path,
     client_cert = path,
     client_key = path,
-    proxy = { type = "string", expected = "a URL" },
+    proxy = proxy_node,
     connect_timeout = seconds,
     idle_timeout = seconds,
     retry = retry.schema,
@@ -141,8 +199,8 @@ local function options_schema(declared)
     max_user_bytes = { type = "integer", min = 2, max = 2 ^ 31 - 1 },
     max_depth = { type = "integer", min = 1, max = 2048 },
     max_header_bytes = { type = "integer", min = 1024, max = 2 ^ 31 - 1 },
-    watermark = { type = "integer", min = 0, max = 2 ^ 31 - 1 },
-    query_names = { type = "table", keys = { type = "string" }, values = { type = "string" } },
+    watermark = { type = "integer", min = 1, max = 2 ^ 31 - 1 },
+    query_names = query_names_node(declared),
     user_agent = clean_string("text for the User-Agent header"),
     loop = { type = "table", fields = { wait = { type = "function", required = true } } },
     on = { type = "table", fields = { request = hook, response = hook, retry = hook, page = hook } },
@@ -150,28 +208,38 @@ local function options_schema(declared)
   for name, option in pairs(declared.options or {}) do
     nodes[name] = option_node(option)
     if option.list then
-      local expected = "a list, each " .. option.expected
-      nodes[option.list] = { type = "table", expected = expected, values = option_node(option) }
+      nodes[option.list] = option_list_node(option)
     end
   end
-  return { type = "table", fields = nodes }
+  return { type = "table", secret = true, fields = nodes }
 end
 
 --- What no single option can say about itself.
 local function check_together(declared, config, problems)
-  if config.token == nil and (config.client_id == nil or config.client_secret == nil) then
+  local id, key = config.client_id, config.client_secret
+  if not declared.auth and (id ~= nil or key ~= nil) then
+    problems[#problems + 1] = "client_id, client_secret: it declares no auth; expected token"
+  elseif config.token ~= nil and (id ~= nil or key ~= nil) then
+    problems[#problems + 1] = "token excludes client_id and client_secret"
+  elseif config.token == nil and (id == nil or key == nil) then
     problems[#problems + 1] = declared.auth and "expected token, or client_id and client_secret" or "expected token"
   end
   if config.environment and config.base_url then
     problems[#problems + 1] = "environment and base_url exclude each other"
   end
+  local lists = {}
   for name, option in pairs(declared.options or {}) do
     local one, many = config[name], option.list and config[option.list]
+    lists[#lists + 1] = many and option.list or nil
     if one ~= nil and many ~= nil then
       problems[#problems + 1] = ("%s and %s exclude each other"):format(name, option.list)
     elseif option.required and one == nil and (many == nil or #many == 0) then
       problems[#problems + 1] = ("%s: missing; expected %s"):format(name, option.expected)
     end
+  end
+  if #lists > 1 then
+    table.sort(lists)
+    problems[#problems + 1] = table.concat(lists, ", ") .. ": only one of them can be a list"
   end
 end
 
@@ -188,6 +256,16 @@ local function check_base_url(declared, config, problems)
     problems[#problems + 1] = "base_url: " .. problem
   end
   return (address:gsub("/+$", ""))
+end
+
+--- Registers what a proxy's URL says of user and password, as it stands there and as it is meant.
+local function hide_credentials(redactor, proxy)
+  local credentials = (proxy or ""):gsub("^.-://", ""):match("^(.*)@")
+  local password = credentials and credentials:match(":(.*)$")
+  for _, secret_text in ipairs { credentials, password } do
+    redactor:add(secret_text, "proxy")
+    redactor:add(url.decode(secret_text), "proxy")
+  end
 end
 
 --- Makes a client. Raises where the provider or an option is wrong, naming each mistake.
@@ -209,9 +287,10 @@ function client.new(declared, config, level)
   end
   local kept = {}
   for name, value in pairs(config) do
-    kept[name] = value
+    kept[name] = name == "loop" and value or schema.copy(value)
   end
-  return setmetatable({
+  local self = setmetatable({ provider = checked, base_url = base_url, loop = kept.loop or blocking }, Client)
+  local shared = setmetatable({
     provider = checked,
     config = kept,
     base_url = base_url,
@@ -219,7 +298,7 @@ function client.new(declared, config, level)
     limits = limits.new(),
     retry = retry.new(kept.retry),
     redactor = redact.new(),
-    loop = kept.loop or blocking,
+    loop = self.loop,
     query_names = kept.query_names or {},
     user_agent = kept.user_agent or "rollcall/" .. version,
     limits_of_bodies = {
@@ -228,13 +307,16 @@ function client.new(declared, config, level)
       max_depth = kept.max_depth,
     },
     hooks = kept.on or {},
-    auths = {},
+    auths = {}, -- by the values of the provider's options, as the next
     record_types = {},
-  }, Client)
+  }, Shared)
+  hide_credentials(shared.redactor, kept.proxy)
+  shared_by[self] = shared
+  return self
 end
 
 --- What every request of the client takes from its options. The caller adds to it.
-function methods:transport()
+function Shared:transport()
   local config = self.config
   return {
     ca_file = config.ca_file,
@@ -250,18 +332,28 @@ function methods:transport()
 end
 
 --- Tells a hook of the script.
-function methods:tell(name, event)
+function Shared:tell(name, event)
   local hook = self.hooks[name]
   if hook then
     hook(event)
   end
 end
 
+--- One text for the values of all options.
+local function key_of(variables)
+  local parts = {}
+  for name, value in pairs(variables) do
+    parts[#parts + 1] = name .. "=" .. value
+  end
+  table.sort(parts)
+  return table.concat(parts, "\n")
+end
+
 --- The stream of one account (or of a provider without accounts), or nil and what is wrong with the
 --- checkpoint that it was to go on from.
-local function stream_of(self, variables, checked, resume)
+local function stream_of(self, variables, checked, resume, budget)
   local collection = self.provider.users
-  local key = variables.account or ""
+  local key = key_of(variables)
   local identity = {
     provider = self.provider.name,
     origin = url.origin(url.parse(self.base_url)),
@@ -290,28 +382,35 @@ local function stream_of(self, variables, checked, resume)
     record_type = self.record_types[key],
     identity = identity,
     resume = saved,
+    budget = budget or walk.budget(checked),
   }), self.loop, { provider = self.provider.name, account = variables.account })
 end
 
---- The streams of several accounts as one.
-local function merged(self, name, accounts, checked)
+--- The streams of several accounts as one, whose budget they share.
+local function merged(self, name, accounts, variables, checked)
   local parts, problem = {}, nil
   if checked.resume then
     parts, problem = checkpoint.decode_parts(checked.resume)
   end
-  local streams, names = {}, {}
-  for i, account in ipairs(parts and accounts or {}) do
-    names[i] = account
+  if not parts then
+    return nil, problem
+  end
+  local streams, names, budget, wanted = {}, {}, walk.budget(checked), {}
+  for i, account in ipairs(accounts) do
+    names[i], wanted[account] = account, true
     if checked.resume and type(parts[account]) ~= "string" then
       return nil, ("this checkpoint does not know %s %s"):format(name, account)
     end
-    streams[i], problem = stream_of(self, { [name] = account }, checked, parts[account])
+    variables[name] = account
+    streams[i], problem = stream_of(self, schema.copy(variables), checked, parts[account], budget)
     if not streams[i] then
       return nil, problem
     end
   end
-  if problem then
-    return nil, problem
+  for account in pairs(parts) do
+    if not wanted[account] then
+      return nil, ("this checkpoint is of %s %s, too"):format(name, schema.show(account))
+    end
   end
   return merge.new(streams, { limit = checked.limit }, self.loop, names)
 end
@@ -321,22 +420,31 @@ end
 ---@param options rollcall.Query?
 ---@return rollcall.Stream
 function methods:users(options)
-  local where = self.provider.name .. ":users"
-  if not self.engine then
+  local shared = shared_by[self]
+  if not shared then
+    error("users: call it with ':', as in client:users()", 2)
+  end
+  local where = shared.provider.name .. ":users"
+  if not shared.engine then
     error(where .. ": the client is closed", 2)
   end
-  local checked = query.check(self.provider.users, options, where, 2)
-  local variables, made, problem = {}, nil, nil
-  for name, option in pairs(self.provider.options or {}) do
-    local accounts = option.list and self.config[option.list]
-    if accounts then
-      made, problem = merged(self, name, accounts, checked)
-    else
-      variables[name] = self.config[name]
+  local checked = query.check(shared.provider.users, options, where, 2)
+  local variables, list_of = {}, nil
+  for name, option in pairs(shared.provider.options or {}) do
+    variables[name] = shared.config[name]
+    if option.list and shared.config[option.list] then
+      list_of = name
     end
   end
-  if not made and not problem then
-    made, problem = stream_of(self, variables, checked, checked.resume)
+  local made, problem
+  if list_of then
+    local list = shared.provider.options[list_of].list
+    if checked.page_token then
+      error(("%s: page_token: a page is of one %s, and the client has %s"):format(where, list_of, list), 2)
+    end
+    made, problem = merged(shared, list_of, shared.config[list], variables, checked)
+  else
+    made, problem = stream_of(shared, variables, checked, checked.resume)
   end
   if problem then
     error(("%s: resume: %s"):format(where, problem), 2)
@@ -346,12 +454,20 @@ end
 
 --- Closes the connections; streams under way end with an error of kind "closed".
 function methods:close()
-  if self.engine then
-    self.engine:close()
-    self.engine = nil
+  local shared = shared_by[self]
+  if not shared then
+    error("close: call it with ':', as in client:close()", 2)
+  end
+  if shared.engine then
+    shared.engine:close()
+    shared.engine = nil
   end
 end
 
 Client.__close = methods.close
+
+function Client:__tostring()
+  return ("rollcall.client (%s)"):format(self.provider.name)
+end
 
 return client

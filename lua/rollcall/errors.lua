@@ -47,6 +47,7 @@ function errors.new(kind, message, fields)
   return setmetatable(err, Error)
 end
 
+--- Is this an error object?
 ---@param value any
 ---@return boolean
 function errors.is(value)

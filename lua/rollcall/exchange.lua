@@ -17,7 +17,7 @@ local retry = require "rollcall.retry"
 ---@field auth table? who answers authorize and refused; nil: no token
 ---@field ledger userdata? what the page has given; a body that is fetched again skips it
 ---@field stats table? whose requests, retries, waits and bytes are counted
----@field max_requests integer? of those stats
+---@field budget rollcall.Budget? what the whole walk may cost
 
 ---@class rollcall.Exchange
 ---@field transfer userdata? the attempt under way, or the last
@@ -35,11 +35,11 @@ exchange.FOREVER = 3600
 
 local MAX_URL_SHOWN = 512
 
----@param client rollcall.Client
+---@param client rollcall.Shared
 ---@param spec rollcall.ExchangeSpec
 ---@return rollcall.Exchange
 function exchange.new(client, spec)
-  return setmetatable({ client = client, spec = spec, state = "token", attempts = 0 }, Exchange)
+  return setmetatable({ client = client, spec = spec, state = "token", attempts = 0, events = {} }, Exchange)
 end
 
 --- An error about this exchange, with all that is known of it and no secret.
@@ -71,8 +71,21 @@ function Exchange:clean(fields)
   return fields
 end
 
+local function is_html(transfer)
+  return (transfer:header("content-type") or ""):lower():find("html", 1, true) ~= nil
+end
+
 local function is_success(status)
   return status ~= nil and status >= 200 and status < 300
+end
+
+local function first_text(...)
+  for i = 1, select("#", ...) do
+    local value = select(i, ...)
+    if type(value) == "string" then
+      return value
+    end
+  end
 end
 
 --- What an error document says of itself: { error = { code, message } }, { message }, problem
@@ -83,10 +96,9 @@ local function read_error_body(body)
     return nil, nil
   end
   local inner = type(document.error) == "table" and document.error or document
-  local message = inner.message or document.detail or document.error_description or document.title
+  local message = first_text(inner.message, document.detail, document.error_description, document.title)
   local code = inner.code or document.errorCode or (type(document.error) == "string" and document.error)
-  return type(message) == "string" and message or nil,
-    type(code) == "number" and ("%.14g"):format(code) or type(code) == "string" and code or nil
+  return message, type(code) == "number" and ("%.14g"):format(code) or type(code) == "string" and code or nil
 end
 
 local function kind_of(status)
@@ -105,7 +117,7 @@ function Exchange:status_error()
   if status >= 300 and status < 400 then
     local target = transfer:header("location")
     message = "a redirect" .. (target and " to " .. target or "") .. "; redirects are not followed"
-  elseif not message and (transfer:header("content-type") or ""):find("html", 1, true) then
+  elseif not message and is_html(transfer) then
     message = "the server answered HTML, not JSON"
   end
   return self:error(kind_of(status), ("the server answered %d: %s"):format(status, message or "no message"), {
@@ -127,7 +139,7 @@ end
 --- The error of a body that is not what was declared.
 function Exchange:decode_error(err)
   local full = self:error("decode", err.message, { code = err.code, offset = err.offset })
-  if (self.transfer:header("content-type") or ""):find("html", 1, true) then
+  if is_html(self.transfer) or err.offset == 0 and err.message:find("'<'", 1, true) then
     full.message = "the server answered HTML, not JSON; " .. full.message
   end
   return full
@@ -138,16 +150,23 @@ function Exchange:fail(err)
   return nil
 end
 
---- Tells a hook of the script. An error in one is the script's own and reaches it: every caller has
---- its state in order before.
+--- Has a hook of the script told, once the state is in order: by tell_all.
 function Exchange:tell(name, fields)
-  local hook = self.client.hooks[name]
-  if hook then
+  if self.client.hooks[name] then
     fields.provider = self.client.provider.name
     fields.method = self.spec.method
     fields.url = self:shown_url()
     fields.attempt = self.attempts
-    hook(self:clean(fields))
+    self.events[#self.events + 1] = { name = name, fields = self:clean(fields) }
+  end
+end
+
+--- Tells the hooks, in the order in which things happened. An error in one is the script's own and
+--- reaches it; the events after it are told when the exchange goes on.
+function Exchange:tell_all()
+  while self.events[1] do
+    local event = table.remove(self.events, 1)
+    self.client.hooks[event.name](event.fields)
   end
 end
 
@@ -156,11 +175,14 @@ function Exchange:shown_url()
   return #shown > MAX_URL_SHOWN and shown:sub(1, MAX_URL_SHOWN) .. "..." or shown
 end
 
---- Adds to the statistics of the walk that asked.
+--- Adds to the statistics of the walk that asked, and to what it may cost.
 local function count(self, name, n)
-  local stats = self.spec.stats
+  local stats, budget = self.spec.stats, self.spec.budget
   if stats then
     stats[name] = stats[name] + n
+  end
+  if budget then
+    budget:spend(name, n)
   end
 end
 
@@ -182,7 +204,10 @@ end
 
 function states.gate(self, now)
   local wait = self.client.limits:wait(now)
-  if wait > 0 then
+  if wait > self.client.retry.max_retry_after then
+    return self:fail(self:error("rate_limit", ("nothing is left of the rate limit for %d seconds"):format(
+      math.ceil(wait)), { retry_after = wait }))
+  elseif wait > 0 then
     count(self, "waits", wait)
     self.resume_at, self.state = now + wait, "backoff"
     return "wait", wait
@@ -192,10 +217,11 @@ end
 
 function states.start(self)
   local client, spec = self.client, self.spec
+  local spent = spec.budget and spec.budget:requests_spent()
   if not client.engine then
     return self:fail(self:error("closed", "the client was closed"))
-  elseif spec.max_requests and spec.stats.requests >= spec.max_requests then
-    return self:fail(self:error("budget", ("the walk's %d requests are used up"):format(spec.max_requests)))
+  elseif spent then
+    return self:fail(self:error("budget", spent))
   end
   local headers = { "User-Agent: " .. client.user_agent, "Accept: application/json" }
   for _, line in ipairs(spec.headers) do
@@ -223,7 +249,7 @@ function states.start(self)
     return self:fail(err)
   end
   count(self, "requests", 1)
-  self.transfer, self.state = transfer, "running"
+  self.transfer, self.state, self.observed = transfer, "running", false
   self:tell("request", {})
 end
 
@@ -255,6 +281,8 @@ function Exchange:refused_or_failed(now)
 end
 
 --- Has a collected body come to its end? What else may be wrong with it is for its reader to say.
+--- A decoder knows, which cjson does not say: it is asked for "/-", the element after the last of an
+--- array, which is never there, so that it reads the document to its end and gives nothing of it.
 local function finish_collected(body)
   if body == "" then
     return true -- nothing broke off
@@ -286,6 +314,10 @@ end
 
 function states.running(self, now)
   local transfer = self.transfer
+  if not self.observed and transfer:status() then
+    self.observed = true -- as soon as the headers are in: other requests may be about to leave
+    self.client.limits:observe(transfer, now)
+  end
   if not transfer:done() then
     if self.decoder and is_success(transfer:status()) then
       return "open"
@@ -295,7 +327,13 @@ function states.running(self, now)
   local bytes, seconds = transfer:usage()
   local failure, line = transfer:failure()
   count(self, "bytes", bytes)
-  self.client.limits:observe(transfer, now)
+  self:tell("response", {
+    status = transfer:status(),
+    request_id = transfer:header("x-request-id"),
+    bytes = bytes,
+    seconds = seconds,
+    failure = failure,
+  })
   if not self.client.engine then
     self:fail(self:error("closed", "the client was closed"))
   elseif failure == "refused" or (not failure and is_success(transfer:status())) then
@@ -305,13 +343,6 @@ function states.running(self, now)
   else
     self:refused_or_failed(now)
   end
-  self:tell("response", {
-    status = transfer:status(),
-    request_id = transfer:header("x-request-id"),
-    bytes = bytes,
-    seconds = seconds,
-    failure = failure,
-  })
 end
 
 function states.backoff(self, now)
@@ -335,6 +366,7 @@ end
 ---@return number? seconds to wait at most
 function Exchange:step(now)
   while true do
+    self:tell_all()
     local status, wait = states[self.state](self, now)
     if status then
       return status, wait
@@ -354,6 +386,7 @@ function Exchange:cancel()
     self.decoder:close()
     self.decoder = nil
   end
+  self.events = {}
   self.state, self.err = "failed", errors.new("closed", "the request was cancelled")
 end
 

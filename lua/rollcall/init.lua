@@ -3,6 +3,7 @@
 local blocking = require "rollcall.loop.blocking"
 local client = require "rollcall.client"
 local core = require "rollcall.core"
+local errors = require "rollcall.errors"
 local merge = require "rollcall.merge"
 local provider = require "rollcall.provider"
 local stream = require "rollcall.stream"
@@ -25,6 +26,8 @@ local stream = require "rollcall.stream"
 -- The parentheses below keep a call from being a tail call: a raise names its caller by counting levels.
 local rollcall = {}
 
+--- Such as "1.2.3".
+---@type string
 rollcall.VERSION = require "rollcall.version"
 
 --- JSON null where it has a place of its own: in arrays, and in what totable makes. It is cjson.null.
@@ -36,9 +39,12 @@ rollcall.null = core.null
 ---@return rollcall.Client
 function rollcall.client(declared, options)
   if type(declared) == "string" then
-    local known, found = pcall(require, "rollcall.providers." .. declared)
+    local module = "rollcall.providers." .. declared
+    local known, found = pcall(require, module)
     if not known then
-      error(("client: there is no provider %q"):format(declared), 2)
+      local is_missing = tostring(found):find(("module '%s' not found"):format(module), 1, true)
+      error(is_missing and ("client: there is no provider %q"):format(declared)
+        or ("client: the provider %q: %s"):format(declared, tostring(found)), 2)
     end
     declared = found
   end
@@ -74,6 +80,10 @@ end
 function rollcall.provider(declared)
   return (provider.check(declared, 2))
 end
+
+--- Is this an error object of rollcall, and no other value that was raised?
+---@type fun(value: any): boolean
+rollcall.is_error = errors.is
 
 --- A user's JSON text, as it was received.
 ---@type fun(user: rollcall.User): string

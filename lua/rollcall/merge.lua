@@ -1,6 +1,7 @@
 -- Several streams as one: users as they arrive, each with the stream it came from.
 
 local checkpoint = require "rollcall.checkpoint"
+local exchange = require "rollcall.exchange"
 local schema = require "rollcall.schema"
 local stream = require "rollcall.stream"
 
@@ -17,12 +18,11 @@ Merge.__index = Merge
 
 local merge = {}
 
-local nobody = { next = function() end }
-
 -- How many users in a row one stream may give before the next has its turn.
 local TURN = 32
--- How many engines one wait can hold.
+-- How many engines one wait can hold, and how long it is at most where there are more.
 local MAX_ENGINES = 64
+local SHORT_WAIT = 0.05
 
 local options_schema = { type = "table", fields = {
   concurrency = { type = "integer", min = 1, max = 1024 },
@@ -45,7 +45,7 @@ function merge.new(streams, options, loop, names)
     waiting[i] = one
   end
   return stream.new(setmetatable({
-    head = nobody,
+    head = stream.nobody,
     finished = false,
     all = waiting,
     next_waiting = 1,
@@ -96,7 +96,7 @@ function Merge:finish(reason, err)
   if err and self.names then
     err.checkpoint = self:checkpoint()
   end
-  self.finished, self.reason, self.err = true, reason, err
+  self.finished, self.reason, self.err = true, err and stream.reason_of(err) or reason, err
   for i = 1, #self.all do
     self.all[i]:close()
   end
@@ -139,7 +139,7 @@ function Merge:poll()
     self:finish("limit")
     return nil
   end
-  local wake = 3600
+  local wake = exchange.FOREVER
   local idle = 0 -- streams in a row that had nothing
   self:fill()
   while not self.finished do
@@ -170,24 +170,29 @@ function Merge:poll()
       self.turn = self.turn + 1
       idle = idle + 1
       if idle >= #self.active then
-        return nil, wake
+        local _, is_cut = self:engines()
+        return nil, is_cut and math.min(wake, SHORT_WAIT) or wake
       end
     end
   end
   return nil
 end
 
+--- What to wait on, and whether that is not all.
+---@return userdata[] engines
+---@return boolean is_cut
 function Merge:engines()
-  local list, known = {}, {}
+  local list, known, is_cut = {}, {}, false
   for _, one in ipairs(self.active) do
     for _, engine in ipairs(one.source:engines()) do
-      if not known[engine] and #list < MAX_ENGINES then
+      if not known[engine] then
         known[engine] = true
-        list[#list + 1] = engine
+        is_cut = is_cut or #list == MAX_ENGINES
+        list[#list + 1] = not is_cut and engine or nil
       end
     end
   end
-  return list
+  return list, is_cut
 end
 
 function Merge:close()
@@ -205,6 +210,5 @@ function Merge:statistics()
   end
   return sum
 end
-
 
 return merge

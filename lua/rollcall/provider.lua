@@ -57,6 +57,9 @@ end
 
 --- What is wrong with the {option}s in a text, true if nothing is.
 local function check_options(text, options)
+  if text:gsub("{[%w_]*}", ""):find("[{}]") then
+    return "a brace that is no part of an {option}"
+  end
   for name in text:gmatch("{([%w_]*)}") do
     local option = type(options) == "table" and options[name]
     if type(option) ~= "table" then
@@ -84,6 +87,41 @@ local name = { type = "string", expected = "a name of letters, digits and _",
   test = function(value) return value:find("^[%a_][%w_]*$") ~= nil end }
 local header_name = { type = "string", expected = "a header name",
   test = function(value) return value:find("^[%w!#$%%&'*+.^_`|~-]+$") ~= nil end }
+
+--- What is wrong with a Lua pattern. Lua itself says so only when a match gets there.
+local function pattern_problem(pattern)
+  local captures, i = 0, 1
+  while i <= #pattern do
+    local c, after = pattern:match("^(.)(.?)", i)
+    local last = i
+    if c == "%" then
+      if after == "" or after == "b" and i + 3 > #pattern or after == "f" and pattern:sub(i + 2, i + 2) ~= "[" then
+        return "a % that breaks off"
+      end
+      last = after == "b" and i + 3 or i + 1
+    elseif c == "[" then
+      last = pattern:match("^%^?%]?()", i + 1) -- the first bracket closes nothing
+      while last <= #pattern and pattern:sub(last, last) ~= "]" do
+        last = last + (pattern:sub(last, last) == "%" and 2 or 1)
+      end
+      if last > #pattern then
+        return "a [ without its ]"
+      end
+    elseif c == "(" or c == ")" then
+      captures = captures + (c == "(" and 1 or -1)
+      if captures < 0 then
+        return "a ) without its ("
+      end
+    end
+    i = last + 1
+  end
+  return captures > 0 and "a ( without its )" or nil
+end
+
+local lua_pattern = { type = "string", test = function(value)
+  local problem = pattern_problem(value)
+  return not problem or "no Lua pattern: " .. problem
+end }
 
 local base_url = { type = "string", expected = "an https URL without a query", test = function(value)
   local parsed, problem = url.parse(value)
@@ -164,7 +202,7 @@ local function provider_schema(declared)
     base_url = base_url_schema(type(declared) == "table" and declared.base_url),
     auth = { type = "table", fields = auth_fields(options) },
     options = { type = "table", keys = name, values = { type = "table", fields = {
-      pattern = { type = "table", required = true, values = { type = "string" } },
+      pattern = { type = "table", required = true, values = lua_pattern },
       expected = { type = "string", required = true },
       list = name,
       required = { type = "boolean" },
@@ -172,6 +210,7 @@ local function provider_schema(declared)
     users = { type = "table", required = true, fields = {
       path = path_node(options),
       items = { type = "string", required = true, expected = schema.pointer.expected, test = schema.pointer.test },
+      id = { type = "string", expected = "the name of a field", test = function(value) return value ~= "" end },
       paging = paging_schema(users.paging),
       filters = { type = "table", keys = filter_names(users.paging),
         values = { type = "table", fields = filter_fields, test = is_filter } },
@@ -180,17 +219,6 @@ local function provider_schema(declared)
       end) },
     } },
   } }
-end
-
-local function copy(value)
-  if type(value) ~= "table" then
-    return value
-  end
-  local twin = {}
-  for key, child in pairs(value) do
-    twin[key] = copy(child)
-  end
-  return twin
 end
 
 --- Checks a provider and answers a copy of it; raises with every mistake, a line each.
@@ -203,7 +231,7 @@ function provider.check(declared, level)
     local title = type(declared) == "table" and type(declared.name) == "string" and " " .. declared.name or ""
     error(("provider%s:\n  %s"):format(title, table.concat(problems, "\n  ")), (level or 1) + 1)
   end
-  return copy(declared)
+  return schema.copy(declared)
 end
 
 return provider

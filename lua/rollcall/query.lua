@@ -17,7 +17,12 @@ local query = {}
 ---@field max_requests integer? for the whole walk, each attempt counted
 ---@field max_bytes integer? for the whole walk, as received
 ---@field resume string? a checkpoint to go on from
----@field status string? and the provider's own filters, by their snake_case names
+---@field status string? Tesouro: "ACTIVE", "INACTIVE", "INVITED" or "ALL"
+---@field organization_type string? Tesouro
+---@field organization_id string? Tesouro: a UUID
+---@field expand string[]|string|nil Dintero: "roles"
+---@field search string? Dintero: in email and name
+---@field [string] any the filters of a provider of one's own, by their names
 
 local function no_control(value)
   return not value:find("%c") or "a control character in it"

@@ -6,66 +6,139 @@ Redactor.__index = Redactor
 
 local redact = {}
 
+-- How many secrets of one use are known: a token that was replaced may still be in an answer to come,
+-- but one that was replaced so often is not.
+local KEPT = 32
+
 function redact.new()
-  return setmetatable({ secrets = {} }, Redactor)
+  return setmetatable({ uses = {} }, Redactor)
 end
 
 --- Remembers a secret. Very short ones would blot out half of every text.
 ---@param secret string
-function Redactor:add(secret)
-  if #secret >= 4 then
-    self.secrets[secret] = true
+---@param use any? what it is for: of each use the newest are kept
+function Redactor:add(secret, use)
+  if #secret < 4 then
+    return
+  end
+  use = use or "any"
+  local list = self.uses[use] or {}
+  self.uses[use] = list
+  if list[#list] == secret then
+    return
+  end
+  for i, known in ipairs(list) do
+    if known == secret then
+      table.remove(list, i)
+      break
+    end
+  end
+  list[#list + 1] = secret
+  if #list > KEPT then
+    table.remove(list, 1)
   end
 end
 
---- Forgets one that is no longer in use.
----@param secret string
-function Redactor:remove(secret)
-  self.secrets[secret] = nil
+local function utf8_text(code)
+  if code < 0x80 then
+    return string.char(code)
+  elseif code < 0x800 then
+    return string.char(0xC0 + math.floor(code / 64), 0x80 + code % 64)
+  elseif code < 0x10000 then
+    return string.char(0xE0 + math.floor(code / 4096), 0x80 + math.floor(code / 64) % 64, 0x80 + code % 64)
+  end
+  return string.char(0xF0 + math.floor(code / 262144), 0x80 + math.floor(code / 4096) % 64,
+    0x80 + math.floor(code / 64) % 64, 0x80 + code % 64)
 end
 
--- How a server may spell a character that it echoes: in JSON, in a URL.
-local spellings = { "\\u00([0-7]%x)", "%%([0-7]%x)", "\\([/\"\\])" }
+-- How a server may spell what it echoes. Each looks for the next escape of its kind from a place on:
+-- where it begins and ends, and what it stands for.
 
---- The text with such spellings undone, and how its bytes have moved by that.
-local function unescape(text)
-  local escapes = {}
-  for _, spelling in ipairs(spellings) do
-    local first, last, what = text:find(spelling)
-    while first do
-      local byte = #what == 1 and what or string.char(tonumber(what, 16))
-      escapes[#escapes + 1] = { first = first, last = last, byte = byte }
-      first, last, what = text:find(spelling, last + 1)
+local function in_json(text, from)
+  local first = text:find("\\", from, true)
+  while first do
+    local digits = text:match("^u(%x%x%x%x)", first + 1)
+    local code = tonumber(digits or "", 16)
+    if code and code >= 0xD800 and code < 0xDC00 then
+      local low = tonumber(text:match("^\\u([Dd][C-Fc-f]%x%x)", first + 6) or "", 16)
+      if low then
+        return first, first + 11, utf8_text(0x10000 + (code - 0xD800) * 1024 + low - 0xDC00)
+      end
     end
-  end
-  table.sort(escapes, function(a, b)
-    return a.first < b.first
-  end)
-  local parts, shifts, done, removed = {}, {}, 0, 0
-  for _, escape in ipairs(escapes) do
-    if escape.first > done then
-      parts[#parts + 1] = text:sub(done + 1, escape.first - 1) .. escape.byte
-      -- From its byte in the view on, bytes stand so much later in the text.
-      local at = escape.first - removed
-      done, removed = escape.last, removed + escape.last - escape.first
-      shifts[#shifts + 1] = { at = at, by = removed }
+    if code then
+      return first, first + 5, utf8_text(code)
     end
+    local character = text:match("^[/\"\\]", first + 1)
+    if character then
+      return first, first + 1, character
+    end
+    first = text:find("\\", first + 1, true)
   end
-  return table.concat(parts) .. text:sub(done + 1), shifts
+end
+
+local function in_url(text, from)
+  local first, last, digits = text:find("%%(%x%x)", from)
+  return first, last, first and string.char(tonumber(digits, 16))
+end
+
+local function in_form(text, from)
+  local plus, first = text:find("+", from, true), text:find("%%%x%x", from)
+  if plus and (not first or plus < first) then
+    return plus, plus, " "
+  elseif first then
+    return in_url(text, first)
+  end
+end
+
+-- The last two: a URL that stands in JSON.
+local families = { { in_json }, { in_url }, { in_form }, { in_json, in_url }, { in_json, in_form } }
+
+--- The text with the escapes of one spelling undone, and how its bytes have moved by that.
+local function unescape(text, spelling)
+  local parts, shifts, done, removed = {}, { at = {}, by = {} }, 0, 0
+  local first, last, meaning = spelling(text, 1)
+  while first do
+    parts[#parts + 1] = text:sub(done + 1, first - 1)
+    parts[#parts + 1] = meaning
+    -- From the end of what it stands for on, bytes stand so much later in the text.
+    shifts.at[#shifts.at + 1] = first - removed + #meaning - 1
+    done, removed = last, removed + last - first + 1 - #meaning
+    shifts.by[#shifts.by + 1] = removed
+    first, last, meaning = spelling(text, last + 1)
+  end
+  parts[#parts + 1] = text:sub(done + 1)
+  return table.concat(parts), shifts
 end
 
 --- Where a byte of the view stands in the text; of an escape its last byte.
 local function place(shifts, at)
-  local low, high = 0, #shifts
+  local low, high = 0, #shifts.at
   while low < high do
     local middle = math.ceil((low + high) / 2)
-    if shifts[middle].at <= at then
+    if shifts.at[middle] <= at then
       low = middle
     else
       high = middle - 1
     end
   end
-  return at + (low > 0 and shifts[low].by or 0)
+  return at + (low > 0 and shifts.by[low] or 0)
+end
+
+--- Adds where secrets stand in a view to the spans, as places in the text.
+function Redactor:search(view, moves, spans)
+  for _, list in pairs(self.uses) do
+    for _, secret in ipairs(list) do
+      local first, last = view:find(secret, 1, true)
+      while first do
+        local before, final = first - 1, last
+        for i = #moves, 1, -1 do
+          before, final = place(moves[i], before), place(moves[i], final)
+        end
+        spans[#spans + 1] = { first = before + 1, last = final }
+        first, last = view:find(secret, first + 1, true)
+      end
+    end
+  end
 end
 
 --- The text without them, also where characters of theirs are escaped. All are looked for before any
@@ -73,20 +146,16 @@ end
 ---@param text string
 ---@return string
 function Redactor:clean(text)
-  local view, shifts = unescape(text)
   local spans = {}
-  local function search(where, moved)
-    for secret in pairs(self.secrets) do
-      local first, last = where:find(secret, 1, true)
-      while first do
-        spans[#spans + 1] = { first = place(moved, first - 1) + 1, last = place(moved, last) }
-        first, last = where:find(secret, last + 1, true)
-      end
+  self:search(text, {}, spans)
+  for _, family in ipairs(text:find("[\\%%+]") and families or {}) do
+    local view, moves = text, {}
+    for i, spelling in ipairs(family) do
+      view, moves[i] = unescape(view, spelling)
     end
-  end
-  search(text, {})
-  if #shifts > 0 then
-    search(view, shifts)
+    if view ~= text then
+      self:search(view, moves, spans)
+    end
   end
   table.sort(spans, function(a, b)
     return a.first < b.first

@@ -56,16 +56,23 @@ function Retry:random()
   return self.seed / 2147483647
 end
 
+--- The decimal number that a header is, and no other that a Lua may read: no hexadecimal, no "inf".
+---@param text string?
+---@return number?
+function retry.number(text)
+  return tonumber(((text or ""):match("^%s*(%d+%.?%d*)%s*$")))
+end
+
 --- What an answer's headers ask to wait, in seconds.
 ---@param transfer userdata
 ---@return number?
 function retry.retry_after(transfer)
-  local milliseconds = tonumber(transfer:header("retry-after-ms") or "")
-  if milliseconds and milliseconds >= 0 then
+  local milliseconds = retry.number(transfer:header("retry-after-ms"))
+  if milliseconds then
     return milliseconds / 1000
   end
   local text = transfer:header("retry-after") or ""
-  local seconds = tonumber(text:match("^%s*(%d+%.?%d*)%s*$"))
+  local seconds = retry.number(text)
   if seconds then
     return seconds
   end

@@ -123,10 +123,15 @@ end
 
 local check
 
+--- A problem as a line; the value checked may have no name of its own.
+local function named(path, problem)
+  return path == "" and problem or path .. ": " .. problem
+end
+
 local function check_scalar(value, node, path, problems, secret)
   local shown = secret and "a " .. type(value) or schema.show(value)
   if node.type and not has_type(value, node.type) then
-    problems[#problems + 1] = ("%s: expected %s, got %s"):format(path, schema.expected(node), shown)
+    problems[#problems + 1] = named(path, ("expected %s, got %s"):format(schema.expected(node), shown))
     return false
   end
   if node.enum then
@@ -136,21 +141,21 @@ local function check_scalar(value, node, path, problems, secret)
       end
     end
     local near = type(value) == "string" and schema.nearest(value, node.enum)
-    problems[#problems + 1] = ("%s: %s is none of %s%s"):format(
-      path, shown, words(node.enum), near and (" (did you mean %s?)"):format(near) or "")
+    problems[#problems + 1] = named(path, ("%s is none of %s%s"):format(
+      shown, words(node.enum), near and (" (did you mean %s?)"):format(near) or ""))
     return false
   end
   local in_range = type(value) ~= "number"
     or value >= (node.min or -math.huge) and value <= (node.max or math.huge) -- which NaN is not
   if not in_range then
-    problems[#problems + 1] = ("%s: expected %s, got %s"):format(path, schema.expected(node), shown)
+    problems[#problems + 1] = named(path, ("expected %s, got %s"):format(schema.expected(node), shown))
     return false
   end
   if node.test then
     local good = node.test(value)
     if good ~= true then
-      problems[#problems + 1] = good and ("%s: %s"):format(path, good)
-        or ("%s: expected %s, got %s"):format(path, schema.expected(node), shown)
+      problems[#problems + 1] = good and named(path, good)
+        or named(path, ("expected %s, got %s"):format(schema.expected(node), shown))
       return false
     end
   end
@@ -196,6 +201,21 @@ function check(value, node, path, problems)
       end
     end
   end
+end
+
+--- A copy that shares no table with the value.
+---@generic T
+---@param value T
+---@return T
+function schema.copy(value)
+  if type(value) ~= "table" then
+    return value
+  end
+  local twin = {}
+  for key, child in pairs(value) do
+    twin[key] = schema.copy(child)
+  end
+  return twin
 end
 
 --- Every mistake in `value`, one line each, in the order of the paths; empty if there is none.

@@ -7,6 +7,8 @@
 local errors = require "rollcall.errors"
 
 ---@class rollcall.Stream users, one after the other; callable, so that `for user in stream` works
+---@overload fun(): rollcall.User?, rollcall.Stream?
+---@operator call: rollcall.User?
 ---@field provider string? the provider's name, for a walk of one
 ---@field account string? the account it walks, where the provider has accounts
 local Stream = {}
@@ -16,7 +18,21 @@ Stream.__name = "rollcall.stream"
 
 local stream = {}
 
-local nobody = { next = function() end }
+--- The head of a source that has no user to give at once.
+stream.nobody = { next = function() end }
+
+-- Lua 5.4 closes the fourth value of a `for` when it is left; on LuaJIT it would only be in the way.
+local has_closing = _VERSION == "Lua 5.4"
+
+-- What stream:reason says of errors of these kinds; of the others it is "error".
+local reasons = { loop = "loop", budget = "budget", closed = "closed" }
+
+--- Why a stream has ended that ended with this error.
+---@param err rollcall.Error
+---@return string
+function stream.reason_of(err)
+  return reasons[err.kind] or "error"
+end
 
 --- Makes a stream.
 ---@param source table
@@ -35,10 +51,14 @@ function stream.is(value)
   return getmetatable(value) == Stream
 end
 
---- What a `for` takes: the stream, and on Lua 5.4 the stream again as what is closed on `break`.
+--- What a `for` takes: the stream or another iterator, and on Lua 5.4 the stream as what is closed on `break`.
 ---@param self rollcall.Stream
-function stream.iterator(self)
-  return self, nil, nil, self
+---@param iterator function?
+function stream.iterator(self, iterator)
+  if has_closing then
+    return iterator or self, nil, nil, self
+  end
+  return iterator or self
 end
 
 local function closed()
@@ -94,13 +114,14 @@ end
 --- All users that are left, in a list.
 ---@return rollcall.User[]? users
 ---@return rollcall.Error? err
+---@return rollcall.User[]? before with an error: the users that came before it
 function methods:collect()
   local list, n = {}, 0
   while true do
     local user, err = self:next()
     if user == nil then
       if err then
-        return nil, err
+        return nil, err, list
       end
       return list
     end
@@ -124,13 +145,14 @@ end
 --- How many users are left. They are walked, and none is kept.
 ---@return integer? count
 ---@return rollcall.Error? err
+---@return integer? before with an error: how many came before it
 function methods:count()
   local n = 0
   while true do
     local user, err = self:next()
     if user == nil then
       if err then
-        return nil, err
+        return nil, err, n
       end
       return n
     end
@@ -160,15 +182,15 @@ end
 
 --- The rest of the users page by page, for a `for`: a list (empty for an empty page) and what is
 --- known about the page. Raises where the walk fails, after the users that came.
----@return fun(): rollcall.User[]?, rollcall.PageInfo?
+---@return fun(): rollcall.User[]?, rollcall.PageInfo? iterator and, on Lua 5.4, what a `for` closes
 function methods:pages()
   local source = self.source
   if not source.turn_page then
     error("pages: only a walk of one account has pages", 2)
   end
   source.by_page = true
-  return function()
-    local list, n = {}, 0
+  local list, n = {}, 0 -- of the page under way: they stay where a hook raises
+  return stream.iterator(self, function()
     while true do
       if source.finished and n == 0 then
         if source.err or source.reason == "closed" then
@@ -178,9 +200,10 @@ function methods:pages()
       local user, wait = source.head:next(), nil
       if user == nil then
         if source.page_end then
-          local ended = source.page_end
+          local ended, users = source.page_end, list
           source.page_end = nil
-          return list, page_info(source, ended)
+          list, n = {}, 0
+          return users, page_info(source, ended)
         elseif source.finished then
           return nil
         end
@@ -193,7 +216,7 @@ function methods:pages()
         self.loop.wait(source:engines(), wait)
       end
     end
-  end
+  end)
 end
 
 --- A source that stands on another one: passes on what `pick` makes of each user, at most `left`.
@@ -207,7 +230,10 @@ end
 function Derived:poll()
   local parent = self.parent
   while self.left ~= 0 do
-    local user, extra = parent.head:next(), nil
+    local user, extra = self.user, self.extra
+    if user == nil then
+      user = parent.head:next()
+    end
     if user == nil then
       user, extra = parent:poll()
     end
@@ -217,7 +243,9 @@ function Derived:poll()
       end
       return nil, extra
     end
+    self.user, self.extra = user, extra -- for the next call, should `pick` raise
     local picked = self.pick(user)
+    self.user, self.extra = nil, nil
     if picked ~= nil then
       self.left = self.left and self.left - 1
       return picked, extra
@@ -248,9 +276,9 @@ function Derived:checkpoint()
 end
 
 local function derive(self, pick, left)
-  local source = { parent = self.source, pick = pick, left = left, head = nobody, finished = false }
+  local source = { parent = self.source, pick = pick, left = left, head = stream.nobody, finished = false }
   setmetatable(source, Derived)
-  return stream.new(source, self.loop, { provider = self.provider, account = self.account })
+  return stream.iterator(stream.new(source, self.loop, { provider = self.provider, account = self.account }))
 end
 
 local function check_function(value, name)

@@ -11,6 +11,15 @@ function url.encode(text)
   end))
 end
 
+--- Undoes percent-encoding.
+---@param text string
+---@return string
+function url.decode(text)
+  return (text:gsub("%%(%x%x)", function(hex)
+    return string.char(tonumber(hex, 16))
+  end))
+end
+
 --- `a=1&b=2` from a list of { name, value } pairs, in their order.
 ---@param pairs_list { [1]: string, [2]: string }[]
 ---@return string
@@ -73,18 +82,20 @@ end
 ---@param parsed rollcall.Url
 ---@return boolean
 function url.is_loopback(parsed)
-  return parsed.host == "localhost" or parsed.host == "::1" or parsed.host:find("^127%.%d+%.%d+%.%d+$") ~= nil
+  local b, c, d = parsed.host:match("^127%.(%d+)%.(%d+)%.(%d+)$")
+  return parsed.host == "localhost" or parsed.host == "::1"
+    or b ~= nil and tonumber(b) <= 255 and tonumber(c) <= 255 and tonumber(d) <= 255
 end
 
---- Replaces {name} in a template by encoded values.
+--- Replaces {name} in a template by encoded values. Raises where one is not there.
 ---@param template string
 ---@param values table<string, string>
 ---@param encode (fun(text: string): string)?
 ---@return string
 function url.expand(template, values, encode)
-  return (template:gsub("{([%w_]+)}", function(name)
-    local value = values[name]
-    return value and (encode and encode(value) or value)
+  return (template:gsub("{([^{}]*)}", function(name)
+    local value = values[name] or error(("nothing is known to stand for {%s}"):format(name))
+    return encode and encode(value) or value
   end))
 end
 

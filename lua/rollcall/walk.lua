@@ -1,15 +1,16 @@
 -- A walk over the pages of one collection. It never blocks: `poll` does what can be done now and
 -- says how long to wait at most. Streams stand on it.
 --
--- Two pages at least are alive at a time: the one that is read, and those asked for ahead. A page's
--- request leaves as soon as its position is known, that is when the last byte of the page before it
--- has arrived, before that page's users are read.
+-- The pages alive at a time are the one that is read and those asked for ahead, if any are wanted. A
+-- page's request leaves as soon as its position is known, that is when the last byte of the page before
+-- it has arrived, before that page's users are read.
 
 local checkpoint = require "rollcall.checkpoint"
 local core = require "rollcall.core"
 local errors = require "rollcall.errors"
 local exchange = require "rollcall.exchange"
 local paging_types = require "rollcall.paging"
+local stream = require "rollcall.stream"
 local url = require "rollcall.url"
 
 ---@class rollcall.Page
@@ -19,6 +20,7 @@ local url = require "rollcall.url"
 ---@field ledger userdata what the page has given
 ---@field before integer what it had given before this walk, which goes on from a checkpoint
 ---@field ended boolean its last byte has arrived, or never will
+---@field whole boolean? the body is what was declared, to its end
 ---@field captured table<string, any>? what the body said beside its users
 ---@field next rollcall.Position? once ended
 ---@field err rollcall.Error? what went wrong after the users that are there
@@ -34,8 +36,6 @@ Walk.__index = Walk
 
 local walk = {}
 
-local nobody = { next = function() end }
-
 -- Beyond so many users of one page a checkpoint knows them by a fingerprint only: a few KiB.
 local CHECKPOINT_IDS = 1000
 
@@ -49,18 +49,71 @@ local CHECKPOINT_IDS = 1000
 ---@field record_type table
 ---@field identity rollcall.WalkIdentity
 ---@field resume rollcall.Checkpoint?
+---@field budget rollcall.Budget
 
----@param client rollcall.Client
+--- What a whole walk may cost. The walks of several accounts share one.
+---@class rollcall.Budget
+local Budget = {}
+Budget.__index = Budget
+
+---@param query rollcall.Query checked
+---@return rollcall.Budget
+function walk.budget(query)
+  return setmetatable({
+    max_requests = query.max_requests,
+    max_bytes = query.max_bytes,
+    deadline = query.deadline,
+    walks = {},
+    spent = { requests = 0, bytes = 0 },
+  }, Budget)
+end
+
+function Budget:spend(name, n)
+  if self.spent[name] then
+    self.spent[name] = self.spent[name] + n
+  end
+end
+
+--- What is wrong with one more request; nil where it is within the budget.
+---@return string?
+function Budget:requests_spent()
+  if self.max_requests and self.spent.requests >= self.max_requests then
+    return ("the walk's %d requests are used up"):format(self.max_requests)
+  end
+end
+
+--- What is used up at this time, in words.
+---@param now number
+---@return string?
+function Budget:is_spent(now)
+  if self.deadline then
+    self.ends_at = self.ends_at or now + self.deadline
+    if now >= self.ends_at then
+      return ("the walk's deadline of %g seconds has passed"):format(self.deadline)
+    end
+  end
+  if self.max_bytes then
+    local bytes = self.spent.bytes
+    for _, one in ipairs(self.walks) do
+      bytes = bytes + one:running_bytes()
+    end
+    if bytes > self.max_bytes then
+      return ("the walk's %d bytes are used up"):format(self.max_bytes)
+    end
+  end
+end
+
+---@param client rollcall.Shared
 ---@param spec rollcall.WalkSpec
 ---@return rollcall.Walk
 function walk.new(client, spec)
   local paging = paging_types[spec.collection.paging.type]
-  return setmetatable({
+  local self = setmetatable({
     client = client,
     spec = spec,
     paging = paging,
     capture = paging.captures(spec.collection.paging),
-    head = nobody,
+    head = stream.nobody,
     finished = false,
     pages = {}, -- the first is read, the others were asked for ahead
     page_count = 0,
@@ -68,6 +121,8 @@ function walk.new(client, spec)
     users = 0, -- of the pages before the first
     stats = { requests = 0, retries = 0, waits = 0, bytes = 0 },
   }, Walk)
+  table.insert(spec.budget.walks, self)
+  return self
 end
 
 function Walk:page_url(position)
@@ -104,7 +159,7 @@ function Walk:ask(position, ledger)
       headers = spec.headers,
       auth = spec.auth,
       stats = self.stats,
-      max_requests = spec.query.max_requests,
+      budget = spec.budget,
       -- A page read backwards gives its users only once it is whole.
       ledger = spec.query.direction ~= "backward" and ledger or nil,
       decoder = function()
@@ -124,12 +179,16 @@ end
 --- Asks for the first page: the query's, or where the checkpoint stood.
 function Walk:begin()
   local resume = self.spec.resume
-  if not resume then
-    self:ask(self.paging.first(self.spec.collection.paging, self.spec.query))
+  local position = resume and resume.position or self.paging.first(self.spec.collection.paging, self.spec.query)
+  if resume and resume.done then
+    self:finish("exhausted")
     return
   end
-  if resume.done then
-    self:finish("exhausted")
+  if position.token then
+    self.seen:add(position.token)
+  end
+  if not resume then
+    self:ask(position)
     return
   end
   local ledger = core.ledger { id = self.spec.collection.id or "id", saved = resume.ledger }
@@ -137,10 +196,7 @@ function Walk:begin()
     self:fail(errors.new("decode", "the checkpoint was changed", { provider = self.client.provider.name }))
     return
   end
-  if resume.position and resume.position.token then
-    self.seen:add(resume.position.token)
-  end
-  self:ask(resume.position or self.paging.first(self.spec.collection.paging, self.spec.query), ledger)
+  self:ask(position, ledger)
 end
 
 --- Where the walk stands, after the user given last.
@@ -168,32 +224,34 @@ local function describe(page)
   return { number = page.number, captured = page.captured or {}, position = page.position }
 end
 
---- Ends the walk.
+--- Ends the walk, once.
 ---@param reason "exhausted"|"limit"|"budget"|"loop"|"error"|"closed"
 ---@param err rollcall.Error?
 function Walk:finish(reason, err)
+  if self.finished then
+    return
+  end
   local page = self.pages[1]
   if reason == "exhausted" then
     self.last_checkpoint = checkpoint.encode { walk = self.spec.identity, done = true }
   else
     self.last_checkpoint = self:checkpoint()
-    self.page_end = page and describe(page)
+    self.page_end = self.page_end or page and describe(page) -- one that nobody has taken yet comes first
+  end
+  self.finished, self.reason, self.err = true, reason, err
+  self.head = stream.nobody
+  for _, one in ipairs(self.pages) do
+    one.asked:cancel() -- which counts what it has brought
   end
   self.last_statistics = self:statistics()
-  self.finished, self.reason, self.err = true, reason, err
-  self.head = nobody
-  for _, one in ipairs(self.pages) do
-    one.asked:cancel()
-  end
   self.pages = {}
 end
 
--- What stream:reason says of errors of these kinds; of the others it is "error".
-local reasons = { loop = "loop", budget = "budget", closed = "closed" }
-
 function Walk:fail(err)
-  err.checkpoint = self:checkpoint()
-  self:finish(reasons[err.kind] or "error", err)
+  if not self.finished then
+    err.checkpoint = self:checkpoint()
+    self:finish(stream.reason_of(err), err)
+  end
 end
 
 --- How many users of a page were given in this walk.
@@ -209,10 +267,15 @@ end
 
 ---@return rollcall.Stats
 function Walk:statistics()
-  if self.last_statistics then
-    return self.last_statistics
-  end
-  return {
+  local last = self.last_statistics
+  return last and {
+    users = last.users,
+    pages = last.pages,
+    requests = last.requests,
+    retries = last.retries,
+    waits = last.waits,
+    bytes = last.bytes,
+  } or {
     users = self:count(),
     pages = self.page_count - math.max(0, #self.pages - 1),
     requests = self.stats.requests,
@@ -230,6 +293,7 @@ function Walk:settle(page)
     page.err = asked.decode_err
     return
   end
+  page.whole = true
   page.captured = {}
   for _, pointer in ipairs(self.capture) do
     page.captured[pointer] = asked.decoder:captured(pointer, "text")
@@ -278,6 +342,9 @@ function Walk:go_on(now)
     local page = self.pages[i]
     if not page.ended then
       local status, wait = page.asked:step(now)
+      if self.finished then -- by a hook
+        return wake
+      end
       if self.spec.query.direction == "backward" then
         hold(page)
       end
@@ -298,11 +365,11 @@ function Walk:go_on(now)
 end
 
 --- What gives the users of a page from its end: all of them were held until the page was whole.
-local function reversed(page)
+local function reversed(page, is_at_limit)
   local list, size = page.held, #page.held
   return {
     next = function(self)
-      while size > 0 and not self.full do
+      while size > 0 and not is_at_limit() do
         local user = list[size]
         local fresh = page.ledger:take(user)
         if fresh == nil then
@@ -329,13 +396,15 @@ function Walk:open(page)
     page.ledger:allow(page.before + query.limit - self.users)
   end
   if query.direction ~= "backward" then
-    self.head = page.asked.transfer or nobody
-  elseif page.ended and not page.err then
-    page.list = page.list or reversed(page)
-    page.list.full = self:is_at_limit()
+    -- Its rate limits are known before its users are given, who may be the cause of another request.
+    self.head = page.asked.observed and page.asked.transfer or stream.nobody
+  elseif page.whole then
+    page.list = page.list or reversed(page, function()
+      return self:is_at_limit()
+    end)
     self.head = page.list
   else
-    self.head = nobody
+    self.head = stream.nobody
   end
 end
 
@@ -352,19 +421,14 @@ end
 
 --- All users of the first page were given: on to the next one, or to the end.
 function Walk:turn_page(page)
-  if page.err then
-    self:fail(page.err)
+  local err = page.err or (page.ledger:short() and conflict_error(page))
+  if err then
+    self:fail(err)
     return
   end
-  self.client:tell("page", {
-    provider = self.client.provider.name,
-    account = self.spec.variables.account,
-    number = page.number,
-    users = given(page),
-  })
   self.page_end = describe(page)
   self.users = self:count()
-  self.head = nobody
+  self.head = stream.nobody
   page.asked:cancel()
   table.remove(self.pages, 1)
   if not page.next then
@@ -372,32 +436,37 @@ function Walk:turn_page(page)
   elseif not self.pages[1] then
     self:ask(page.next)
   end
+  self.client:tell("page", {
+    provider = self.client.provider.name,
+    account = self.spec.variables.account,
+    number = page.number,
+    users = given(page),
+  })
+end
+
+--- The bytes of what is under way.
+---@return integer
+function Walk:running_bytes()
+  local bytes = 0
+  for _, page in ipairs(self.pages) do
+    if page.asked.state == "running" then
+      bytes = bytes + (page.asked.transfer:usage())
+    end
+  end
+  return bytes
 end
 
 --- Ends the walk where a limit of the whole walk is reached; true then.
 function Walk:is_over(now)
-  local query = self.spec.query
   local name = self.client.provider.name
   if not self.client.engine then
     self:fail(errors.new("closed", "the client was closed", { provider = name }))
   elseif self:is_at_limit() then
     self:finish("limit")
-  elseif query.deadline then
-    self.deadline_at = self.deadline_at or now + query.deadline
-    if now >= self.deadline_at then
-      self:fail(errors.new("budget", ("the walk's deadline of %g seconds has passed"):format(query.deadline),
-        { provider = name }))
-    end
-  end
-  if not self.finished and query.max_bytes then
-    local bytes = self.stats.bytes
-    for _, page in ipairs(self.pages) do
-      if page.asked.state == "running" then
-        bytes = bytes + (page.asked.transfer:usage())
-      end
-    end
-    if bytes > query.max_bytes then
-      self:fail(errors.new("budget", ("the walk's %d bytes are used up"):format(query.max_bytes), { provider = name }))
+  else
+    local spent = self.spec.budget:is_spent(now)
+    if spent then
+      self:fail(errors.new("budget", spent, { provider = name }))
     end
   end
   return self.finished
@@ -413,6 +482,7 @@ function Walk:poll()
       break
     end
     self.page_end = nil
+    self.head = stream.nobody -- until `open`: a hook may raise, and a transfer may be replaced
     if self.page_count == 0 then
       self:begin()
     end
@@ -426,7 +496,7 @@ function Walk:poll()
       end
       if user ~= nil then
         return user
-      elseif self.head ~= nobody and self.head:conflict() then
+      elseif self.head ~= stream.nobody and self.head:conflict() then
         self:fail(conflict_error(page))
       elseif self:is_at_limit() then
         self:finish("limit")
@@ -436,7 +506,8 @@ function Walk:poll()
           return nil, 0
         end
       else
-        return nil, self.deadline_at and math.max(0, math.min(wake, self.deadline_at - now)) or wake
+        local ends_at = self.spec.budget.ends_at
+        return nil, ends_at and math.max(0, math.min(wake, ends_at - now)) or wake
       end
     end
   end

@@ -13,6 +13,13 @@ local ordeal = {}
 local TESOURO_ORGANIZATION = "7e500000-0000-4000-8000-000000000009"
 local DINTERO_SMALL = { "P321", "T123", "P87654321", "P11111111" }
 
+-- What no error, event or output may show: the secret, and what every token of the sandbox begins with.
+local SECRETS = { sandbox.secret, "eyJ" }
+
+local function listen(event)
+  check.no_secret(event, SECRETS)
+end
+
 -- What a walk may end with under faults, when the retries did not help.
 local kinds = { network = true, timeout = true, http = true, auth = true, rate_limit = true, decode = true }
 
@@ -82,7 +89,7 @@ local function walk(case, generator, checkpoint, stop, seen)
       if not errors.is(err) or not kinds[err.kind] then
         error("an unexpected end: " .. tostring(err), 0)
       end
-      check.failure(err, err.kind, { sandbox.secret, "eyJ" })
+      check.failure(err, err.kind, SECRETS)
       assert(users:reason() == "error", "reason: " .. tostring(users:reason()))
       assert(err.checkpoint == users:checkpoint(), "the error's checkpoint is not the stream's")
       return false, err.checkpoint, err
@@ -120,6 +127,7 @@ function ordeal.run(provider, seed, whole)
   local case = (provider == "tesouro" and tesouro_case or dintero_case)(generator, whole)
   case.options.retry = { attempts = generator:pick { 2, 3, 5, 8 }, base = 0.002, cap = 0.01 }
   case.options.idle_timeout = 0.1
+  case.options.on = { request = listen, response = listen, retry = listen, page = listen }
   case.query.prefetch = generator:pick { 0, 1, 3 }
   sandbox.plan_faults {
     provider = provider,
