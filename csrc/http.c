@@ -804,10 +804,10 @@ void rc_transfer_free(rc_transfer *transfer) {
 
 void rc_transfer_resume(rc_transfer *transfer) {
   rc_http *engine = transfer->engine;
-  if (!transfer->paused)
+  if (!engine || !transfer->paused)
     return;
   attend(engine);
-  if (!transfer->engine)
+  if (transfer->engine != engine) /* ended: this is a child of fork */
     return;
   transfer->paused = 0;
   transfer->active_at = attended(engine);

@@ -117,6 +117,13 @@ function Merge:retire(index)
   end
 end
 
+--- Gives every engine its turn, once a round: a stream that has users moves only its own.
+function Merge:drive()
+  for _, engine in ipairs((self:engines())) do
+    engine:drive()
+  end
+end
+
 function Merge:fill()
   while #self.active < self.concurrency and self.all[self.next_waiting] do
     self.active[#self.active + 1] = self.all[self.next_waiting]
@@ -149,6 +156,7 @@ function Merge:poll()
     end
     if self.turn > #self.active then
       self.turn, self.taken = 1, 0
+      self:drive()
     end
     local one = self.active[self.turn]
     local user, wait = try(one)

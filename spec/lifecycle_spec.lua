@@ -1,0 +1,382 @@
+-- What lives how long: garbage that is collected at the worst moments, walks that nobody ends, and processes that end
+-- with transfers in flight.
+
+local check = require "spec.support.check"
+local rollcall = require "rollcall"
+local sandbox = require "spec.support.sandbox"
+
+local USERS = "/identity/v1/users"
+local server
+
+setup(function()
+  server = require("spec.support.server").start()
+end)
+teardown(function()
+  server:stop()
+  sandbox.restore()
+end)
+
+before_each(function()
+  sandbox.reset()
+end)
+
+local expected = sandbox.data.tesouro.users { status = "ALL", organization_id = "7e500000-0000-4000-8000-000000000009" }
+local some = { status = "ALL", organization_id = "7e500000-0000-4000-8000-000000000009", page_size = 20 }
+
+local function query(more)
+  local all = {}
+  for _, options in ipairs { some, more or {} } do
+    for name, value in pairs(options) do
+      all[name] = value
+    end
+  end
+  return all
+end
+
+--- Raises unless the users are exactly those of the organization, each whole.
+local function check_users(users)
+  assert.equal(#expected, #users)
+  for i, user in ipairs(users) do
+    assert.equal(expected[i].id, user.id)
+    assert.equal(expected[i].email, rollcall.totable(user).email)
+  end
+end
+
+--- Runs the script in a process of its own, on this Lua and with this run's tool: its output, and the status of its
+--- end. Whatever a sanitizer or valgrind finds makes that a bad one.
+local function process(script, variables)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(([[
+    local core, rollcall = require "rollcall.core", require "rollcall"
+    local client = rollcall.tesouro { token = "t", base_url = %q }
+    local other = rollcall.tesouro { token = "t", base_url = %q }
+  ]]):format(server.url, server.url), script)
+  file:close()
+  local command = assert(os.getenv "RUN_LUA", "the specs are run by `make test`")
+  local pipe = assert(io.popen(("%s %s '%s' 2>&1; echo \"status $?\""):format(variables or "", command, path)))
+  local output = pipe:read "*a"
+  pipe:close()
+  os.remove(path)
+  return output
+end
+
+describe("under the most eager collector", function()
+  -- In processes of their own: this one's heap is large, and would be collected hundreds of times.
+  local modes = { ['collectgarbage("setpause", 0) collectgarbage("setstepmul", 1000)'] = "" }
+  if _VERSION == "Lua 5.4" then
+    modes['collectgarbage("generational", 1, 1)'] = " and generations"
+  end
+
+  local function under_pressure(name, script)
+    for mode, what in pairs(modes) do
+      it(name .. what, function()
+        assert.equal("status 0\n", process(mode .. [[
+          local sandbox = require "spec.support.sandbox"
+          local query = { status = "ALL", organization_id = "7e500000-0000-4000-8000-000000000009", page_size = 20 }
+          local expected = sandbox.data.tesouro.users(query)
+          query.page_size = 20
+          local function check_users(users)
+            assert(#users == #expected)
+            for i, user in ipairs(users) do
+              assert(user.id == expected[i].id and rollcall.totable(user).email == expected[i].email)
+            end
+          end
+        ]] .. script))
+      end)
+    end
+  end
+
+  under_pressure("a walk gives every user, whole", [[
+    for prefetch = 0, 2, 2 do
+      local users = {}
+      query.prefetch = prefetch
+      for user in sandbox.tesouro():users(query) do
+        collectgarbage(prefetch == 0 and "collect" or "step")
+        users[#users + 1] = user
+      end
+      collectgarbage()
+      check_users(users)
+    end
+  ]])
+
+  under_pressure("users outlive their stream and their client", [[
+    local source = sandbox.tesouro()
+    local users = source:users(query):collect()
+    source:close()
+    source = nil
+    collectgarbage()
+    collectgarbage()
+    check_users(users)
+  ]])
+
+  under_pressure("a decoder keeps what it needs", [[
+    local decoder = core.decoder {
+      items = "/da" .. "ta", capture = { "/" .. "next" }, record = core.record_type { name = "/na" .. "me" },
+    }
+    assert(decoder:feed '{"next":"t","data":[')
+    for i = 1, 200 do
+      assert(decoder:feed(('%s{"name":"n%d"}'):format(i > 1 and "," or "", i)))
+      collectgarbage(i % 3 == 0 and "collect" or "step")
+      assert(decoder:next().name == "n" .. i)
+    end
+    assert(decoder:feed "]}" and decoder:finish())
+    assert(decoder:captured "/next" == "t")
+  ]])
+
+  -- What a metamethod makes up would be collected while it is still needed.
+  under_pressure("options are those of the table, not of its metatable", [[
+    local made = setmetatable({}, { __index = function(_, name)
+      collectgarbage()
+      return ({ items = "/" .. ("d"):rep(30), capture = { "/" .. ("n"):rep(30) }, method = "G" .. "ET",
+        body = ("b"):rep(100), headers = { "X-Long: " .. ("h"):rep(100) }, url = client.base_url .. "/made" })[name]
+    end })
+    local good, err = pcall(core.decoder, made)
+    assert(not good and err:find("items: expected a JSON Pointer, got nil", 1, true), err)
+    local engine = core.engine()
+    good, err = pcall(engine.request, engine, made)
+    assert(not good and err:find("url: expected a string, got nil", 1, true), err)
+    made.url = client.base_url .. "/real"
+    local transfer = assert(engine:request(made))
+    while not transfer:done() do
+      core.wait({ engine }, 10)
+    end
+    assert(transfer:status() == 404)
+  ]])
+end)
+
+describe("a walk that nobody ends", function()
+  it("is collected with its coroutine", function()
+    local client = sandbox.tesouro()
+    for turn = 1, 20 do
+      local walk = coroutine.wrap(function()
+        for user in client:users(query { page_size = 5 }) do
+          coroutine.yield(user.id)
+        end
+      end)
+      for i = 1, turn do
+        assert.equal(expected[i].id, walk())
+      end
+      walk = nil -- luacheck: ignore
+      if turn % 3 == 0 then
+        collectgarbage()
+      end
+    end
+    collectgarbage()
+    check_users((assert(client:users(query()):collect())))
+  end)
+
+  it("is collected without close, its transfers in flight", function()
+    local client = sandbox.tesouro()
+    for _ = 1, 20 do
+      local stream = client:users(query { page_size = 3, prefetch = 4 })
+      assert(stream:next())
+      stream = nil -- luacheck: ignore
+      collectgarbage()
+    end
+    check_users((assert(client:users(query()):collect())))
+  end)
+
+  it("goes with its client, in whatever order they are collected", function()
+    local kept
+    for turn = 1, 20 do
+      local client = sandbox.tesouro()
+      local stream, other = client:users(query { page_size = 3 }), client:users(query())
+      assert(stream:next() and other:next())
+      if turn % 2 == 0 then
+        kept = stream
+      end
+      client, stream, other = nil, nil, nil -- luacheck: ignore
+      collectgarbage()
+    end
+    assert(kept:next(), "a stream keeps its client alive")
+  end)
+
+  it("ends in another coroutine than it began in, and outside of any", function()
+    local stream = sandbox.tesouro():users(query { page_size = 3 })
+    local users = {}
+    for _ = 1, 10 do
+      users[#users + 1] = coroutine.wrap(function()
+        return (stream:next())
+      end)()
+      users[#users + 1] = stream:next()
+    end
+    for user in stream do
+      users[#users + 1] = user
+    end
+    check_users(users)
+  end)
+end)
+
+describe("an error thrown in the middle", function()
+  local mine = {}
+
+  local function raises()
+    error(mine, 0)
+  end
+
+  it("by a hook, reaches the caller, and the client goes on", function()
+    for _, name in ipairs { "request", "response", "page", "retry" } do
+      local armed = true
+      local client = rollcall.tesouro {
+        token = "t", base_url = server.url, retry = { base = 0.001 },
+        on = { [name] = function()
+          if armed then
+            raises()
+          end
+        end },
+      }
+      server:script { [USERS] = { { status = 503 }, { body = '{"data":[{"id":"a"},{"id":"b"}]}' } } }
+      local stream = client:users()
+      local good, err = pcall(function()
+        return stream:collect()
+      end)
+      assert.is_false(good)
+      assert.equal(mine, err)
+      collectgarbage()
+      armed = false
+      assert.equal(2, (assert(client:users():count())))
+      stream:close()
+    end
+  end)
+
+  it("by a function of the script, leaves the stream as it was", function()
+    local client = sandbox.tesouro()
+    local count = 0
+    local stream = client:users(query { page_size = 7 })
+    local picky = stream:filter(function()
+      count = count + 1
+      if count == 20 then
+        raises()
+      end
+      return true
+    end)
+    local good, err = pcall(picky.collect, picky)
+    assert.is_false(good)
+    assert.equal(mine, err)
+    assert.equal(expected[21].id, stream:next().id)
+    good, err = pcall(function()
+      for _ in client:users(query()):map(raises) do
+        assert(false, "no user")
+      end
+    end)
+    assert.is_false(good)
+    assert.equal(mine, err)
+    check_users((assert(client:users(query()):collect())))
+  end)
+end)
+
+describe("a client closed in the middle", function()
+  it("ends its walks with an error, whatever they wait for", function()
+    for taken = 0, 12, 3 do
+      local client = sandbox.tesouro()
+      local stream = client:users(query { page_size = 5 })
+      for _ = 1, taken do
+        assert(stream:next())
+      end
+      client:close()
+      collectgarbage()
+      local user, err
+      repeat
+        user, err = stream:next()
+      until user == nil
+      check.failure(err, "closed", { sandbox.secret })
+      stream:close()
+      client:close()
+      collectgarbage()
+    end
+  end)
+
+  it("by one of its hooks", function()
+    local client
+    server:script { [USERS] = { { body = '{"data":[{"id":"a"}],"nextPaginationToken":"t"}' } } }
+    for _, name in ipairs { "request", "response", "page" } do
+      client = rollcall.tesouro { token = "t", base_url = server.url, on = { [name] = function()
+        client:close()
+      end } }
+      local stream = client:users()
+      local users, err = stream:collect()
+      assert.is_nil(users)
+      check.failure(err, "closed")
+    end
+  end)
+end)
+
+describe("a process", function()
+  -- The first user is there, the rest of its page never comes.
+  local endless = { body = '{"data":[{"id":"a"},' .. (" "):rep(2000), length = 100000, hold = 30 }
+
+  local ends = {
+    ["by os.exit(true, true)"] = "os.exit(true, true)",
+    ["by its last line"] = "",
+    ["by os.exit in a coroutine"] = "coroutine.wrap(function() os.exit(true, true) end)()",
+    ["by os.exit in a hook"] = [[rollcall.tesouro { token = "t", base_url = client.base_url,
+      on = { request = function() os.exit(true, true) end } }:users():next()]],
+    ["after its streams are gone"] = "stream, more = nil, nil collectgarbage() os.exit(true, true)",
+    ["after its clients are gone"] = "client, other = nil, nil collectgarbage() os.exit(true, true)",
+    ["after its clients were closed"] = "client:close() other:close() os.exit(true, true)",
+  }
+  for name, code in pairs(ends) do
+    it("ends well " .. name .. ", with transfers in flight", function()
+      server:script { [USERS] = { endless } }
+      local output = process([[
+        local stream, more = client:users(), other:users { prefetch = 3 }
+        assert(stream:next().id == "a" and more:next().id == "a")
+        local engine = core.engine()
+        local transfer = engine:request { url = client.base_url .. "/nowhere" }
+        engine:drive()
+        io.write "so far\n" io.flush()
+      ]] .. code)
+      assert.equal("so far\nstatus 0\n", output)
+    end)
+  end
+
+  it("ends well by os.exit without a word to Lua, with transfers in flight", function()
+    server:script { [USERS] = { endless } }
+    -- nothing is freed then
+    assert.equal("status 0\n", process("local stream = client:users() stream:next() os.exit(true)",
+      "ASAN_OPTIONS=detect_leaks=0"))
+  end)
+
+  it("ends with its error's status, with transfers in flight", function()
+    server:script { [USERS] = { endless } }
+    local output = process "local stream = client:users() stream:next() error 'mine'"
+    check.contains(output, "mine", "status 1\n")
+  end)
+
+  it("may start others while transfers are in flight", function()
+    server:script { [USERS] = { { body = '{"data":[{"id":"a"},{"id":"b"}]}', step = 12, pause = 0.01 } } }
+    local users = rollcall.tesouro({ token = "t", base_url = server.url }):users()
+    assert.equal("a", users:next().id)
+    assert(os.execute "exit 0")
+    local pipe = io.popen "echo here"
+    assert.equal("here", pipe:read "*l")
+    pipe:close()
+    assert.equal("b", users:next().id)
+    assert.is_nil(users:next())
+    assert.equal("exhausted", users:reason())
+  end)
+
+  it("may load the module again", function()
+    local output = process [[
+      local first = core
+      package.loaded["rollcall.core"] = nil
+      local again = require "rollcall.core"
+      assert(again ~= first and again.null == first.null and again.error_metatable == first.error_metatable)
+      local decoder = first.decoder { items = "", record = first.record_type { user = "/id" } }
+      assert(decoder:feed '[{"id":1}')
+      local user = decoder:next()
+      assert(user.user == 1 and again.totable(user).id == 1)
+      for name in pairs(package.loaded) do
+        if name:match "^rollcall" then package.loaded[name] = nil end
+      end
+      local second = require "rollcall"
+      assert(second ~= rollcall and second.totable(user).id == 1)
+      local _, err = second.tesouro({ token = "t", base_url = "http://127.0.0.1:1", retry = false }):users():next()
+      assert(err.kind == "network" and tostring(err):find "^network: ", tostring(err))
+      _, err = rollcall.tesouro({ token = "t", base_url = "http://127.0.0.1:1", retry = false }):users():next()
+      assert(err.kind == "network" and tostring(err):find "^network: ", tostring(err))
+    ]]
+    assert.equal("status 0\n", output)
+  end)
+end)
