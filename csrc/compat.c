@@ -9,14 +9,14 @@ int rc_absindex(lua_State *L, int index) {
 
 void rc_rawsetp(lua_State *L, int index, const void *key) {
   index = rc_absindex(L, index);
-  lua_pushlightuserdata(L, (void *)(size_t)key);
+  lua_pushlightuserdata(L, (void *)key);
   lua_insert(L, -2);
   lua_rawset(L, index);
 }
 
 void rc_rawgetp(lua_State *L, int index, const void *key) {
   index = rc_absindex(L, index);
-  lua_pushlightuserdata(L, (void *)(size_t)key);
+  lua_pushlightuserdata(L, (void *)key);
   lua_rawget(L, index);
 }
 

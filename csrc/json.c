@@ -402,7 +402,7 @@ rc_json_event rc_json_next(rc_json *json, const char **bytes, const char *end) {
     case NUMBER_SIGN:
     case NUMBER_EXPONENT: {
       int state = json->state;
-      int next = state;
+      int next;
       while (p < end && (next = number_step(state, *p)) != FAILED) {
         state = next;
         p++;
