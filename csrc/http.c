@@ -685,6 +685,7 @@ static CURLcode configure(rc_transfer *transfer, const rc_http_request *request)
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)(strncasecmp(request->url, "https:", 6) == 0));
   curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
+  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)(request->fresh_connection != 0));
   curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_open);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);

@@ -46,6 +46,7 @@ typedef struct rc_http_request {
    * what goes beyond a second between two calls, when the caller was busy with something else. */
   long idle_timeout_ms;
   long timeout_ms;      /* the whole exchange, pauses included; 0: none */
+  int fresh_connection; /* non-zero: not one that was used before */
   uint64_t max_body;    /* bytes of a 2xx body after decompression; 0: any number */
   size_t max_headers;   /* bytes of all header lines; 0: libcurl's own limits only */
   size_t max_collected; /* bytes kept of a collected body */

@@ -177,10 +177,25 @@ static void check_headers(lua_State *L, int options, const char **lines) {
 
 /* engine:request{…} -> transfer | nil, err */
 static int engine_request(lua_State *L) {
-  static const char *const known[] = {
-      "method",     "url",    "headers",         "body",         "ca_file",       "client_cert",
-      "client_key", "proxy",  "connect_timeout", "idle_timeout", "timeout",       "max_body",
-      "decoder",    "ledger", "watermark",       "max_headers",  "max_collected", NULL};
+  static const char *const known[] = {"method",
+                                      "url",
+                                      "headers",
+                                      "body",
+                                      "ca_file",
+                                      "client_cert",
+                                      "client_key",
+                                      "proxy",
+                                      "connect_timeout",
+                                      "idle_timeout",
+                                      "timeout",
+                                      "max_body",
+                                      "decoder",
+                                      "ledger",
+                                      "watermark",
+                                      "max_headers",
+                                      "max_collected",
+                                      "fresh_connection",
+                                      NULL};
   static const char where[] = "request";
   const char *lines[MAX_REQUEST_HEADERS + 1];
   engine *e = check_engine(L, 1);
@@ -210,6 +225,9 @@ static int engine_request(lua_State *L) {
   if (strpbrk(request.method, "\r\n ") != NULL) {
     return luaL_error(L, "request: method: a line break or blank in it");
   }
+  rc_options_push(L, 2, "fresh_connection");
+  request.fresh_connection = lua_toboolean(L, -1);
+  lua_pop(L, 1);
   check_headers(L, 2, lines);
   rc_options_push(L, 2, "body"); /* stays on the stack, at 3 */
   if (!lua_isnil(L, 3)) {

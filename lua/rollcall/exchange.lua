@@ -243,6 +243,7 @@ function states.start(self)
   self.attempts = self.attempts + 1
   local options = client:transport()
   options.method, options.url, options.headers, options.body = spec.method, spec.url, headers, spec.body
+  options.fresh_connection = self.fresh_connection
   options.decoder, options.ledger = self.decoder, spec.ledger
   local transfer, err = client.engine:request(options)
   if not transfer then
@@ -305,6 +306,8 @@ function Exchange:conclude(now)
   end
   if not good and err.code == "unexpected_end" then
     -- It broke off, though the connection ended in order.
+    -- What is left of it may still come, and must not be taken for the next answer.
+    self.fresh_connection = true
     return self:again_or_fail(self:decode_error(err), now)
   end
   self.client.retry:succeeded(self.attempts)
