@@ -73,7 +73,7 @@ typedef struct rc_json {
   bool in_object, is_key;
   bool high_surrogate;             /* the first half of a pair was read */
   unsigned char need, lo, hi;      /* UTF-8: bytes to come, and the range of the next one */
-  unsigned char hex_left, matched; /* of \uXXXX, of a literal */
+  unsigned char hex_left, matched; /* of a \u escape, of a literal */
   unsigned code;
   const char *literal;                      /* static text */
   uint64_t objects[RC_JSON_DEPTH_CAP / 64]; /* a bit a level: is it an object? */

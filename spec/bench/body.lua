@@ -36,7 +36,7 @@ local function add(name, users, words)
 end
 
 for _, lua in ipairs(bench.luas) do
-  add("rollcall, " .. bench.names[lua], MANY, bench.script(lua, "work/body.lua"))
+  add("rollcall, " .. bench.names[lua], MANY, bench.script(lua, "tasks/body.lua"))
 end
 for _, lua in ipairs(bench.luas) do
   if bench.has_module(lua, "socket") then
@@ -48,7 +48,7 @@ end
 
 -- The server makes what its users have in common when first asked.
 for _, count in ipairs { MANY, SOME } do
-  bench.run(command(count, bench.script(bench.luas[1], "work/body.lua", "first")))
+  bench.run(command(count, bench.script(bench.luas[1], "tasks/body.lua", "first")))
 end
 
 local costs = bench.rounds(ROUNDS, contenders)
@@ -82,7 +82,7 @@ for _, lua in ipairs(bench.luas) do
   local delays = {}
   for _ = 1, 11 do
     local words = { bench.program "relay", port }
-    for _, word in ipairs(bench.script(lua, "work/body.lua", "first")) do
+    for _, word in ipairs(bench.script(lua, "tasks/body.lua", "first")) do
       words[#words + 1] = word
     end
     local said = bench.run(command(MANY, words)).said

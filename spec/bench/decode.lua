@@ -18,7 +18,7 @@ local tasks = {
 --- Runs the work on a Lua: lists of microseconds a user, cpu and wall, by "body task who".
 local function measure(lua)
   local cpu, wall, sizes = {}, {}, {}
-  for _, line in ipairs(bench.run(bench.script(lua, "work/decode.lua", ROUNDS)).lines) do
+  for _, line in ipairs(bench.run(bench.script(lua, "tasks/decode.lua", ROUNDS)).lines) do
     local body, size = line:match "^size (%S+) (%d+)$"
     if body then
       sizes[body] = size

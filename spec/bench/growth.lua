@@ -41,11 +41,11 @@ local counts, per_user, per_byte = {}, {}, {}
 local environment = { "env", "WALK_URL=" .. sandbox.tesouro_url, "WALK_TOKEN=" .. sandbox.tesouro_token() }
 for _, lua in ipairs(bench.luas) do
   local command = { unpack(environment) }
-  for _, word in ipairs(bench.script(lua, "work/growth.lua", "walk", unpack(COUNTS))) do
+  for _, word in ipairs(bench.script(lua, "tasks/growth.lua", "walk", unpack(COUNTS))) do
     command[#command + 1] = word
   end
   counts[lua] = collect(bench.run(command).lines, "^walk (%d+) (%S+)$")
-  local lines = bench.run(bench.script(lua, "work/growth.lua", "size", unpack(SIZES))).lines
+  local lines = bench.run(bench.script(lua, "tasks/growth.lua", "size", unpack(SIZES))).lines
   per_user[lua] = collect(lines, "^size (%d+) (%S+) %S+$")
   per_byte[lua] = collect(lines, "^size (%d+) %S+ (%S+)$")
 end

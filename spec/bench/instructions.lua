@@ -15,7 +15,7 @@ if not bench.has "valgrind" then
 end
 
 local function count(lua, body, task, who, times)
-  local command = bench.script(lua, "work/decode.lua", times, body[1], task, who)
+  local command = bench.script(lua, "tasks/decode.lua", times, body[1], task, who)
   -- Behind the variables that `env` sets, before the interpreter.
   for i, word in ipairs { "BENCH_SHARE=" .. body.share, "valgrind", "--tool=callgrind",
     "--callgrind-out-file=/dev/null", "--log-fd=1" } do

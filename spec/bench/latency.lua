@@ -17,7 +17,7 @@ local token = sandbox.tesouro_token()
 local function walk(lua, ahead)
   local command = { "env", "WALK_URL=" .. sandbox.tesouro_url, "WALK_TOKEN=" .. token,
     "WALK_ORGANIZATION=" .. sandbox.organization(PAGES * 100) }
-  for _, word in ipairs(bench.script(lua, "work/latency.lua", "prefetch", PAGES, WORK, ahead)) do
+  for _, word in ipairs(bench.script(lua, "tasks/latency.lua", "prefetch", PAGES, WORK, ahead)) do
     command[#command + 1] = word
   end
   return command
@@ -25,7 +25,7 @@ end
 
 local function merge(lua)
   local command = { "env", "WALK_URL=" .. sandbox.dintero_url }
-  for _, word in ipairs(bench.script(lua, "work/latency.lua", "merge")) do
+  for _, word in ipairs(bench.script(lua, "tasks/latency.lua", "merge")) do
     command[#command + 1] = word
   end
   return command

@@ -52,7 +52,7 @@ local function add(is_there, name, command)
 end
 
 for _, lua in ipairs(bench.luas) do
-  add(true, "rollcall, " .. bench.names[lua], bench.script(lua, "work/walk.lua"))
+  add(true, "rollcall, " .. bench.names[lua], bench.script(lua, "tasks/walk.lua"))
 end
 local ours = #contenders
 add(bench.has_module("lua5.4", "socket"), "LuaSocket + cjson, Lua 5.4", bench.script("lua5.4", "peers/luasocket.lua"))

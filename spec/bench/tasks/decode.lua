@@ -3,7 +3,7 @@
 --   decode.lua ROUNDS               each body, each task, each decoder; a line of seconds each
 --   decode.lua TIMES BODY TASK WHO  one of them, so many times and silently, for a profiler
 
-local bodies = require "spec.bench.work.bodies"
+local bodies = require "spec.bench.tasks.bodies"
 local cjson = require "cjson"
 local core = require "rollcall.core"
 local fields = require "rollcall.fields"

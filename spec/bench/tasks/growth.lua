@@ -67,7 +67,7 @@ local function decode(text, users)
 end
 
 local function sizes()
-  local bodies = require "spec.bench.work.bodies"
+  local bodies = require "spec.bench.tasks.bodies"
   local cases = {}
   for i = 2, #arg do
     local text, users = bodies.sized(tonumber(arg[i]), 8e6)
