@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -394,14 +395,15 @@ static void leave_parent(rc_http *engine) {
   static struct left_alone {
     struct left_alone *next;
     CURLM *multi;
-  } * all; /* nothing of it counts as leaked */
+  } * _Atomic all; /* only pushed to, by any thread: nothing of it counts as leaked */
   if (engine->process == getpid())
     return;
   finish_all(engine, RC_HTTP_NETWORK, "the connection belongs to the parent process");
   struct left_alone *left = malloc(sizeof *left);
   if (left) {
     *left = (struct left_alone){all, engine->multi};
-    all = left;
+    while (!atomic_compare_exchange_weak(&all, &left->next, left))
+      continue;
   }
   engine->process = getpid();
   engine->multi = new_multi(engine); /* without it nothing can be started */

@@ -181,6 +181,50 @@ describe("a client", function()
     check.no_secret({ err.url, err.message, tostring(err) }, { "ss-hunter" })
   end)
 
+  -- The scripted server is the proxy: it is asked for whole URLs, of a host that no name server knows.
+  local DIRECTORY = "http://directory.invalid"
+  local OPTIONS = { token = "tok-7f3a", base_url = DIRECTORY, insecure = true, retry = false }
+
+  local function answer_as_proxy(server)
+    server:script { [DIRECTORY .. "/identity/v1/users"] = { { body = '{"data":[{"id":"1"}]}' } } }
+  end
+
+  it("goes by its proxy, with the proxy's own credentials", function()
+    local server = require("spec.support.server").start()
+    answer_as_proxy(server)
+    local options = check.copy(OPTIONS)
+    options.proxy = server.url:gsub("//", "//someone:p%%40ss@")
+    assert.equal("1", assert(rollcall.tesouro(options):users():next()).id)
+    local request = server:requests()[1]
+    server:stop()
+    assert.equal("Basic " .. require("rollcall.base64").encode "someone:p@ss", request.headers["proxy-authorization"])
+    assert.equal("Bearer tok-7f3a", request.headers.authorization)
+  end)
+
+  it("takes its proxy from the environment, unless told otherwise", function()
+    local server = require("spec.support.server").start()
+    answer_as_proxy(server)
+    local script = os.tmpname()
+    local file = assert(io.open(script, "w"))
+    file:write(([[
+      for _, proxy in ipairs { false, "" } do
+        local user, err = require("rollcall").tesouro { token = "tok-7f3a", base_url = %q, insecure = true,
+          retry = false, proxy = proxy or nil }:users():next()
+        print(user and user.id or err.kind)
+      end
+    ]]):format(DIRECTORY))
+    file:close()
+    local command = assert(os.getenv "RUN_LUA", "the specs are run by `make test`")
+    local pipe = assert(io.popen(("http_proxy=%s no_proxy= %s '%s' 2>&1"):format(server.url, command, script)))
+    local output = pipe:read "*a"
+    pipe:close()
+    os.remove(script)
+    local requests = server:requests()
+    server:stop()
+    assert.equal("1\nnetwork\n", output)
+    assert.equal(1, #requests)
+  end)
+
   it("says how its methods are called", function()
     local client = sandbox.tesouro()
     check.misuse(function() client.users {} end, "users: call it with ':'")

@@ -299,6 +299,7 @@ describe("a request that is refused", function()
     end
     local _, err = walk { { status = 304 } }
     assert.equal(304, err.status)
+    assert.is_nil(err.message:find "redirect")
   end)
 
   it("is an http error for any other status", function()

@@ -110,11 +110,8 @@ function checkpoint.decode(text, wanted)
   if different then
     return nil, "this checkpoint is of a walk with " .. different
   end
-  local ledger = saved.ledger
-  if ledger ~= nil then
-    ledger = type(ledger) == "string" and base64.decode(ledger)
-  end
-  if not ledger and ledger ~= nil or saved.position ~= nil and not is_position(saved.position) then
+  local ledger = type(saved.ledger) == "string" and base64.decode(saved.ledger) or nil
+  if saved.ledger ~= nil and not ledger or saved.position ~= nil and not is_position(saved.position) then
     return nil, "expected a checkpoint; this one was changed"
   end
   return { walk = saved.walk, position = saved.position, ledger = ledger, done = saved.done == true }

@@ -114,7 +114,7 @@ function Exchange:status_error()
   local status = transfer:status()
   local body = self.client.redactor:clean((transfer:body())) -- before it is cut: half a secret is one, too
   local message, code = read_error_body(body)
-  if status >= 300 and status < 400 then
+  if status >= 300 and status < 400 and status ~= 304 then -- 304: "not modified", asked for by nobody
     local target = transfer:header("location")
     message = "a redirect" .. (target and " to " .. target or "") .. "; redirects are not followed"
   elseif not message and is_html(transfer) then

@@ -1,0 +1,74 @@
+-- The text of a checkpoint: what it carries, and which walks take it. Walks that go on from one are
+-- in walk_spec and faults_spec.
+
+local checkpoint = require "rollcall.checkpoint"
+local json = require "rollcall.json"
+
+local WALK = {
+  provider = "acme", origin = "https://api.acme.example", collection = "users", variables = { account = "T12345678" },
+  query = { status = "ALL", page_size = 100, expand = { "roles", "groups" } },
+}
+
+local function altered(change)
+  local twin = json.decode(json.encode(WALK))
+  change(twin)
+  return twin
+end
+
+describe("a checkpoint's text", function()
+  local saved = { walk = WALK, position = { token = "t\"\\ü" }, ledger = "\0\255bytes" }
+  local text = checkpoint.encode(saved)
+
+  it("is one line that brings everything back", function()
+    assert.is_nil(text:find "%c")
+    local read = assert(checkpoint.decode(text, WALK))
+    assert.equal(saved.position.token, read.position.token)
+    assert.equal(saved.ledger, read.ledger)
+    assert.is_false(read.done)
+  end)
+
+  it("says that a walk was at its end", function()
+    assert.is_true(checkpoint.decode(checkpoint.encode { walk = WALK, done = true }, WALK).done)
+  end)
+
+  local others = {
+    provider = function(walk) walk.provider = "other" end,
+    origin = function(walk) walk.origin = "https://api.other.example" end,
+    collection = function(walk) walk.collection = "roles" end,
+    account = function(walk) walk.variables.account = "T87654321" end,
+    status = function(walk) walk.query.status = "ACTIVE" end,
+    page_size = function(walk) walk.query.page_size = nil end,
+    expand = function(walk) walk.query.expand = { "roles" } end,
+    search = function(walk) walk.query.search = "doe" end,
+  }
+  for name, change in pairs(others) do
+    it("is refused by a walk with another " .. name .. ", both ways, and named", function()
+      local read, problem = checkpoint.decode(text, altered(change))
+      assert.is_nil(read)
+      assert.truthy(problem:find(name, 1, true), problem)
+      read, problem = checkpoint.decode(checkpoint.encode { walk = altered(change) }, WALK)
+      assert.is_nil(read)
+      assert.truthy(problem:find(name, 1, true), problem)
+    end)
+  end
+
+  it("is refused where it was changed, cut or is something else, and never raises", function()
+    for cut = 0, #text - 1 do
+      assert.is_nil((checkpoint.decode(text:sub(1, cut), WALK)))
+    end
+    for _, wrong in ipairs { "", "null", "[]", "{}", "7", '"text"', '{"rollcall":1}', '{"rollcall":99,"walk":{}}',
+      (text:gsub('"ledger":"', '"ledger":"!')), (text:gsub('"token":".-"}', '"token":7}')),
+      (text:gsub('"token":".-"}', '"token":""}')), (text:gsub('"token":".-"}', '"token":"a\\r\\nb"}')) } do
+      local read, problem = checkpoint.decode(wrong, WALK)
+      assert.is_nil(read, wrong)
+      assert.is_string(problem)
+    end
+  end)
+
+  it("of several walks is not one of a single walk, nor the other way round", function()
+    local parts = checkpoint.encode_parts { A = text, B = text }
+    assert.is_nil((checkpoint.decode(parts, WALK)))
+    assert.is_nil((checkpoint.decode_parts(text)))
+    assert.same({ A = text, B = text }, checkpoint.decode_parts(parts))
+  end)
+end)
