@@ -107,7 +107,7 @@ EMBED_TESTS := $(foreach lua,$(LUAS),$(EMBED:%=$(BUILD)/$(lua)-asan/%))
 # Fuzz targets: spec/fuzz/NAME.c. `make test` runs each over its seeds and a fixed number of mutations
 # of them, by spec/fuzz/driver.c; `make fuzz` for TIME seconds each by clang's libFuzzer, which keeps
 # what it finds new in $(BUILD)/fuzz/corpus.
-FUZZ ?= json items pointer http
+FUZZ ?= json items pointer delivery http
 TIME ?= 60
 http_WORDS := http
 http_MUTATIONS := 4000

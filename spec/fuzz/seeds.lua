@@ -107,6 +107,18 @@ for i = 1, 4 do
   seed("pointer", "/data/1/organizationId\n", page)
 end
 
+-- Delivery: how many hashes are kept, the users without an id, then bodies of three bytes.
+for _, most in ipairs { 0, 8, 31 } do
+  for _, saved in ipairs { 0, 4 } do
+    seed("delivery", choose(most, 0, 1, 2, saved, 0, 3, saved, 0, 7, saved, 0, 99)) -- repeats itself
+    for how = 1, 3 do -- one comes, goes, or moves: before what was given, in it, behind it
+      for _, where in ipairs { 0, 4, 9 } do
+        seed("delivery", choose(most, 0, 0, 0, saved, 0, 6, how + saved, where, 8, saved, 0, 99))
+      end
+    end
+  end
+end
+
 -- HTTP: flags, limits, seed, and the bytes of the answer.
 local GZIP = "\31\139\8\0\0\0\0\0\2\3\139\174\86\202\76\81\178\50\172\141\5\0\114\78\158\41\10\0\0\0"
 local answers = {
