@@ -99,6 +99,7 @@ static bool keep(rc_delivery *delivery, uint64_t hash) {
 
 void rc_delivery_gave(rc_delivery *delivery) {
   delivery->given++;
+  delivery->fingerprint_before = delivery->fingerprint;
   delivery->fingerprint = rc_hash_mix(delivery->fingerprint, delivery->hash);
   /* An item is given after the prefix or after a difference: this body needs `kept` no more. */
   if (delivery->all_kept && !keep(delivery, delivery->hash)) {
@@ -125,14 +126,15 @@ static uint64_t get64(const char *from) {
   return n;
 }
 
-size_t rc_delivery_saved_size(const rc_delivery *delivery, size_t most) {
-  return 16 + (delivery->all_kept && delivery->kept_count <= most ? delivery->kept_count * 8 : 0);
+size_t rc_delivery_saved_size(const rc_delivery *delivery, size_t most, bool less_last) {
+  const size_t count = delivery->all_kept ? delivery->kept_count - less_last : 0;
+  return 16 + (count <= most ? count * 8 : 0);
 }
 
-void rc_delivery_save(const rc_delivery *delivery, size_t most, char *to) {
-  const size_t size = rc_delivery_saved_size(delivery, most);
-  put64(to, delivery->given);
-  put64(to + 8, delivery->fingerprint);
+void rc_delivery_save(const rc_delivery *delivery, size_t most, bool less_last, char *to) {
+  const size_t size = rc_delivery_saved_size(delivery, most, less_last);
+  put64(to, delivery->given - less_last);
+  put64(to + 8, less_last ? delivery->fingerprint_before : delivery->fingerprint);
   for (size_t at = 16; at < size; at += 8) {
     put64(to + at, delivery->kept[at / 8 - 2]);
   }

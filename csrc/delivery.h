@@ -17,9 +17,10 @@
 #define RC_DELIVERY_ID 64                  /* bytes of the id field's name, with a NUL */
 
 typedef struct rc_delivery {
-  uint64_t given;       /* items, over all bodies of the page */
-  uint64_t fingerprint; /* of what was given, in its order */
-  uint64_t *kept;       /* owned: a hash for each item given, in its order */
+  uint64_t given;              /* items, over all bodies of the page */
+  uint64_t fingerprint;        /* of what was given, in its order */
+  uint64_t fingerprint_before; /* the same, without the item given last */
+  uint64_t *kept;              /* owned: a hash for each item given, in its order */
   size_t kept_count, kept_capacity;
   bool all_kept; /* false once there were too many, or memory was short: kept is empty then */
   /* The body that is read now. */
@@ -56,9 +57,10 @@ void rc_delivery_gave(rc_delivery *delivery);
 bool rc_delivery_is_short(const rc_delivery *delivery);
 
 /* For checkpoints: `given`, `fingerprint` and, where all were kept, at most `most` hashes. Writes
- * rc_delivery_saved_size bytes. */
-size_t rc_delivery_saved_size(const rc_delivery *delivery, size_t most);
-void rc_delivery_save(const rc_delivery *delivery, size_t most, char *to);
+ * rc_delivery_saved_size bytes. `less_last`: as it was before the item given last; one was given
+ * since rc_delivery_init. */
+size_t rc_delivery_saved_size(const rc_delivery *delivery, size_t most, bool less_last);
+void rc_delivery_save(const rc_delivery *delivery, size_t most, bool less_last, char *to);
 
 /* Takes up what was saved, after rc_delivery_init; false where that is none. */
 bool rc_delivery_load(rc_delivery *delivery, const char *from, size_t length);

@@ -56,17 +56,19 @@ static int ledger_take(lua_State *L) {
   return 1;
 }
 
-/* ledger:save(most) -> a string that ledger{ saved = } takes, with at most so many ids' hashes */
+/* ledger:save(most, less_last) -> a string that ledger{ saved = } takes, with at most so many ids'
+ * hashes; less_last: as it was before the user given last */
 static int ledger_save(lua_State *L) {
   const rc_ledger *ledger = rc_ledger_check(L, 1);
   const lua_Number n = luaL_checknumber(L, 2);
   const size_t most = n >= 0 && n < 1e6 ? (size_t)n : 0;
-  const size_t size = rc_delivery_saved_size(&ledger->delivery, most);
+  const bool less_last = lua_toboolean(L, 3) && ledger->delivery.given > 0;
+  const size_t size = rc_delivery_saved_size(&ledger->delivery, most, less_last);
   char *text = lua_newuserdatauv(L, size, 0);
-  if (rc_delivery_saved_size(&ledger->delivery, most) != size) {
+  if (rc_delivery_saved_size(&ledger->delivery, most, less_last) != size) {
     return luaL_error(L, "save: a finalizer changed the ledger");
   }
-  rc_delivery_save(&ledger->delivery, most, text);
+  rc_delivery_save(&ledger->delivery, most, less_last, text);
   lua_pushlstring(L, text, size);
   return 1;
 }

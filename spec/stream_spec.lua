@@ -702,3 +702,105 @@ describe("a function that raises now and then", function()
     end
   end)
 end)
+
+-- A walk that stopped since a function of the script raised, and one that goes on from its checkpoint: every user is
+-- seen by one of both, and by one only.
+describe("a checkpoint after a function that raised", function()
+  --- What a walk from this checkpoint gives. The scripted server forgets nothing: it answers by page token.
+  local function rest(saved, query)
+    local client = rollcall.tesouro { token = "tok-7f3a", base_url = server.url, retry = false }
+    query = check.copy(query or {})
+    query.resume = saved
+    return ids_of(assert(client:users(query):collect()))
+  end
+
+  local function client_of_pages(options)
+    server:script {
+      [USERS .. "?Limit=100"] = { page("1 2 3", "t2") },
+      [USERS .. "?Limit=100&PaginationToken=t2"] = { page("4 5", nil, "t1") },
+    }
+    options = options or {}
+    options.token, options.base_url, options.retry = "tok-7f3a", server.url, false
+    return rollcall.tesouro(options)
+  end
+
+  for at = 1, 5 do
+    it("has the user that it raised for before it: " .. at, function()
+      for _, name in ipairs { "filter", "map" } do
+        local seen = {}
+        local all = client_of_pages():users()
+        local some = all[name](all, function(user)
+          if user.id == tostring(at) then
+            error("not this one", 0)
+          end
+          return user
+        end):filter(function() return true end)
+        local good, problem
+        repeat
+          good, problem = pcall(some.next, some)
+          seen[#seen + 1] = good and problem.id or nil
+        until not good
+        assert.equal("not this one", problem)
+        for _, one in ipairs { some, all, some } do
+          assert.equal("1 2 3 4 5", table.concat(seen, " ") .. (at > 1 and " " or "") .. rest(one:checkpoint()))
+          some:close() -- after the first round: it stands where it stood
+        end
+      end
+    end)
+  end
+
+  it("of merged streams is right for each", function()
+    local client = client_of_pages()
+    local streams = { (client:users { page_size = 100 }), (client:users { page_size = 100, limit = 4 }) }
+    local left = 4
+    local some = rollcall.merge(streams):filter(function()
+      left = left - 1
+      return left >= 0 or error("enough", 0)
+    end)
+    local seen = { [streams[1]] = 0, [streams[2]] = 0 }
+    while true do
+      local good, user, source = pcall(some.next, some)
+      if not good then
+        assert.equal("enough", user)
+        break
+      end
+      seen[source] = seen[source] + 1
+    end
+    for _, one in ipairs(streams) do
+      assert.equal(("1 2 3 4 5"):sub(2 * seen[one] + 1), rest(one:checkpoint(), { page_size = 100 }))
+    end
+  end)
+
+  it("has none of a page that the script has not seen", function()
+    for _, hook in ipairs { "response", "page" } do
+      for number = 1, 2 do
+        local calls, seen = 0, {}
+        local users = client_of_pages({ on = { [hook] = function()
+          calls = calls + 1
+          if calls == number then
+            error("not now", 0)
+          end
+        end } }):users { prefetch = 0 }
+        local pages = users:pages()
+        local good, problem = pcall(function()
+          for list in pages do
+            seen[#seen + 1] = ids_of(list)
+          end
+        end)
+        assert.is_false(good)
+        assert.equal("not now", problem)
+        seen[#seen + 1] = rest(users:checkpoint())
+        assert.equal("1 2 3 4 5", table.concat(seen, " "))
+      end
+    end
+  end)
+
+  it("has those of a page that were taken before its pages were asked for", function()
+    local users = client_of_pages({ on = { page = function() error("not now", 0) end } }):users { prefetch = 0 }
+    assert.equal("1", users:next().id)
+    assert.is_false(pcall((users:pages())))
+    assert.equal("2 3 4 5", rest(users:checkpoint()))
+    users:close()
+    assert.equal("2 3 4 5", rest(users:checkpoint()))
+  end)
+end)

@@ -40,14 +40,10 @@ local options_schema = { type = "table", fields = {
 ---@return rollcall.Stream
 function merge.new(streams, options, loop, names)
   options = options or {}
-  local waiting = {}
-  for i, one in ipairs(streams) do
-    waiting[i] = one
-  end
-  return stream.new(setmetatable({
+  local self = setmetatable({
     head = stream.nobody,
     finished = false,
-    all = waiting,
+    all = {},
     next_waiting = 1,
     active = {},
     turn = 1,
@@ -57,7 +53,12 @@ function merge.new(streams, options, loop, names)
     on_error = options.on_error,
     limit = options.limit,
     names = names,
-  }, Merge), loop)
+  }, Merge)
+  for i, one in ipairs(streams) do
+    self.all[i] = one
+    one.source.holder = self
+  end
+  return stream.new(self, loop)
 end
 
 --- Checks what the public rollcall.merge was given.
@@ -90,6 +91,11 @@ function Merge:checkpoint()
     parts[name] = self.all[i]:checkpoint()
   end
   return checkpoint.encode_parts(parts)
+end
+
+--- Is the user given last of this source, and has the script not seen it yet?
+function Merge:holds(source)
+  return self.last == source and self.holder ~= nil and self.holder:holds(self)
 end
 
 function Merge:finish(reason, err)
@@ -162,6 +168,7 @@ function Merge:poll()
     local user, wait = try(one)
     if user ~= nil then
       self.users = self.users + 1
+      self.last = one.source
       self.taken = self.taken + 1
       if self.taken >= TURN then
         self.turn, self.taken = self.turn + 1, 0

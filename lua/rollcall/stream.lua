@@ -3,6 +3,8 @@
 --   poll()       the next user and what belongs to it; or nil and seconds to wait at most
 --   finished, err, reason
 --   engines(), close(), statistics(), checkpoint()
+--   holder       the source that stands on it, if any, whose holds(source) says whether it keeps the user
+--                that this one gave last from the script
 
 local errors = require "rollcall.errors"
 
@@ -185,10 +187,10 @@ end
 ---@return fun(): rollcall.User[]?, rollcall.PageInfo? iterator and, on Lua 5.4, what a `for` closes
 function methods:pages()
   local source = self.source
-  if not source.turn_page then
+  if not source.begin_pages then
     error("pages: only a walk of one account has pages", 2)
   end
-  source.by_page = true
+  source:begin_pages()
   local list, n = {}, 0 -- of the page under way: they stay where a hook raises
   return stream.iterator(self, function()
     while true do
@@ -275,9 +277,15 @@ function Derived:checkpoint()
   return self.parent:checkpoint()
 end
 
+--- Has its parent given a user that the script has not seen yet, since `pick` raised?
+function Derived:holds()
+  return self.user ~= nil or self.holder ~= nil and self.holder:holds(self)
+end
+
 local function derive(self, pick, left)
   local source = { parent = self.source, pick = pick, left = left, head = stream.nobody, finished = false }
   setmetatable(source, Derived)
+  self.source.holder = source
   return stream.iterator(stream.new(source, self.loop, { provider = self.provider, account = self.account }))
 end
 

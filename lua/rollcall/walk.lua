@@ -19,6 +19,7 @@ local url = require "rollcall.url"
 ---@field asked rollcall.Exchange
 ---@field ledger userdata what the page has given
 ---@field before integer what it had given before this walk, which goes on from a checkpoint
+---@field saved string? that, as the checkpoint has it
 ---@field ended boolean its last byte has arrived, or never will
 ---@field whole boolean? the body is what was declared, to its end
 ---@field captured table<string, any>? what the body said beside its users
@@ -31,6 +32,8 @@ local url = require "rollcall.url"
 ---@field err rollcall.Error? why it ended, if not well
 ---@field reason string?
 ---@field page_end table? the page whose last user was given
+---@field by_page boolean? its users are handed on page by page: a page counts as given once page_end was taken
+---@field holder table? the source that stands on it, which says whether it holds the user given last
 local Walk = {}
 Walk.__index = Walk
 
@@ -142,7 +145,8 @@ end
 --- Asks for the page at this position, behind those already asked for.
 ---@param position rollcall.Position
 ---@param ledger userdata? of a page that a checkpoint has begun
-function Walk:ask(position, ledger)
+---@param saved string? the same, as the checkpoint has it
+function Walk:ask(position, ledger, saved)
   local spec = self.spec
   local limits = self.client.limits_of_bodies
   ledger = ledger or core.ledger { id = spec.collection.id or "id" }
@@ -152,6 +156,7 @@ function Walk:ask(position, ledger)
     number = self.page_count,
     ledger = ledger,
     before = ledger:given(),
+    saved = saved,
     ended = false,
     asked = exchange.new(self.client, {
       method = "GET",
@@ -196,21 +201,32 @@ function Walk:begin()
     self:fail(errors.new("decode", "the checkpoint was changed", { provider = self.client.provider.name }))
     return
   end
-  self:ask(position, ledger)
+  self:ask(position, ledger, resume.ledger)
+end
+
+--- What a page has given, for a checkpoint: nil for nothing.
+local function save(page, less_last)
+  return page.ledger:given() > (less_last and 1 or 0) and page.ledger:save(CHECKPOINT_IDS, less_last) or nil
+end
+
+--- From here on users are handed on page by page.
+function Walk:begin_pages()
+  local page = self.pages[1]
+  self.by_page = true
+  if page then
+    page.saved = save(page)
+  end
 end
 
 --- Where the walk stands, after the user given last.
 ---@return string
-function Walk:checkpoint()
-  if self.finished then
-    return self.last_checkpoint
-  end
+function Walk:current_checkpoint()
   local page = self.pages[1]
   local resume = self.spec.resume
   local saved = { walk = self.spec.identity }
   if page then
     saved.position = page.position
-    saved.ledger = page.ledger:given() > 0 and page.ledger:save(CHECKPOINT_IDS) or nil
+    saved.ledger = save(page, self.holder and self.holder:holds(self))
   elseif resume then
     saved.position, saved.ledger, saved.done = resume.position, resume.ledger, resume.done
   else
@@ -219,9 +235,20 @@ function Walk:checkpoint()
   return checkpoint.encode(saved)
 end
 
+--- Where the script stands: not after users that it has not seen yet, since a hook or a filter of its own
+--- raised before.
+---@return string
+function Walk:checkpoint()
+  local unseen = self.by_page and (self.page_end or self.pages[1])
+  if unseen then
+    return checkpoint.encode { walk = self.spec.identity, position = unseen.position, ledger = unseen.saved }
+  end
+  return self.finished and self.last_checkpoint or self:current_checkpoint()
+end
+
 --- What is known of a page once no more users of it will come.
 local function describe(page)
-  return { number = page.number, captured = page.captured or {}, position = page.position }
+  return { number = page.number, captured = page.captured or {}, position = page.position, saved = page.saved }
 end
 
 --- Ends the walk, once.
@@ -235,7 +262,7 @@ function Walk:finish(reason, err)
   if reason == "exhausted" then
     self.last_checkpoint = checkpoint.encode { walk = self.spec.identity, done = true }
   else
-    self.last_checkpoint = self:checkpoint()
+    self.last_checkpoint = reason == "closed" and self:checkpoint() or self:current_checkpoint()
     self.page_end = self.page_end or page and describe(page) -- one that nobody has taken yet comes first
   end
   self.finished, self.reason, self.err = true, reason, err
@@ -249,7 +276,7 @@ end
 
 function Walk:fail(err)
   if not self.finished then
-    err.checkpoint = self:checkpoint()
+    err.checkpoint = self:current_checkpoint()
     self:finish(stream.reason_of(err), err)
   end
 end

@@ -58,11 +58,11 @@ static rc_verdict judge(rc_delivery *delivery, uint8_t user) {
   return rc_delivery_judge(delivery, &item);
 }
 
-static void save_and_load(rc_delivery *delivery, size_t most) {
-  const size_t size = rc_delivery_saved_size(delivery, most);
+static void save_and_load(rc_delivery *delivery, size_t most, bool less_last) {
+  const size_t size = rc_delivery_saved_size(delivery, most, less_last);
   char *saved = malloc(size);
   CHECK(saved != NULL);
-  rc_delivery_save(delivery, most, saved);
+  rc_delivery_save(delivery, most, less_last, saved);
   rc_delivery_clear(delivery);
   rc_delivery_init(delivery, "id", 2);
   CHECK(rc_delivery_load(delivery, saved, size));
@@ -87,7 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   uint8_t given[64 * USERS];
   size_t given_count = 0;
   bool repeats = true;
-  bool told = true; /* no conflict, no short body: nobody was told that it failed */
+  bool gave_since = false; /* it was loaded */
+  bool told = true;        /* no conflict, no short body: nobody was told that it failed */
   for (int bodies = 0; told && bodies < 64 && input.size > 0; bodies++) {
     const unsigned how = fuzz_byte(&input);
     const unsigned where = fuzz_byte(&input);
@@ -96,7 +97,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     change(&now, how % 4, where, (uint8_t)(where * 37 + 13));
     repeats = repeats && (bodies == 0 || memcmp(&before, &now, sizeof now) == 0);
     if ((how & 4u) != 0) {
-      save_and_load(&delivery, most);
+      const bool less_last = (how & 8u) != 0 && gave_since;
+      save_and_load(&delivery, most, less_last);
+      given_count -= less_last;
+      gave_since = false;
     } else {
       rc_delivery_begin_body(&delivery);
     }
@@ -112,6 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         CHECK(!skipped_unknown);
         given[given_count++] = user;
         rc_delivery_gave(&delivery);
+        gave_since = true;
       } else if (verdict == RC_SKIP) {
         skipped_unknown = skipped_unknown || !contains(given, had, user);
       } else {

@@ -109,7 +109,7 @@ end
 
 -- Delivery: how many hashes are kept, the users without an id, then bodies of three bytes.
 for _, most in ipairs { 0, 8, 31 } do
-  for _, saved in ipairs { 0, 4 } do
+  for _, saved in ipairs { 0, 4, 12 } do
     seed("delivery", choose(most, 0, 1, 2, saved, 0, 3, saved, 0, 7, saved, 0, 99)) -- repeats itself
     for how = 1, 3 do -- one comes, goes, or moves: before what was given, in it, behind it
       for _, where in ipairs { 0, 4, 9 } do
