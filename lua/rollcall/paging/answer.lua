@@ -1,7 +1,6 @@
 -- What a page's answer says beside its users: what paging types decide by.
 
 local core = require "rollcall.core"
-local errors = require "rollcall.errors"
 
 ---@class rollcall.Answer
 ---@field position rollcall.Position of the page
@@ -31,14 +30,19 @@ function answer.new(asked, position, base, pointers)
     base = base,
     count = asked.decoder:found(),
     captured = captured,
+    headers = {}, -- those that were asked for
     asked = asked,
   }, Answer)
 end
 
+--- The value of all headers of a name; what was asked for once is known when the transfer is gone, too.
 ---@param name string
----@return string? value of all headers of that name
+---@return string?
 function Answer:header(name)
-  return self.asked.transfer:header(name)
+  if self.headers[name] == nil and self.asked.transfer then
+    self.headers[name] = self.asked.transfer:header(name) or false
+  end
+  return self.headers[name] or nil
 end
 
 --- What a declaration's source says: numbers as text; core.null for null; nil where it is not there.
@@ -106,16 +110,6 @@ function Answer:edge(which, pointers)
     end
   end
   return nil
-end
-
---- The error of an answer that paging cannot go on from.
----@param kind rollcall.ErrorKind?
----@param message string
----@return rollcall.Error
-function Answer:error(kind, message)
-  local code = kind == "http" and "other_origin" or nil
-  return self.asked.error and self.asked:error(kind or "decode", message, { code = code })
-    or errors.new(kind or "decode", message)
 end
 
 return answer

@@ -41,7 +41,9 @@ function page.first(paging, query)
   if not number then
     return nil, ("expected the number of a page, %d or more"):format(start_of(paging))
   end
-  return { number = number, given = number == start_of(paging) and 0 or nil }
+  local before = number - start_of(paging)
+  -- What came before is not known: that it was whole pages is what the declared max_size promises.
+  return { number = number, given = before == 0 and 0 or query.page_size and before * query.page_size or nil }
 end
 
 function page.apply(paging, position, request, query)
