@@ -445,11 +445,11 @@ local function hold(page)
   end
 end
 
---- Where the page after one is that has not ended, if its paging type knows and several are wanted.
+--- Where the page after one is, as far as can be told before all pages up to it have ended, if its paging type knows and several are wanted.
 ---@return rollcall.Position?
 function Walk:position_ahead(page)
   local ahead, query = self.paging.ahead, self.spec.query
-  if page.ended or not ahead or query.prefetch < 2 then
+  if page.err or not ahead or query.prefetch < 2 then
     return nil
   end
   return ahead(self.spec.collection.paging, page.position, self.known, query)
@@ -460,6 +460,7 @@ end
 ---@return number seconds to wait at most
 function Walk:go_on(now)
   local wake = exchange.FOREVER
+  local is_known = true -- what came before the page
   local i = 1
   while self.pages[i] do
     local page = self.pages[i]
@@ -483,11 +484,15 @@ function Walk:go_on(now)
       self:clear(page)
     end
     if not self.pages[i + 1] and i <= self.spec.query.prefetch and not self:is_limit_near() then
-      local position = page.next or self:position_ahead(page)
+      local position = page.next
+      if not (is_known and page.whole) then
+        position = self:position_ahead(page)
+      end
       if position then
         self:ask(position)
       end
     end
+    is_known = is_known and page.whole
     i = i + 1
   end
   return wake
