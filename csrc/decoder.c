@@ -9,6 +9,7 @@
 
 #include "failure.h"
 #include "options.h"
+#include "pointer.h"
 #include "record.h"
 #include "value.h"
 
@@ -104,12 +105,30 @@ static void release(rc_decoder *decoder) {
   rc_items_free(items);
 }
 
+static bool wants_text(lua_State *L, int index) {
+  return strcmp(luaL_optstring(L, index, ""), "text") == 0;
+}
+
+/* Pushes a value whose text belongs to the decoder; numbers as their text where so asked. */
+static void push_pinned(lua_State *L, rc_decoder *decoder, rc_span span, bool as_text) {
+  decoder->pins++;
+  if (as_text && span.type == RC_JSON_NUMBER) {
+    lua_pushlstring(L, span.bytes, span.length);
+  } else {
+    rc_push_value(L, span, RC_NULLS_KEPT);
+  }
+  decoder->pins--; /* where memory was short it stays pinned, until it is collected */
+  if (decoder->closing && decoder->pins == 0) {
+    release(decoder);
+  }
+}
+
 /* decoder:captured(pointer, numbers) -> value | null | nil for none. `numbers` is "text" where a
  * number shall come as it stands in the document, which a double might not hold. */
 static int decoder_captured(lua_State *L) {
   rc_decoder *decoder = rc_decoder_check(L, 1);
   luaL_checkstring(L, 2);
-  const bool as_text = strcmp(luaL_optstring(L, 3, ""), "text") == 0;
+  const bool as_text = wants_text(L, 3);
   lua_getiuservalue(L, 1, 1);
   lua_pushvalue(L, 2);
   lua_rawget(L, -2);
@@ -122,16 +141,51 @@ static int decoder_captured(lua_State *L) {
     return 0;
   }
   const rc_span span = {capture->bytes, capture->length, capture->type, capture->flags};
-  decoder->pins++;
-  if (as_text && capture->type == RC_JSON_NUMBER) {
-    lua_pushlstring(L, capture->bytes, capture->length);
-  } else {
-    rc_push_value(L, span, RC_NULLS_KEPT);
+  push_pinned(L, decoder, span, as_text);
+  return 1;
+}
+
+/* decoder:found() -> how many records there were, taken or not. */
+static int decoder_found(lua_State *L) {
+  rc_push_count(L, rc_items_found(rc_decoder_check(L, 1)->items));
+  return 1;
+}
+
+/* decoder:opening() -> how many records are in it, at most 16; a text for the first one, and a text
+ * for all of them in their order, by their ids; the bytes that wait to be taken. */
+static int decoder_opening(lua_State *L) {
+  const rc_decoder *decoder = rc_decoder_check(L, 1);
+  const rc_opening opening = rc_items_opening(decoder->items);
+  const uint64_t waiting = rc_items_waiting(decoder->items);
+  lua_pushinteger(L, (lua_Integer)opening.count);
+  lua_pushlstring(L, (const char *)&opening.first, sizeof opening.first);
+  lua_pushlstring(L, (const char *)&opening.all, sizeof opening.all);
+  rc_push_count(L, waiting);
+  return 4;
+}
+
+/* decoder:edge(which, pointer, numbers) -> what stands at the pointer in the "first" or the "last"
+ * record found, as `captured` gives it; nil where nothing does. For a decoder with `edges`. */
+static int decoder_edge(lua_State *L) {
+  static const char *const names[] = {"first", "last", NULL};
+  rc_decoder *decoder = rc_decoder_check(L, 1);
+  const bool last = luaL_checkoption(L, 2, NULL, names) == 1;
+  size_t pointer_length;
+  const char *text = luaL_checklstring(L, 3, &pointer_length);
+  const bool as_text = wants_text(L, 4);
+  rc_pointer pointer;
+  char *copy = lua_newuserdatauv(L, pointer_length + 1, 0);
+  memcpy(copy, text, pointer_length);
+  const char *problem = rc_pointer_parse(&pointer, copy, pointer_length);
+  luaL_argcheck(L, problem == NULL, 3, problem);
+  luaL_argcheck(L, is_open(decoder), 1, GONE); /* making the copy may have run a finalizer */
+  rc_span item = {.type = RC_JSON_OBJECT};
+  rc_span found;
+  item.bytes = rc_items_edge(decoder->items, last, &item.length);
+  if (item.bytes == NULL || !rc_pointer_find(&pointer, 0, item, &found)) {
+    return 0;
   }
-  decoder->pins--; /* where memory was short it stays pinned, until it is collected */
-  if (decoder->closing && decoder->pins == 0) {
-    release(decoder);
-  }
+  push_pinned(L, decoder, found, as_text);
   return 1;
 }
 
@@ -183,10 +237,10 @@ static unsigned check_captures(lua_State *L, int options, int positions, const c
 }
 
 /* decoder{ items = pointer, capture = { pointer… }, record = type, max_bytes =, max_item =,
- * max_depth = } */
+ * max_depth =, id = name, edges = boolean } */
 static int decoder_new(lua_State *L) {
-  static const char *const known[] = {"items",    "capture",   "record", "max_bytes",
-                                      "max_item", "max_depth", NULL};
+  static const char *const known[] = {"items",     "capture", "record", "max_bytes", "max_item",
+                                      "max_depth", "id",      "edges",  NULL};
   const char *captures[RC_ITEMS_CAPTURES];
   size_t lengths[RC_ITEMS_CAPTURES];
   rc_items_options options = {0};
@@ -197,6 +251,12 @@ static int decoder_new(lua_State *L) {
       (size_t)rc_options_size(L, 1, "decoder", "max_item", (uint64_t)8 << 20, UINT32_MAX / 2);
   options.max_depth =
       (unsigned)rc_options_size(L, 1, "decoder", "max_depth", 512, RC_JSON_DEPTH_CAP);
+
+  options.id = rc_options_string(L, 1, "decoder", "id");
+  options.id_length = options.id != NULL ? strlen(options.id) : 0;
+  rc_options_push(L, 1, "edges");
+  options.edges = lua_toboolean(L, -1);
+  lua_pop(L, 1);
 
   rc_decoder *decoder = lua_newuserdatauv(L, sizeof *decoder, 1);
   *decoder = (rc_decoder){0};
@@ -234,9 +294,10 @@ static int decoder_new(lua_State *L) {
 }
 
 void rc_decoder_open(lua_State *L) {
-  static const luaL_Reg methods[] = {{"feed", decoder_feed},     {"next", decoder_next},
-                                     {"finish", decoder_finish}, {"captured", decoder_captured},
-                                     {"close", decoder_close},   {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"feed", decoder_feed},         {"next", decoder_next},   {"finish", decoder_finish},
+      {"captured", decoder_captured}, {"found", decoder_found}, {"opening", decoder_opening},
+      {"edge", decoder_edge},         {"close", decoder_close}, {NULL, NULL}};
   rc_new_metatable(L, METATABLE, methods, decoder_gc);
   lua_pushcfunction(L, decoder_new);
   lua_setfield(L, -2, "decoder");

@@ -7,6 +7,7 @@
 
 #include "pointer.h"
 #include "scan.h"
+#include "seen.h"
 
 #define ARRAY_POINTER 0u /* patterns[0] is the array's, the captures' follow */
 #define MAX_PATTERNS (RC_ITEMS_CAPTURES + 1)
@@ -30,9 +31,15 @@ typedef struct queue {
   uint64_t left;               /* elements that were dropped before memory[0] */
 } queue;
 
+/* The text of an item that was kept. */
+typedef struct edge {
+  char *bytes; /* owned */
+  size_t length, capacity;
+} edge;
+
 struct rc_items {
   rc_json json;
-  char *text; /* owned: all the pointers' bytes */
+  char *text; /* owned: all the pointers' bytes, and the id's */
   rc_pointer patterns[MAX_PATTERNS];
   unsigned pattern_count;
   rc_capture captures[RC_ITEMS_CAPTURES];
@@ -57,6 +64,11 @@ struct rc_items {
   unsigned array_level; /* of the array of items, while in it */
 
   uint64_t found;
+  const char *id; /* in `text`; NULL: items are told apart by their text */
+  size_t id_length;
+  rc_opening opening;
+  bool edges;
+  edge first, last; /* kept only where `edges` is set */
   rc_items_error error;
   uint64_t error_offset;
   unsigned error_pattern;
@@ -138,6 +150,11 @@ static const char *parse_patterns(rc_items *items, const rc_items_options *optio
     problem = rc_pointer_parse(&items->patterns[i + 1], text, options->capture_lengths[i]);
     text += options->capture_lengths[i];
   }
+  if (options->id != NULL) {
+    memcpy(text, options->id, options->id_length);
+    items->id = text;
+    items->id_length = options->id_length;
+  }
   for (unsigned i = 0; i < items->pattern_count; i++) {
     if (items->patterns[i].count > items->longest) {
       items->longest = items->patterns[i].count;
@@ -157,6 +174,7 @@ rc_items *rc_items_new(const rc_items_options *options, const char **problem) {
     return NULL;
   }
   size_t size = options->pointer_length + 1;
+  const size_t id_length = options->id != NULL ? options->id_length : 0;
   for (unsigned i = 0; i < options->capture_count; i++) {
     if (options->capture_lengths[i] > SIZE_MAX - size) {
       free(items);
@@ -164,11 +182,12 @@ rc_items *rc_items_new(const rc_items_options *options, const char **problem) {
     }
     size += options->capture_lengths[i];
   }
-  items->text = malloc(size);
+  items->text = id_length <= SIZE_MAX - size ? malloc(size + id_length) : NULL;
   if (items->text == NULL) {
     free(items);
     return NULL;
   }
+  items->edges = options->edges;
   items->pattern_count = options->capture_count + 1;
   *problem = parse_patterns(items, options);
   if (*problem != NULL) {
@@ -196,6 +215,8 @@ void rc_items_free(rc_items *items) {
   free(items->bytes.memory);
   free(items->fields.memory);
   free(items->whole.memory);
+  free(items->first.bytes);
+  free(items->last.bytes);
   free(items->text);
   free(items);
 }
@@ -337,6 +358,48 @@ static bool between(rc_items *items, rc_json_event event) {
   return true;
 }
 
+static bool keep_edge(edge *kept, const char *bytes, size_t length) {
+  if (length > kept->capacity) {
+    char *grown = realloc(kept->bytes, length);
+    if (grown == NULL) {
+      return false;
+    }
+    kept->bytes = grown;
+    kept->capacity = length;
+  }
+  memcpy(kept->bytes, bytes, length);
+  kept->length = length;
+  return true;
+}
+
+/* Adds the item that has just ended to the opening. */
+static void note_opening(rc_items *items, const char *bytes) {
+  rc_opening *opening = &items->opening;
+  const uint32_t count = items->arriving.field_count;
+  const rc_field *fields = count > 0 ? queue_at(&items->fields, items->arriving.field) : NULL;
+  const rc_field *id = items->id != NULL && count > 0
+                           ? rc_field_find(bytes, fields, count, items->id, items->id_length)
+                           : NULL;
+  const uint64_t hash = id != NULL ? rc_hash(bytes + id->value, id->value_length)
+                                   : rc_hash(bytes, items->arriving.length);
+  if (opening->count == 0) {
+    opening->first = hash;
+  }
+  opening->all = rc_hash_mix(opening->all, hash);
+  opening->count++;
+}
+
+/* What is remembered of the item that has just ended beside the item itself. */
+static bool note_item(rc_items *items) {
+  const size_t length = items->arriving.length;
+  const char *bytes = queue_at(&items->bytes, items->arriving.offset);
+  if (items->opening.count < RC_ITEMS_OPENING) {
+    note_opening(items, bytes);
+  }
+  return !items->edges || ((items->found > 0 || keep_edge(&items->first, bytes, length)) &&
+                           keep_edge(&items->last, bytes, length));
+}
+
 static bool end_item(rc_items *items) {
   const uint64_t length = items->json.offset - items->arriving.offset;
   items->in_item = false;
@@ -344,7 +407,8 @@ static bool end_item(rc_items *items) {
     return fail(items, RC_ITEMS_ITEM_SIZE, items->arriving.offset);
   }
   items->arriving.length = (uint32_t)length;
-  if (!queue_reserve(&items->whole, 1)) {
+  if (!queue_reserve(&items->whole, 1) ||
+      ((items->edges || items->opening.count < RC_ITEMS_OPENING) && !note_item(items))) {
     return fail(items, RC_ITEMS_NO_MEMORY, items->arriving.offset);
   }
   memcpy(items->whole.memory + items->whole.tail * sizeof(waiting_item), &items->arriving,
@@ -557,6 +621,16 @@ size_t rc_items_waiting(const rc_items *items) {
 
 uint64_t rc_items_found(const rc_items *items) {
   return items->found;
+}
+
+rc_opening rc_items_opening(const rc_items *items) {
+  return items->opening;
+}
+
+const char *rc_items_edge(const rc_items *items, bool last, size_t *length) {
+  const edge *kept = last ? &items->last : &items->first;
+  *length = kept->length;
+  return kept->bytes;
 }
 
 uint64_t rc_items_bytes(const rc_items *items) {

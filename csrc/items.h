@@ -13,6 +13,7 @@
 #pragma GCC visibility push(hidden)
 
 #define RC_ITEMS_CAPTURES 16
+#define RC_ITEMS_OPENING 16 /* items by which a document is told from another one */
 
 typedef enum rc_items_error {
   RC_ITEMS_OK,
@@ -36,7 +37,17 @@ typedef struct rc_items_options {
   uint64_t max_bytes; /* of the document */
   size_t max_item;    /* bytes; at most UINT32_MAX / 2 */
   unsigned max_depth; /* counted from the document */
+  const char *id;     /* the name of the field that tells items apart; NULL: their text. Copied */
+  size_t id_length;
+  bool edges; /* keep the text of the first and of the last item, see rc_items_edge */
 } rc_items_options;
+
+/* What a document begins with: the same for the same items in the same order. */
+typedef struct rc_opening {
+  unsigned count; /* items that are in it, at most RC_ITEMS_OPENING */
+  uint64_t first; /* the hash of the first one's id */
+  uint64_t all;   /* of all their ids, in their order */
+} rc_opening;
 
 typedef struct rc_item {
   const char *bytes; /* the object's text */
@@ -77,6 +88,13 @@ size_t rc_items_waiting(const rc_items *items);
 
 /* How many items have been found, taken or not. */
 uint64_t rc_items_found(const rc_items *items);
+
+/* What the items found so far begin with, taken or not. */
+rc_opening rc_items_opening(const rc_items *items);
+
+/* The text of the first or of the last item found, valid until the next call that changes `items`;
+ * NULL where none was found, or `edges` was not asked for. */
+const char *rc_items_edge(const rc_items *items, bool last, size_t *length);
 
 /* Bytes fed. */
 uint64_t rc_items_bytes(const rc_items *items);

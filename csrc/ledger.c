@@ -128,6 +128,15 @@ static int seen_add(lua_State *L) {
   return 1;
 }
 
+/* seen:has(text) -> boolean */
+static int seen_has(lua_State *L) {
+  const rc_seen *seen = luaL_checkudata(L, 1, SEEN);
+  size_t length;
+  const char *text = luaL_checklstring(L, 2, &length);
+  lua_pushboolean(L, rc_seen_has(seen, rc_hash(text, length)));
+  return 1;
+}
+
 static int seen_gc(lua_State *L) {
   rc_seen_clear(luaL_checkudata(L, 1, SEEN));
   return 0;
@@ -141,7 +150,7 @@ void rc_ledger_open(lua_State *L) {
                                             {"take", ledger_take},
                                             {"save", ledger_save},
                                             {NULL, NULL}};
-  static const luaL_Reg seen_methods[] = {{"add", seen_add}, {NULL, NULL}};
+  static const luaL_Reg seen_methods[] = {{"add", seen_add}, {"has", seen_has}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"ledger", ledger_new}, {"seen", seen_new}, {NULL, NULL}};
   rc_new_metatable(L, METATABLE, ledger_methods, ledger_gc);
   rc_new_metatable(L, SEEN, seen_methods, seen_gc);

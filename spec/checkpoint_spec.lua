@@ -9,6 +9,15 @@ local WALK = {
   query = { status = "ALL", page_size = 100, expand = { "roles", "groups" } },
 }
 
+--- Takes a position as one paging type might: by a token that is text.
+local function restore(position)
+  return type(position.token) == "string" and { token = position.token } or nil
+end
+
+local function decode(text, wanted)
+  return checkpoint.decode(text, wanted, restore)
+end
+
 local function altered(change)
   local twin = json.decode(json.encode(WALK))
   change(twin)
@@ -21,14 +30,14 @@ describe("a checkpoint's text", function()
 
   it("is one line that brings everything back", function()
     assert.is_nil(text:find "%c")
-    local read = assert(checkpoint.decode(text, WALK))
+    local read = assert(decode(text, WALK))
     assert.equal(saved.position.token, read.position.token)
     assert.equal(saved.ledger, read.ledger)
     assert.is_false(read.done)
   end)
 
   it("says that a walk was at its end", function()
-    assert.is_true(checkpoint.decode(checkpoint.encode { walk = WALK, done = true }, WALK).done)
+    assert.is_true(decode(checkpoint.encode { walk = WALK, done = true }, WALK).done)
   end)
 
   local others = {
@@ -43,10 +52,10 @@ describe("a checkpoint's text", function()
   }
   for name, change in pairs(others) do
     it("is refused by a walk with another " .. name .. ", both ways, and named", function()
-      local read, problem = checkpoint.decode(text, altered(change))
+      local read, problem = decode(text, altered(change))
       assert.is_nil(read)
       assert.truthy(problem:find(name, 1, true), problem)
-      read, problem = checkpoint.decode(checkpoint.encode { walk = altered(change) }, WALK)
+      read, problem = decode(checkpoint.encode { walk = altered(change) }, WALK)
       assert.is_nil(read)
       assert.truthy(problem:find(name, 1, true), problem)
     end)
@@ -54,12 +63,12 @@ describe("a checkpoint's text", function()
 
   it("is refused where it was changed, cut or is something else, and never raises", function()
     for cut = 0, #text - 1 do
-      assert.is_nil((checkpoint.decode(text:sub(1, cut), WALK)))
+      assert.is_nil((decode(text:sub(1, cut), WALK)))
     end
     for _, wrong in ipairs { "", "null", "[]", "{}", "7", '"text"', '{"rollcall":1}', '{"rollcall":99,"walk":{}}',
       (text:gsub('"ledger":"', '"ledger":"!')), (text:gsub('"token":".-"}', '"token":7}')),
-      (text:gsub('"token":".-"}', '"token":""}')), (text:gsub('"token":".-"}', '"token":"a\\r\\nb"}')) } do
-      local read, problem = checkpoint.decode(wrong, WALK)
+      (text:gsub('"position":{.-}', '"position":7')) } do
+      local read, problem = decode(wrong, WALK)
       assert.is_nil(read, wrong)
       assert.is_string(problem)
     end
@@ -67,7 +76,7 @@ describe("a checkpoint's text", function()
 
   it("of several walks is not one of a single walk, nor the other way round", function()
     local parts = checkpoint.encode_parts { A = text, B = text }
-    assert.is_nil((checkpoint.decode(parts, WALK)))
+    assert.is_nil((decode(parts, WALK)))
     assert.is_nil((checkpoint.decode_parts(text)))
     assert.same({ A = text, B = text }, checkpoint.decode_parts(parts))
   end)

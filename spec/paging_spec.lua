@@ -1,39 +1,48 @@
+local answer = require "rollcall.paging.answer"
 local check = require "spec.support.check"
 local cjson = require "cjson"
 local core = require "rollcall.core"
 local cursor = require "rollcall.paging.cursor"
 local none = require "rollcall.paging.none"
 local paging_types = require "rollcall.paging"
+local request = require "rollcall.request"
 local rollcall = require "rollcall"
 
 local PAGING = { type = "cursor", query = "after", next = "/next", previous = "/meta/previous", size = "limit",
   max_size = 50 }
 
-local function after(values, query, paging)
-  return cursor.after(paging or PAGING, function(pointer)
-    return values[pointer]
-  end, query or {})
+local BASE = "https://api.acme.example/v2"
+
+--- What a page said, read by a decoder from its body.
+local function answered(kind, paging, body, position)
+  local decoder = core.decoder { items = "/data", capture = kind.captures(paging), edges = kind.edges }
+  assert(decoder:feed(body))
+  assert(decoder:finish())
+  return answer.new({ decoder = decoder, spec = { url = BASE .. "/people?x=1" } }, position or {}, BASE,
+    kind.captures(paging))
+end
+
+local function after(body, query, paging)
+  return cursor.after(paging or PAGING, answered(cursor, paging or PAGING, body), query or {})
 end
 
 describe("every paging type", function()
   it("has what a walk calls", function()
     for name, kind in pairs(paging_types) do
-      for _, entry in ipairs { "captures", "first", "apply", "after" } do
+      for _, entry in ipairs { "captures", "places", "goes_back", "first", "apply", "after", "show", "restore" } do
         assert.is_function(kind[entry], name .. "." .. entry)
       end
       assert.is_table(kind.schema, name)
-      assert.is_table(kind.options, name)
     end
   end)
 end)
 
 describe("paging none", function()
   it("is one page without parameters", function()
-    local parameters = {}
-    none.apply({}, none.first({}, {}), parameters, {})
-    assert.same({}, parameters)
-    assert.is_nil(none.after({}, function() return "token" end, {}))
-    assert.same({}, none.captures {})
+    local one = request.new { paging = {} }
+    none.apply({}, none.first({}, {}), one, {})
+    assert.same({}, one.parameters)
+    assert.is_nil(none.after({}, answered(none, {}, '{"data":[]}'), {}))
   end)
 end)
 
@@ -45,9 +54,9 @@ describe("paging cursor", function()
 
   it("asks by its parameters", function()
     local function parameters(position, query, paging)
-      local list = { { "Status", "ALL" } }
-      cursor.apply(paging or PAGING, position, list, query)
-      return list
+      local one = request.new { parameters = { Status = "ALL" }, paging = paging or PAGING }
+      cursor.apply(paging or PAGING, position, one, query)
+      return one.parameters
     end
     assert.same({ { "Status", "ALL" }, { "limit", "50" } }, parameters({}, { page_size = 50 }))
     assert.same({ { "Status", "ALL" }, { "limit", "7" }, { "after", "a/b+c==" } },
@@ -57,33 +66,71 @@ describe("paging cursor", function()
   end)
 
   it("goes on with the next token, backwards with the previous one", function()
-    assert.same({ token = "n" }, after { ["/next"] = "n", ["/meta/previous"] = "p" })
-    assert.same({ token = "p" }, after({ ["/next"] = "n", ["/meta/previous"] = "p" }, { direction = "backward" }))
+    local body = '{"data":[],"next":"n","meta":{"previous":"p"}}'
+    assert.same({ token = "n" }, after(body))
+    assert.same({ token = "p" }, after(body, { direction = "backward" }))
   end)
 
   it("ends with null, nothing and an empty text", function()
-    for _, value in ipairs { core.null, false, "" } do
-      local position, problem = after { ["/next"] = value or nil, ["/meta/previous"] = "p" }
+    for _, ending in ipairs { ',"next":null', "", ',"next":""' } do
+      local position, problem = after('{"data":[],"meta":{"previous":"p"}' .. ending .. "}")
       assert.is_nil(position)
       assert.is_nil(problem)
     end
-    assert.is_nil((after({ ["/next"] = "n" }, { direction = "backward" })))
+    assert.is_nil((after('{"data":[],"next":"n"}', { direction = "backward" })))
   end)
 
   it("takes numbers as they are written", function()
-    assert.same({ token = "12" }, after { ["/next"] = 12 })
-    assert.same({ token = "12" }, after { ["/next"] = 12.0 })
-    assert.same({ token = "-7" }, after { ["/next"] = -7 })
-    assert.same({ token = "1234567890123" }, after { ["/next"] = 1234567890123 })
-    assert.same({ token = "0" }, after { ["/next"] = 0 })
+    for _, number in ipairs { "12", "-7", "1234567890123456789012", "0", "1.50" } do
+      assert.same({ token = number }, after('{"data":[],"next":' .. number .. "}"))
+    end
   end)
 
   it("refuses what cannot be a token", function()
-    for _, value in ipairs { true, {} } do
-      local position, problem = after { ["/next"] = value }
-      assert.is_nil(position)
-      check.contains(problem, "/next", type(value))
+    local position, problem = after '{"data":[],"next":true}'
+    assert.is_nil(position)
+    check.contains(problem, "/next", "boolean")
+  end)
+
+  it("ends as the provider says, and calls anything else an error", function()
+    local function ending(body, ends, final)
+      return after(body, {}, { type = "cursor", query = "c", next = "/next", ends = ends, final = final })
     end
+    local all = { null = '{"data":[{"id":1}],"next":null}', absent = '{"data":[{"id":1}]}',
+      blank = '{"data":[{"id":1}],"next":""}' }
+    for name in pairs(all) do
+      for other, body in pairs(all) do
+        for _, ends in ipairs { name, { name }, { name, "empty_page" } } do
+          local position, problem = ending(body, ends)
+          assert.is_nil(position)
+          if name == other then
+            assert.is_nil(problem)
+          else
+            check.contains(problem, "/next", other)
+          end
+        end
+      end
+    end
+    assert.is_nil((ending('{"data":[],"next":"t"}', { "null", "empty_page" })))
+    assert.same({ token = "t" }, ending('{"data":[],"next":"t"}', "null"))
+    assert.is_nil((ending('{"data":[{"id":1}],"next":"0"}', nil, { "-1", "0" })))
+    assert.is_nil((ending('{"data":[{"id":1}],"next":-1}', nil, { "-1", "0" })))
+  end)
+
+  it("goes by a flag, where there is one", function()
+    local function flagged(body, query)
+      return after(body, query, { type = "cursor", query = "c", next = "/next", more = "/more", previous = "/prev" })
+    end
+    assert.is_nil((flagged '{"data":[{"id":1}],"next":"t","more":false}'))
+    assert.same({ token = "t" }, flagged '{"data":[],"next":"t","more":true}')
+    assert.same({ token = "t" }, flagged '{"data":[],"next":"t"}')
+    assert.same({ token = "p" }, flagged('{"data":[],"prev":"p","more":false}', { direction = "backward" }))
+    local position, problem = flagged '{"data":[{"id":1}],"more":true}'
+    assert.is_nil(position)
+    check.contains(problem, "more")
+    position, problem = flagged '{"data":[{"id":1}],"next":"t","more":"perhaps"}'
+    assert.is_nil(position)
+    check.contains(problem, "/more", "perhaps")
   end)
 end)
 

@@ -28,6 +28,7 @@ describe("provider.check", function()
     local mine = declared()
     local before = check.copy(mine)
     local copy = provider.check(mine)
+    before.collections = { users = before.users }
     check.same(before, copy)
     mine.users.filters.state.enum[1] = "changed"
     mine.base_url.production = "https://evil.example"
@@ -38,8 +39,9 @@ describe("provider.check", function()
     for _, name in ipairs { "tesouro", "dintero" } do
       local built_in = require("rollcall.providers." .. name)
       local before = check.copy(built_in)
-      check.same(before, provider.check(built_in))
+      local checked = provider.check(built_in)
       check.same(before, built_in)
+      check.same(before.users or before.collections.users, checked.users)
     end
   end)
 
@@ -92,7 +94,7 @@ describe("provider.check", function()
     { "users.paging.max_size: ", function(p) p.users.paging.max_size = 0 end },
     { "users.paging.next: unknown", function(p) p.users.paging = { type = "none", next = "/next" } end },
     { "users.filters.state.enum: ", function(p) p.users.filters.state.enum = "on" end },
-    { "users.filters.state.enum.2: ", function(p) p.users.filters.state.enum[2] = 5 end },
+    { "users.filters.state.enum.2: ", function(p) p.users.filters.state.enum[2] = {} end },
     { "users.filters.state: ", function(p) p.users.filters.state.query = nil end },
     { "users.filters.state: ", function(p) p.users.filters.state.header = "X-State" end },
     { "users.filters.org.header: ", function(p) p.users.filters.org.header = "X-Org: a\r\nB" end },
@@ -171,11 +173,33 @@ describe("provider.check", function()
 end)
 
 describe("rollcall.provider", function()
-  it("checks and copies", function()
+  it("checks, and answers what nobody can change", function()
     local mine = declared()
-    local copy = rollcall.provider(mine)
-    check.same(mine, copy)
-    assert.not_equal(mine, copy)
+    local frozen = rollcall.provider(mine)
+    mine.users.path = "/elsewhere"
+    assert.equal("acme", frozen.name)
+    assert.equal("/tenants/{tenant}/users", frozen.users.path)
+    assert.equal("on", frozen.users.filters.state.enum[1])
+    assert.is_nil(frozen.users.filters.nothing)
+    for _, change in ipairs {
+      function() frozen.name = "other" end,
+      function() frozen.new = 1 end,
+      function() frozen.users.path = "/evil" end,
+      function() frozen.users.filters.state.enum[1] = "x" end,
+      function() frozen.collections.users.paging.query = "x" end,
+    } do
+      check.misuse(change, "a provider cannot be changed")
+    end
+    assert.has_error(function() setmetatable(frozen, nil) end)
+    assert.equal("/tenants/{tenant}/users", frozen.users.path)
+    assert.equal("after", frozen.collections.users.paging.query)
+  end)
+
+  it("answers what a client takes, and what can be checked again", function()
+    local frozen = rollcall.provider(declared())
+    assert.equal("acme", rollcall.provider(frozen).name)
+    local client = rollcall.client(frozen, { token = "t", tenant = "5" })
+    check.misuse(function() client.provider.users.path = "/evil" end, "a provider cannot be changed")
   end)
 
   it("raises at its caller", function()

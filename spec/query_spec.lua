@@ -103,28 +103,34 @@ describe("query.check", function()
   end)
 end)
 
-describe("query.filters", function()
+describe("query.request", function()
+  local function made(collection, options, headers)
+    return query.request(collection, headers, checked(collection, options))
+  end
+
   it("makes parameters and headers of filters, in an order that never changes", function()
-    local parameters, headers = query.filters(tesouro, checked(tesouro,
-      { status = "ALL", organization_type = "BANK", organization_id = UUID, limit = 5, page_size = 3 }))
-    assert.same({ { "OrganizationType", "BANK" }, { "Status", "ALL" } }, parameters)
-    assert.same({ "X-Organization-ID: " .. UUID }, headers)
+    local one = made(tesouro, { status = "ALL", organization_type = "BANK", organization_id = UUID, limit = 5,
+      page_size = 3 })
+    assert.same({ { "OrganizationType", "BANK" }, { "Status", "ALL" } }, one.parameters)
+    assert.same({ "X-Organization-ID: " .. UUID }, one.headers)
+    assert.equal("GET", one.method)
+    assert.is_nil(one:text())
   end)
 
   it("sends nothing that was not asked for", function()
     for _, collection in ipairs { tesouro, dintero } do
-      local parameters, headers = query.filters(collection, checked(collection))
-      assert.same({}, parameters)
-      assert.same({}, headers)
+      local one = made(collection)
+      assert.same({}, one.parameters)
+      assert.same({}, one.headers)
     end
-    assert.same({}, (query.filters(dintero, checked(dintero, { expand = {} }))))
+    assert.same({}, made(dintero, { expand = {} }).parameters)
   end)
 
   it("joins lists by commas", function()
     assert.same({ { "expand", "roles" }, { "search", "a,b c" } },
-      (query.filters(dintero, checked(dintero, { expand = { "roles" }, search = "a,b c" }))))
-    assert.same({ { "expand", "roles" } }, (query.filters(dintero, checked(dintero, { expand = "roles" }))))
+      made(dintero, { expand = { "roles" }, search = "a,b c" }).parameters)
+    assert.same({ { "expand", "roles" } }, made(dintero, { expand = "roles" }).parameters)
     local collection = { paging = { type = "none" }, filters = { kind = { query = "k", list = "comma" } } }
-    assert.same({ { "k", "a,b" } }, (query.filters(collection, checked(collection, { kind = { "a", "b" } }))))
+    assert.same({ { "k", "a,b" } }, made(collection, { kind = { "a", "b" } }).parameters)
   end)
 end)

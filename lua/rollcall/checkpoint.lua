@@ -78,12 +78,6 @@ local function difference(saved, wanted)
   return nil
 end
 
---- A position as a walk has it: its token, if it has one, can be sent.
-local function is_position(position)
-  local token = type(position) == "table" and position.token
-  return token == nil or type(token) == "string" and token ~= "" and not token:find("%c")
-end
-
 local function read(text)
   local saved = type(text) == "string" and json.decode(text)
   if type(saved) ~= "table" or type(saved.rollcall) ~= "number" then
@@ -97,9 +91,10 @@ end
 --- Reads a checkpoint for a walk; nil and why it cannot be for that one.
 ---@param text string
 ---@param wanted rollcall.WalkIdentity
+---@param restore fun(saved: table): rollcall.Position? makes a position of what was saved of one
 ---@return rollcall.Checkpoint?
 ---@return string? problem
-function checkpoint.decode(text, wanted)
+function checkpoint.decode(text, wanted, restore)
   local saved, problem = read(text)
   if not saved then
     return nil, problem
@@ -111,10 +106,11 @@ function checkpoint.decode(text, wanted)
     return nil, "this checkpoint is of a walk with " .. different
   end
   local ledger = type(saved.ledger) == "string" and base64.decode(saved.ledger) or nil
-  if saved.ledger ~= nil and not ledger or saved.position ~= nil and not is_position(saved.position) then
+  local position = type(saved.position) == "table" and restore(saved.position) or nil
+  if saved.ledger ~= nil and not ledger or saved.position ~= nil and not position then
     return nil, "expected a checkpoint; this one was changed"
   end
-  return { walk = saved.walk, position = saved.position, ledger = ledger, done = saved.done == true }
+  return { walk = saved.walk, position = position, ledger = ledger, done = saved.done == true }
 end
 
 --- Reads a checkpoint of several walks: their checkpoints by name.

@@ -8,11 +8,14 @@ local core = require "rollcall.core"
 local fields = require "rollcall.fields"
 local limits = require "rollcall.limits"
 local merge = require "rollcall.merge"
+local paging_types = require "rollcall.paging"
 local provider = require "rollcall.provider"
 local query = require "rollcall.query"
 local redact = require "rollcall.redact"
+local request = require "rollcall.request"
 local retry = require "rollcall.retry"
 local schema = require "rollcall.schema"
+local secrets = require "rollcall.auth.secret"
 local stream = require "rollcall.stream"
 local url = require "rollcall.url"
 local version = require "rollcall.version"
@@ -22,6 +25,8 @@ local walk = require "rollcall.walk"
 ---@field token (string|fun(): string)? a bearer token, or what answers one, asked before each request
 ---@field client_id (string|fun(): string)?
 ---@field client_secret (string|fun(): string)?
+---@field username (string|fun(): string)? for a provider with basic credentials
+---@field password (string|fun(): string)?
 ---@field environment string? one of the provider's, "production" by default
 ---@field base_url string? instead of an environment
 ---@field account string? Dintero: the account to walk
@@ -81,10 +86,13 @@ local walk = require "rollcall.walk"
 ---@field base_url string without a slash at its end
 ---@field loop table how its streams wait
 ---@field users fun(self: rollcall.Client, options: rollcall.Query?): rollcall.Stream
+---@field organizations fun(self: rollcall.Client, options: rollcall.Query?): rollcall.Stream Tesouro's
+---@field accounts fun(self: rollcall.Client, options: rollcall.Query?): rollcall.Stream Dintero's: the merchants
+---@field roles fun(self: rollcall.Client, options: rollcall.Query?): rollcall.Stream Dintero's
 ---@field close fun(self: rollcall.Client)
+---@field [string] fun(self: rollcall.Client, options: rollcall.Query?): rollcall.Stream a collection
 local Client = {}
 local methods = {}
-Client.__index = methods
 Client.__name = "rollcall.client"
 
 --- What the streams of a client share. A client's own table does not lead to it, nor so to the secrets.
@@ -128,10 +136,23 @@ end }
 
 --- The node of query_names: it takes the parameters that the provider sends.
 local function query_names_node(declared)
-  local paging = declared.users.paging
-  local names = { paging.query, paging.size }
-  for _, filter in pairs(declared.users.filters or {}) do
-    names[#names + 1] = filter.query
+  local known, names = {}, {}
+  local function add(name)
+    if name and not known[name] then
+      known[name] = true
+      names[#names + 1] = name
+    end
+  end
+  for _, collection in pairs(declared.collections) do
+    for _, place in pairs(paging_types[collection.paging.type].places(collection.paging)) do
+      add(place and request.query_name(place))
+    end
+    for name in pairs(collection.parameters or {}) do
+      add(name)
+    end
+    for _, filter in pairs(collection.filters or {}) do
+      add(filter.query)
+    end
   end
   table.sort(names)
   return { type = "table", keys = { type = "string", enum = names }, values = clean_string("a parameter's name") }
@@ -185,6 +206,8 @@ local function options_schema(declared)
     token = secret("a token, or a function that answers one"),
     client_id = secret("a client id, or a function that answers one"),
     client_secret = secret("a client secret, or a function that answers one"),
+    username = secret("a user name, or a function that answers one"),
+    password = secret("a password, or a function that answers one"),
     environment = { type = "string", enum = environments(declared) },
     base_url = { type = "string", expected = "a URL" },
     insecure = { type = "boolean" },
@@ -214,16 +237,44 @@ local function options_schema(declared)
   return { type = "table", secret = true, fields = nodes }
 end
 
+local function words(list, between)
+  local texts = {}
+  for i, one in ipairs(list) do
+    texts[i] = type(one) == "table" and words(one, " and ") or one
+  end
+  return table.concat(texts, between)
+end
+
+--- Are the secrets that were given those of which the provider needs one list?
+local function check_secrets(declared, config, problems)
+  local lists, takes_any = auth.takes(declared)
+  local given, fitting, whole = {}, false, takes_any
+  for _, name in ipairs(secrets.names) do
+    given[#given + 1] = config[name] ~= nil and name or nil
+  end
+  for _, list in ipairs(lists) do
+    local count = 0
+    for _, name in ipairs(list) do
+      count = count + (config[name] ~= nil and 1 or 0)
+    end
+    fitting = fitting or count == #given
+    whole = whole or count == #list
+  end
+  local expected = words(lists, ", or ")
+  if not fitting and not declared.auth then
+    problems[#problems + 1] = ("%s: it declares no auth; expected token"):format(words(given, ", "))
+  elseif not fitting and config.token ~= nil and #lists > 1 then
+    problems[#problems + 1] = "token excludes " .. words(lists[2], " and ")
+  elseif not fitting then
+    problems[#problems + 1] = ("%s: expected %s"):format(words(given, ", "), expected)
+  elseif not whole then
+    problems[#problems + 1] = "expected " .. expected
+  end
+end
+
 --- What no single option can say about itself.
 local function check_together(declared, config, problems)
-  local id, key = config.client_id, config.client_secret
-  if not declared.auth and (id ~= nil or key ~= nil) then
-    problems[#problems + 1] = "client_id, client_secret: it declares no auth; expected token"
-  elseif config.token ~= nil and (id ~= nil or key ~= nil) then
-    problems[#problems + 1] = "token excludes client_id and client_secret"
-  elseif config.token == nil and (id == nil or key == nil) then
-    problems[#problems + 1] = declared.auth and "expected token, or client_id and client_secret" or "expected token"
-  end
+  check_secrets(declared, config, problems)
   if config.environment and config.base_url then
     problems[#problems + 1] = "environment and base_url exclude each other"
   end
@@ -289,7 +340,11 @@ function client.new(declared, config, level)
   for name, value in pairs(config) do
     kept[name] = name == "loop" and value or schema.copy(value)
   end
-  local self = setmetatable({ provider = checked, base_url = base_url, loop = kept.loop or blocking }, Client)
+  local self = setmetatable({
+    provider = provider.freeze(checked),
+    base_url = base_url,
+    loop = kept.loop or blocking,
+  }, Client)
   local shared = setmetatable({
     provider = checked,
     config = kept,
@@ -350,36 +405,43 @@ local function key_of(variables)
 end
 
 --- The stream of one account (or of a provider without accounts), or nil and what is wrong with the
---- checkpoint that it was to go on from.
-local function stream_of(self, variables, checked, resume, budget)
-  local collection = self.provider.users
+--- checkpoint or the page that it was to begin at.
+local function stream_of(self, name, variables, checked, resume, budget)
+  local collection = self.provider.collections[name]
+  local kind = paging_types[collection.paging.type]
   local key = key_of(variables)
   local identity = {
     provider = self.provider.name,
     origin = url.origin(url.parse(self.base_url)),
-    collection = "users",
+    collection = name,
     variables = variables,
     query = query.identity(collection, checked),
   }
-  local saved, problem
+  local first, problem = kind.first(collection.paging, checked, self.base_url)
+  if not first then
+    return nil, "page_token: " .. problem
+  end
+  local saved
   if resume then
-    saved, problem = checkpoint.decode(resume, identity)
+    saved, problem = checkpoint.decode(resume, identity, function(position)
+      return kind.restore(position, self.base_url)
+    end)
     if not saved then
-      return nil, problem
+      return nil, "resume: " .. problem
     end
   end
-  local parameters, headers = query.filters(collection, checked)
   self.auths[key] = self.auths[key] or auth.new(self, variables)
-  self.record_types[key] = self.record_types[key]
+  local type_key = name .. "\n" .. key
+  self.record_types[type_key] = self.record_types[type_key]
     or fields.record_type(collection.fields, self.provider.name, variables)
   return stream.new(walk.new(self, {
     collection = collection,
     query = checked,
-    parameters = parameters,
-    headers = headers,
+    request = query.request(collection, self.provider.headers, checked),
+    first = first,
     auth = self.auths[key],
     variables = variables,
-    record_type = self.record_types[key],
+    record_type = self.record_types[type_key],
     identity = identity,
     resume = saved,
     budget = budget or walk.budget(checked),
@@ -387,69 +449,85 @@ local function stream_of(self, variables, checked, resume, budget)
 end
 
 --- The streams of several accounts as one, whose budget they share.
-local function merged(self, name, accounts, variables, checked)
+local function merged(self, collection, name, accounts, variables, checked)
   local parts, problem = {}, nil
   if checked.resume then
     parts, problem = checkpoint.decode_parts(checked.resume)
   end
   if not parts then
-    return nil, problem
+    return nil, "resume: " .. problem
   end
   local streams, names, budget, wanted = {}, {}, walk.budget(checked), {}
   for i, account in ipairs(accounts) do
     names[i], wanted[account] = account, true
     if checked.resume and type(parts[account]) ~= "string" then
-      return nil, ("this checkpoint does not know %s %s"):format(name, account)
+      return nil, ("resume: this checkpoint does not know %s %s"):format(name, account)
     end
     variables[name] = account
-    streams[i], problem = stream_of(self, schema.copy(variables), checked, parts[account], budget)
+    streams[i], problem = stream_of(self, collection, schema.copy(variables), checked, parts[account], budget)
     if not streams[i] then
       return nil, problem
     end
   end
   for account in pairs(parts) do
     if not wanted[account] then
-      return nil, ("this checkpoint is of %s %s, too"):format(name, schema.show(account))
+      return nil, ("resume: this checkpoint is of %s %s, too"):format(name, schema.show(account))
     end
   end
   return merge.new(streams, { limit = checked.limit }, self.loop, names)
 end
 
---- The users, as a stream. Nothing is sent before the first one is asked for. Raises where the
---- query is wrong.
----@param options rollcall.Query?
----@return rollcall.Stream
-function methods:users(options)
+--- What is in a collection, as a stream. Nothing is sent before the first one is asked for. Raises where
+--- the query is wrong. `level` is that of the caller.
+local function walk_collection(self, name, options, level)
   local shared = shared_by[self]
   if not shared then
-    error("users: call it with ':', as in client:users()", 2)
+    error(("%s: call it with ':', as in client:%s()"):format(name, name), level)
   end
-  local where = shared.provider.name .. ":users"
+  local where = ("%s:%s"):format(shared.provider.name, name)
   if not shared.engine then
-    error(where .. ": the client is closed", 2)
+    error(where .. ": the client is closed", level)
   end
-  local checked = query.check(shared.provider.users, options, where, 2)
+  local checked = query.check(shared.provider.collections[name], options, where, level)
   local variables, list_of = {}, nil
-  for name, option in pairs(shared.provider.options or {}) do
-    variables[name] = shared.config[name]
+  for option_name, option in pairs(shared.provider.options or {}) do
+    variables[option_name] = shared.config[option_name]
     if option.list and shared.config[option.list] then
-      list_of = name
+      list_of = option_name
     end
   end
   local made, problem
   if list_of then
     local list = shared.provider.options[list_of].list
     if checked.page_token then
-      error(("%s: page_token: a page is of one %s, and the client has %s"):format(where, list_of, list), 2)
+      error(("%s: page_token: a page is of one %s, and the client has %s"):format(where, list_of, list), level)
     end
-    made, problem = merged(shared, list_of, shared.config[list], variables, checked)
+    made, problem = merged(shared, name, list_of, shared.config[list], variables, checked)
   else
-    made, problem = stream_of(shared, variables, checked, checked.resume)
+    made, problem = stream_of(shared, name, variables, checked, checked.resume)
   end
   if problem then
-    error(("%s: resume: %s"):format(where, problem), 2)
+    error(("%s: %s"):format(where, problem), level)
   end
-  return stream.iterator(made)
+  return made
+end
+
+-- One method for each name of a collection; clients share them.
+local collection_methods = {}
+
+local function collection_method(name)
+  collection_methods[name] = collection_methods[name] or function(self, options)
+    return stream.iterator((walk_collection(self, name, options, 3)))
+  end
+  return collection_methods[name]
+end
+
+function Client.__index(self, key)
+  local shared = shared_by[self]
+  if shared and shared.provider.collections[key] then
+    return collection_method(key)
+  end
+  return methods[key]
 end
 
 --- Closes the connections; streams under way end with an error of kind "closed".

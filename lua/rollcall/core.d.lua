@@ -11,6 +11,8 @@ local core = {}
 ---@field max_bytes integer? of the document, 4 GiB
 ---@field max_item integer? bytes of one item, 8 MiB
 ---@field max_depth integer? of nesting, 512; at most 2048
+---@field id string? the field by which `opening` knows records again; their text by default
+---@field edges boolean? keeps the first and the last record for `edge`
 
 --- Finds an array of objects in a stream of bytes and gives each object as a record when its last
 --- byte has come. Raises where an option is wrong.
@@ -44,6 +46,25 @@ function Decoder:next() end
 ---@param numbers "text"? for a number as it stands in the document
 ---@return string|number|boolean|lightuserdata|nil value
 function Decoder:captured(pointer, numbers) end
+
+--- How many records there were so far, taken or not.
+---@return integer count
+function Decoder:found() end
+
+--- What the records begin with, by their ids: equal for the same records in the same order.
+---@return integer count of the records in it, 16 at most
+---@return string first a text for the first one
+---@return string all a text for all of them
+---@return integer waiting bytes that wait to be taken
+function Decoder:opening() end
+
+--- What stands at a pointer in the first or the last record found so far, taken or not; core.null for
+--- JSON null; nil where nothing does. Objects and arrays are tables. For a decoder with `edges`.
+---@param which "first"|"last"
+---@param pointer string
+---@param numbers "text"? for a number as it stands in the document
+---@return any value
+function Decoder:edge(which, pointer, numbers) end
 
 --- Gives its memory back at once, not when it is collected. Closing twice is harmless; any other
 --- call raises then.

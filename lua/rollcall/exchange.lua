@@ -223,13 +223,14 @@ function states.start(self)
   elseif spent then
     return self:fail(self:error("budget", spent))
   end
-  local headers = { "User-Agent: " .. client.user_agent, "Accept: application/json" }
-  for _, line in ipairs(spec.headers) do
-    headers[#headers + 1] = line
+  local headers, has_accept = { "User-Agent: " .. client.user_agent }, false
+  for _, lines in ipairs { spec.headers, self.authorization or {} } do
+    for _, line in ipairs(lines) do
+      headers[#headers + 1] = line
+      has_accept = has_accept or line:lower():find("^accept:") ~= nil
+    end
   end
-  if self.authorization then
-    headers[#headers + 1] = "Authorization: " .. self.authorization
-  end
+  headers[#headers + 1] = not has_accept and "Accept: application/json" or nil
   if self.transfer then
     self.transfer:cancel()
   end

@@ -24,7 +24,37 @@ local stream = require "rollcall.stream"
 ---@field [string] any the provider's own fields
 
 -- The parentheses below keep a call from being a tail call: a raise names its caller by counting levels.
+
+---@class rollcall
+---@field tesouro fun(options: rollcall.ClientOptions): rollcall.Client a client of Tesouro
+---@field dintero fun(options: rollcall.ClientOptions): rollcall.Client a client of Dintero
+---@field [string] fun(options: rollcall.ClientOptions): rollcall.Client a client of the provider of that name
 local rollcall = {}
+
+--- The table of a built-in provider; nil where there is none of that name.
+local function built_in(name)
+  if type(name) ~= "string" or not name:find("^[%a_][%w_]*$") then
+    return nil
+  end
+  local module = "rollcall.providers." .. name
+  local known, found = pcall(require, module)
+  if known then
+    return found
+  elseif not tostring(found):find(("module '%s' not found"):format(module), 1, true) then
+    error(("the provider %q: %s"):format(name, tostring(found)), 0)
+  end
+end
+
+--- rollcall.NAME makes a client of each provider in the folder providers.
+setmetatable(rollcall, { __index = function(self, name)
+  local declared = built_in(name)
+  if declared then
+    rawset(self, name, function(options)
+      return (client.new(declared, options, 2))
+    end)
+  end
+  return rawget(self, name)
+end })
 
 --- Such as "1.2.3".
 ---@type string
@@ -39,30 +69,13 @@ rollcall.null = core.null
 ---@return rollcall.Client
 function rollcall.client(declared, options)
   if type(declared) == "string" then
-    local module = "rollcall.providers." .. declared
-    local known, found = pcall(require, module)
-    if not known then
-      local is_missing = tostring(found):find(("module '%s' not found"):format(module), 1, true)
-      error(is_missing and ("client: there is no provider %q"):format(declared)
-        or ("client: the provider %q: %s"):format(declared, tostring(found)), 2)
+    local good, found = pcall(built_in, declared)
+    if not good or not found then
+      error("client: " .. (good and ("there is no provider %q"):format(declared) or tostring(found)), 2)
     end
     declared = found
   end
   return (client.new(declared, options, 2))
-end
-
---- A client of Tesouro.
----@param options rollcall.ClientOptions
----@return rollcall.Client
-function rollcall.tesouro(options)
-  return (client.new(require "rollcall.providers.tesouro", options, 2))
-end
-
---- A client of Dintero.
----@param options rollcall.ClientOptions
----@return rollcall.Client
-function rollcall.dintero(options)
-  return (client.new(require "rollcall.providers.dintero", options, 2))
 end
 
 --- Several streams as one, concurrently: `for user, source in rollcall.merge { a:users(), b:users() }`.
@@ -76,9 +89,9 @@ end
 
 --- Checks a provider's table and answers a copy of it; raises with every mistake, a line each.
 ---@param declared rollcall.Provider
----@return rollcall.Provider
+---@return rollcall.Provider frozen: nothing of it can be changed
 function rollcall.provider(declared)
-  return (provider.check(declared, 2))
+  return (provider.freeze(provider.check(declared, 2)))
 end
 
 --- Is this an error object of rollcall, and no other value that was raised?

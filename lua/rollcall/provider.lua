@@ -1,8 +1,10 @@
 -- Providers are tables of data. This checks one whole and names each mistake by its path.
 
-local paging_types = require "rollcall.paging"
+local auth = require "rollcall.auth"
+local declared_nodes = require "rollcall.paging.declared"
 local field_rules = require "rollcall.fields"
 local formats = require "rollcall.formats"
+local paging_types = require "rollcall.paging"
 local query = require "rollcall.query"
 local schema = require "rollcall.schema"
 local url = require "rollcall.url"
@@ -10,19 +12,33 @@ local url = require "rollcall.url"
 local provider = {}
 
 ---@class rollcall.Provider
----@field name string
+---@field name string letters, digits and _
 ---@field base_url table<string, string> an https URL for each environment, `production` among them
----@field auth rollcall.ProviderAuth?
+---@field auth rollcall.ProviderAuth? how it knows who asks; by default a bearer token that the script brings
+---@field headers table<string, string>? of every request to its collections, such as Accept
 ---@field options table<string, rollcall.ProviderOption>? options of the client that its paths use
----@field users rollcall.ProviderCollection
+---@field users rollcall.ProviderCollection? the same as collections.users
+---@field collections table<string, rollcall.ProviderCollection>? what a client has a method of that name for
 
----@class rollcall.ProviderAuth how a token is got; `token` in the client's options always works
----@field type "client_credentials"
----@field path string of the token endpoint
----@field body "form"|"json"
----@field credentials "body"|"basic"
----@field audience string?
----@field scope string?
+--- By its type:
+---   bearer               the client's `token`, as `Authorization: Bearer TOKEN`
+---   header               the client's `token` in a header of that name, behind the prefix
+---   basic                the client's `username` and `password`
+---   client_credentials   a token got for the client's `client_id` and `client_secret`; `token` works, too
+---   function             what `headers` answers
+---@class rollcall.ProviderAuth
+---@field type "bearer"|"header"|"basic"|"client_credentials"|"function"
+---@field name string? header: its name
+---@field prefix string? header: what stands before the token, such as "SSWS "
+---@field path string? client_credentials: of the token endpoint, below base_url
+---@field url string? client_credentials: instead of path, where it is on another host
+---@field body "form"|"json"|nil client_credentials: how the token request is written
+---@field credentials "body"|"basic"|nil client_credentials: where id and secret stand
+---@field audience string? client_credentials
+---@field scope string? client_credentials
+---@field parameters table<string, string>? client_credentials: more of the token request
+---@field headers (fun(request: { method: string, url: string, body: string? }, secrets: table<string, string>):
+---  table<string, string>?, string?)? function: the headers of a request; or nil and what is wrong
 ---@field expired { status: integer, message: string }? how the server calls a token expired, beside 401
 
 ---@class rollcall.ProviderOption
@@ -32,38 +48,75 @@ local provider = {}
 ---@field required boolean?
 
 ---@class rollcall.ProviderCollection
----@field path string with {option} in it where an option's value goes
----@field items string JSON Pointer of the array
+---@field path string with {name} in it where the value of an option or of a filter goes
+---@field method "GET"|"POST"|nil GET by default; a POST must change nothing, since it may be sent again
+---@field body table? of a POST: what its JSON body has beside paging and filters
+---@field parameters table<string, string>? query parameters of every first request
+---@field items string JSON Pointer of the array; "" is the document itself
 ---@field id string? the field of an item by which it is known again, "id" by default
----@field paging table see paging/*.lua
+---@field paging rollcall.ProviderPaging
 ---@field filters table<string, rollcall.ProviderFilter>?
 ---@field fields table<string, string|table>? common field names, see fields.lua
 
+--- Where an answer says something: a JSON Pointer into its body, or a header.
+---@alias rollcall.Source string|{ header: string }
+
+--- Where the position goes is one of query, header and body (a JSON Pointer into the body of a POST).
+---@class rollcall.ProviderPaging
+---@field type "none"|"cursor"|"link"|"next_url"|"page"|"offset"|"after"
+---@field query string? cursor, page, offset, after: the query parameter of the token, number or offset
+---@field header string?
+---@field body string?
+---@field size rollcall.Place? where the page size is sent
+---@field max_size integer? the largest page size, which is the default
+---@field next rollcall.Source? cursor: the next token; next_url: the next URL
+---@field previous rollcall.Source|string|nil cursor, next_url: the same, backwards; link: its relation type, "prev"
+---@field rel string? link: the relation type of the next page, "next" by default
+---@field item string|string[]|nil after: the pointer, in an item, of what names it; or several, the first that is there
+---@field before rollcall.Place? after: what takes the first item's, backwards
+---@field start integer? page: the first number, 1 by default; offset: the first offset, 0 by default
+---@field total rollcall.Source? page, offset: how many items there are
+---@field pages rollcall.Source? page: how many pages there are
+---@field last rollcall.Source? page, offset: a flag, true on the last page
+---@field more rollcall.Source? a flag, false on the last page
+---@field ends string|string[]|nil what ends a walk: see README.md
+---@field final string[]? cursor: tokens that mean that there is no next page
+
+--- It needs one of query, header, path and body.
 ---@class rollcall.ProviderFilter
 ---@field query string? the query parameter it is sent as
 ---@field header string? or the header
----@field enum string[]?
----@field format string? see formats.lua
----@field list "comma"? takes a list, sent so
+---@field path string? or the {name} in the collection's path
+---@field body string? or a JSON Pointer of a member of the body
+---@field enum any[]?
+---@field format "uuid"|"date"|"date-time"|"integer"|"boolean"|nil see formats.lua
+---@field min integer? of an integer
+---@field max integer? of an integer
+---@field pattern string|string[]|nil Lua patterns, one of which a value matches
+---@field expected string? the same in words
+---@field list "comma"|"repeat"|"bracket"|"array"|nil takes a list: a,b; x=a&x=b; x[]=a&x[]=b; in a body an array
+---@field required boolean?
+---@field default any
 
-local function keys_of(map)
-  local keys = {}
-  for key in pairs(map) do
-    keys[#keys + 1] = key
-  end
-  table.sort(keys)
-  return keys
+local keys_of = schema.keys
+
+local function table_or_empty(value)
+  return type(value) == "table" and value or {}
 end
 
---- What is wrong with the {option}s in a text, true if nothing is.
-local function check_options(text, options)
+--- What is wrong with the {name}s in a text, true if nothing is.
+local function check_names(text, options, path_filters)
   if text:gsub("{[%w_]*}", ""):find("[{}]") then
     return "a brace that is no part of an {option}"
   end
   for name in text:gmatch("{([%w_]*)}") do
     local option = type(options) == "table" and options[name]
-    if type(option) ~= "table" then
-      return ("{%s} is none of its options"):format(name)
+    if path_filters and path_filters[name] then
+      if type(option) == "table" then
+        return ("{%s} is an option and a filter; it can be one of them"):format(name)
+      end
+    elseif type(option) ~= "table" then
+      return ("{%s} is none of its options%s"):format(name, path_filters and ", and no filter goes there" or "")
     elseif not option.required then
       return ("{%s}: an option that it stands for must have required = true"):format(name)
     end
@@ -71,22 +124,23 @@ local function check_options(text, options)
   return true
 end
 
-local function path_node(options)
-  return { type = "string", expected = "a path that begins with /", required = true, test = function(value)
-    return value:sub(1, 1) == "/" and not value:find("[%c%s?#]") and check_options(value, options)
+local function path_node(options, path_filters)
+  return { type = "string", expected = "a path that begins with /", test = function(value)
+    return value:sub(1, 1) == "/" and not value:find("[%c%s?#]") and check_names(value, options, path_filters)
   end }
 end
 
 local function template_node(options)
   return { type = "string", test = function(value)
-    return check_options(value, options)
+    return check_names(value, options)
   end }
 end
 
 local name = { type = "string", expected = "a name of letters, digits and _",
   test = function(value) return value:find("^[%a_][%w_]*$") ~= nil end }
-local header_name = { type = "string", expected = "a header name",
-  test = function(value) return value:find("^[%w!#$%%&'*+.^_`|~-]+$") ~= nil end }
+local clean_text = { type = "string", expected = "a text without control characters", test = function(value)
+  return not value:find("%c")
+end }
 
 --- What is wrong with a Lua pattern. Lua itself says so only when a match gets there.
 local function pattern_problem(pattern)
@@ -129,43 +183,126 @@ local base_url = { type = "string", expected = "an https URL without a query", t
     or problem or false
 end }
 
-local function auth_fields(options)
-  return {
-    type = { type = "string", enum = { "client_credentials" }, required = true },
-    path = path_node(options),
-    body = { type = "string", enum = { "form", "json" }, required = true },
-    credentials = { type = "string", enum = { "body", "basic" }, required = true },
-    audience = template_node(options),
-    scope = template_node(options),
+--- The URL of a token endpoint, with {option}s in its path.
+local function url_node(options)
+  return { type = "string", expected = base_url.expected, test = function(value)
+    local named = check_names(value, options)
+    if named ~= true then
+      return named
+    end
+    return base_url.test((value:gsub("{[%w_]*}", "x")))
+  end }
+end
+
+local function auth_node(declared, options)
+  local kind = type(declared) == "table" and auth.types[declared.type]
+  local nodes = { path = path_node(options), template = template_node(options), url = url_node(options) }
+  local fields = {
+    type = { type = "string", enum = keys_of(auth.types), required = true },
     expired = { type = "table", fields = {
       status = { type = "integer", min = 400, max = 599, required = true },
       message = { type = "string", required = true },
     } },
   }
+  -- Of a type that nobody knows, only that is said.
+  for _, known in pairs(kind and { kind } or auth.types) do
+    for key, node in pairs(known.schema(nodes)) do
+      fields[key] = kind and node or {}
+    end
+  end
+  return { type = "table", fields = fields, also = kind and kind.check or nil }
 end
 
+-- Headers that say what is not the provider's to say.
+local OWN_HEADERS = { authorization = "use auth for it", host = "it follows from base_url",
+  ["content-length"] = "it follows from the body", ["content-type"] = "it follows from the body",
+  ["user-agent"] = "it is an option of the client", ["transfer-encoding"] = "it follows from the body" }
+
+local free_header = { type = "string", expected = schema.header_name.expected, test = function(value)
+  local own = OWN_HEADERS[value:lower()]
+  return own or schema.header_name.test(value)
+end }
+
 local filter_fields = {
-  query = { type = "string" },
-  header = header_name,
-  enum = { type = "table", values = { type = "string" } },
+  query = declared_nodes.parameter,
+  header = free_header,
+  path = name,
+  body = declared_nodes.member,
+  enum = { type = "table", values = { type = "string|number|boolean" } },
   format = { type = "string", enum = keys_of(formats) },
-  list = { type = "string", enum = { "comma" } },
+  min = { type = "integer" },
+  max = { type = "integer" },
+  pattern = { type = "string|table", values = lua_pattern, test = function(value)
+    return type(value) == "table" or lua_pattern.test(value)
+  end },
+  expected = { type = "string" },
+  list = { type = "string", enum = { "comma", "repeat", "bracket", "array" } },
+  required = { type = "boolean" },
+  default = {},
 }
 
 local function is_filter(filter)
-  return (filter.query ~= nil) ~= (filter.header ~= nil) or "it needs either query or header"
+  local count = 0
+  for _, place in ipairs { "query", "header", "path", "body" } do
+    count = count + (filter[place] ~= nil and 1 or 0)
+  end
+  return count == 1 or "it needs one of query, header, path and body"
+end
+
+-- Where each spelling of a list can stand.
+local LISTS = { query = { comma = true, ["repeat"] = true, bracket = true }, header = { comma = true },
+  body = { comma = true, array = true }, path = {} }
+
+--- What is wrong with a filter whose fields are all in order by themselves.
+local function check_filter(collection)
+  return function(filter, report)
+    for place, lists in pairs(LISTS) do
+      if filter[place] ~= nil and filter.list ~= nil and not lists[filter.list] then
+        report("list", ("%s is no spelling for a %s; it takes %s"):format(schema.show(filter.list), place,
+          next(lists) and table.concat(keys_of(lists), ", ") or "none"))
+      end
+    end
+    if (filter.min ~= nil or filter.max ~= nil) and filter.format ~= "integer" then
+      report(filter.min ~= nil and "min" or "max", 'only for format = "integer"')
+    elseif type(filter.min) == "number" and type(filter.max) == "number" and filter.min > filter.max then
+      report("max", "below min")
+    end
+    if filter.pattern ~= nil and formats[filter.format] and formats[filter.format].type ~= "string" then
+      report("pattern", ("format = %s takes none"):format(schema.show(filter.format)))
+    end
+    if filter.path ~= nil then
+      if filter.required ~= true and filter.default == nil then
+        report("path", "a filter that stands in the path must have required = true, or a default")
+      end
+      local named = "{" .. tostring(filter.path) .. "}"
+      if type(collection.path) == "string" and not collection.path:find(named, 1, true) then
+        report("path", "the collection's path has no " .. named)
+      end
+    end
+    if filter.body ~= nil and collection.method ~= "POST" then
+      report("body", 'only a collection with method = "POST" has a body')
+    end
+    if filter.default ~= nil then
+      local sound = #schema.check(filter, { type = "table", fields = filter_fields }) == 0
+      local problem = sound and schema.check(filter.default, query.filter_schema(filter))[1]
+      if problem then
+        report("default", problem)
+      end
+    end
+  end
 end
 
 --- A filter must not take the place of what every walk understands.
 local function filter_names(paging)
-  local kind = type(paging) == "table" and paging_types[paging.type]
-  local taken = kind and query.schema({ paging = paging }).fields or {}
+  local kind = type(paging) == "table" and type(paging.type) == "string" and paging_types[paging.type]
+  local taken = kind and query.schema({ paging = { type = paging.type, size = paging.size } }).fields or {}
   return { type = "string", expected = name.expected, test = function(value)
     return taken[value] and "every walk has an option of that name" or name.test(value)
   end }
 end
 
-local function paging_schema(paging)
+local function paging_node(collection)
+  local paging = collection.paging
   local fields = { type = { type = "string", enum = keys_of(paging_types), required = true } }
   local kind = type(paging) == "table" and paging_types[paging.type]
   -- Of a type that nobody knows, only that is said.
@@ -174,64 +311,173 @@ local function paging_schema(paging)
       fields[key] = kind and node or {}
     end
   end
-  return { type = "table", required = true, fields = fields }
+  return { type = "table", required = true, fields = fields, also = function(value, report)
+    if kind and kind.check then
+      kind.check(value, report)
+    end
+    for key in pairs(kind and kind.schema or {}) do
+      local in_body = key == "body" and value.body ~= nil or type(value[key]) == "table" and value[key].body ~= nil
+      if in_body and collection.method ~= "POST" then
+        report(key, 'only a collection with method = "POST" has a body')
+      end
+    end
+  end }
 end
 
 --- A schema for a map whose keys are its maker's: a node for each of them.
 local function each(map, make)
   local fields = {}
-  for key, value in pairs(type(map) == "table" and map or {}) do
+  for key, value in pairs(table_or_empty(map)) do
     fields[tostring(key)] = make(value)
   end
   return fields
 end
 
-local function base_url_schema(map)
+local function base_url_node(map)
   local fields = each(map, function()
     return base_url
   end)
-  fields.production = { type = "string", required = true, expected = base_url.expected, test = base_url.test }
+  fields.production = schema.required(base_url)
   return { type = "table", required = true, keys = name, fields = fields }
 end
 
-local function provider_schema(declared)
-  local options = type(declared) == "table" and declared.options
-  local users = type(declared) == "table" and type(declared.users) == "table" and declared.users or {}
+local function collection_node(declared, options)
+  local collection = table_or_empty(declared)
+  local path_filters = {}
+  for _, filter in pairs(table_or_empty(collection.filters)) do
+    if type(filter) == "table" and type(filter.path) == "string" then
+      path_filters[filter.path] = true
+    end
+  end
   return { type = "table", fields = {
-    name = { type = "string", required = true, expected = name.expected, test = name.test },
-    base_url = base_url_schema(type(declared) == "table" and declared.base_url),
-    auth = { type = "table", fields = auth_fields(options) },
-    options = { type = "table", keys = name, values = { type = "table", fields = {
-      pattern = { type = "table", required = true, values = lua_pattern },
-      expected = { type = "string", required = true },
-      list = name,
-      required = { type = "boolean" },
-    } } },
-    users = { type = "table", required = true, fields = {
-      path = path_node(options),
-      items = { type = "string", required = true, expected = schema.pointer.expected, test = schema.pointer.test },
-      id = { type = "string", expected = "the name of a field", test = function(value) return value ~= "" end },
-      paging = paging_schema(users.paging),
-      filters = { type = "table", keys = filter_names(users.paging),
-        values = { type = "table", fields = filter_fields, test = is_filter } },
-      fields = { type = "table", keys = name, fields = each(users.fields, function(rule)
-        return field_rules.schema(rule, options)
-      end) },
-    } },
+    path = schema.required(path_node(options, path_filters)),
+    method = { type = "string", enum = { "GET", "POST" } },
+    body = { type = "table", test = function()
+      return collection.method == "POST" or 'only a collection with method = "POST" has a body'
+    end },
+    parameters = { type = "table", keys = declared_nodes.parameter, values = { type = "string" } },
+    items = schema.required(schema.pointer),
+    id = { type = "string", expected = "the name of a field", test = function(value)
+      return value ~= "" and #value < 64
+    end },
+    paging = paging_node(collection),
+    filters = { type = "table", keys = filter_names(collection.paging),
+      values = { type = "table", fields = filter_fields, test = is_filter, also = check_filter(collection) } },
+    fields = { type = "table", keys = name, fields = each(collection.fields, function(rule)
+      return field_rules.schema(rule, options)
+    end) },
   } }
 end
 
---- Checks a provider and answers a copy of it; raises with every mistake, a line each.
+-- What a client has beside its collections.
+local TAKEN = { close = true, provider = true, base_url = true, loop = true }
+
+local collection_name = { type = "string", expected = name.expected, test = function(value)
+  return TAKEN[value] and "every client has something of that name" or name.test(value)
+end }
+
+local option_fields = {
+  pattern = { type = "table", required = true, values = lua_pattern, expected = "a list of Lua patterns",
+    test = function(value)
+      return #value > 0
+    end },
+  expected = { type = "string", required = true },
+  list = name,
+  required = { type = "boolean" },
+}
+
+local function provider_node(declared)
+  local given = table_or_empty(declared)
+  local options = given.options
+  return { type = "table", fields = {
+    name = schema.required(name),
+    base_url = base_url_node(given.base_url),
+    auth = auth_node(given.auth, options),
+    headers = { type = "table", keys = free_header, values = clean_text },
+    options = { type = "table", keys = name, values = { type = "table", fields = option_fields } },
+    users = collection_node(given.users, options),
+    collections = { type = "table", keys = collection_name, expected = "at least one collection",
+      fields = each(given.collections, function(collection)
+        return collection_node(collection, options)
+      end), test = function(value)
+        return next(value) ~= nil
+      end },
+  }, also = function(value, report)
+    if value.users == nil and value.collections == nil then
+      report("users", "missing; expected a collection (or collections, for those of other names)")
+    elseif value.users ~= nil and type(value.collections) == "table" and value.collections.users ~= nil
+      and value.collections.users ~= value.users then -- as it is in one that was checked before
+      report("collections.users", "users is declared twice")
+    end
+  end }
+end
+
+--- Checks a provider and answers a copy of it, in which all its collections are in `collections`; raises
+--- with every mistake, a line each.
 ---@param declared rollcall.Provider
 ---@param level integer? of the caller that the message names
 ---@return rollcall.Provider
 function provider.check(declared, level)
-  local problems = schema.check(declared, provider_schema(declared))
+  declared = provider.thaw(declared)
+  local problems = schema.check(declared, provider_node(declared))
   if #problems > 0 then
     local title = type(declared) == "table" and type(declared.name) == "string" and " " .. declared.name or ""
     error(("provider%s:\n  %s"):format(title, table.concat(problems, "\n  ")), (level or 1) + 1)
   end
-  return schema.copy(declared)
+  local copy = schema.copy(declared)
+  copy.collections = copy.collections or {}
+  copy.collections.users = copy.collections.users or copy.users
+  copy.users = copy.collections.users
+  return copy
+end
+
+-- -- frozen ones -------------------------------------------------------------------------------
+
+---@type table<table, table> what a frozen table shows
+local plain_of = setmetatable({}, { __mode = "k" })
+
+--- The table that a frozen one shows; any other value as it is.
+---@generic T
+---@param value T
+---@return T
+function provider.thaw(value)
+  return plain_of[value] or value
+end
+
+--- A view of a table that nobody can change through it. LuaJIT's `pairs` and `#` see nothing of it; its
+--- fields are there on every Lua.
+---@generic T
+---@param plain T
+---@return T
+function provider.freeze(plain)
+  local views = setmetatable({}, { __mode = "v" })
+  local view = {}
+  plain_of[view] = plain
+  local function show(value)
+    if type(value) ~= "table" then
+      return value
+    end
+    views[value] = views[value] or provider.freeze(value)
+    return views[value]
+  end
+  return setmetatable(view, {
+    __index = function(_, key)
+      return show(plain[key])
+    end,
+    __newindex = function(_, key)
+      error(("a provider cannot be changed once it is made: %s"):format(tostring(key)), 2)
+    end,
+    __pairs = function()
+      return function(_, key)
+        local following, value = next(plain, key)
+        return following, show(value)
+      end, view, nil
+    end,
+    __len = function()
+      return #plain
+    end,
+    __metatable = false,
+  })
 end
 
 return provider

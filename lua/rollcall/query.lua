@@ -3,6 +3,7 @@
 
 local formats = require "rollcall.formats"
 local paging_types = require "rollcall.paging"
+local request = require "rollcall.request"
 local schema = require "rollcall.schema"
 
 local query = {}
@@ -28,28 +29,49 @@ local function no_control(value)
   return not value:find("%c") or "a control character in it"
 end
 
+local function matches(value, patterns)
+  for _, pattern in ipairs(type(patterns) == "table" and patterns or { patterns }) do
+    if value:find(pattern) then
+      return true
+    end
+  end
+  return false
+end
+
 local function scalar_node(filter)
+  local format = filter.format and formats[filter.format]
+  if format and format.type ~= "string" then
+    return { type = format.type, min = filter.min, max = filter.max, enum = filter.enum }
+  end
   return {
     type = "string",
     enum = filter.enum,
-    expected = filter.format and "a " .. filter.format,
+    expected = filter.expected or format and format.expected,
     test = function(value)
       local clean = no_control(value)
-      if clean ~= true or not filter.format then
+      if clean ~= true then
         return clean
+      elseif filter.path and (value == "" or value == "." or value == "..") then
+        return "it stands in a path; expected more than dots"
       end
-      return formats[filter.format](value)
+      return (not format or format.test(value)) and (not filter.pattern or matches(value, filter.pattern))
     end,
   }
 end
 
-local function filter_node(filter)
+--- What a filter takes.
+---@param filter rollcall.ProviderFilter
+---@return rollcall.Schema
+function query.filter_schema(filter)
   local one = scalar_node(filter)
+  local required = filter.required and filter.default == nil
   if not filter.list then
+    one.required = required
     return one
   end
   return {
-    type = "string|table",
+    type = one.type .. "|table",
+    required = required,
     values = one,
     test = function(value)
       if type(value) == "table" then
@@ -65,6 +87,7 @@ end
 ---@return rollcall.Schema
 function query.schema(collection)
   local paging = collection.paging
+  local kind = paging_types[paging.type]
   local fields = {
     limit = { type = "integer", min = 0 },
     prefetch = { type = "integer", min = 0, max = 64 },
@@ -72,29 +95,20 @@ function query.schema(collection)
     max_requests = { type = "integer", min = 1 },
     max_bytes = { type = "integer", min = 1 },
     resume = { type = "string", expected = "a checkpoint" },
-    direction = { type = "string", enum = paging.previous and { "forward", "backward" } or { "forward" } },
+    direction = { type = "string", enum = kind.goes_back(paging) and { "forward", "backward" } or { "forward" } },
   }
   if paging.size then
     fields.page_size = { type = "integer", min = 1, max = paging.max_size }
   end
-  for _, name in ipairs(paging_types[paging.type].options) do
-    fields[name] = { type = "string", test = function(value)
+  if kind ~= paging_types.none then
+    fields.page_token = { type = "string", test = function(value)
       return value ~= "" and no_control(value) or "expected a page token"
     end }
   end
   for name, filter in pairs(collection.filters or {}) do
-    fields[name] = filter_node(filter)
+    fields[name] = query.filter_schema(filter)
   end
   return { type = "table", fields = fields }
-end
-
-local function sorted_names(map)
-  local names = {}
-  for name in pairs(map) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
 end
 
 --- Checks the options of one walk and raises, at `level`, with every mistake.
@@ -119,30 +133,33 @@ function query.check(collection, options, where, level)
   if #problems > 0 then
     error(where .. ": " .. table.concat(problems, "; "), level + 1)
   end
+  for name, filter in pairs(collection.filters or {}) do
+    if checked[name] == nil then
+      checked[name] = schema.copy(filter.default)
+    end
+  end
   checked.page_size = checked.page_size or collection.paging.max_size
   checked.prefetch = checked.prefetch or 1
   return checked
 end
 
---- What the filters of a checked query add to every request of its walk.
+--- What every request of a walk begins with: what the provider declares, and the filters of a checked query.
 ---@param collection rollcall.ProviderCollection
+---@param headers table<string, string>? of the provider
 ---@param checked rollcall.Query
----@return { [1]: string, [2]: string }[] parameters
----@return string[] headers
-function query.filters(collection, checked)
-  local parameters, headers = {}, {}
-  for _, name in ipairs(sorted_names(collection.filters or {})) do
+---@return rollcall.Request
+function query.request(collection, headers, checked)
+  local made = request.new(collection, headers)
+  for _, name in ipairs(schema.keys(collection.filters or {})) do
     local filter, value = collection.filters[name], checked[name]
-    if type(value) == "table" then
-      value = #value > 0 and table.concat(value, ",") or nil
-    end
-    if value ~= nil and filter.header then
-      headers[#headers + 1] = filter.header .. ": " .. value
-    elseif value ~= nil then
-      parameters[#parameters + 1] = { filter.query, value }
+    if value ~= nil and not (type(value) == "table" and #value == 0) then
+      if type(value) ~= "table" and filter.list == "array" then
+        value = { value }
+      end
+      made:put(filter, value, filter.list)
     end
   end
-  return parameters, headers
+  return made
 end
 
 --- What of a checked query a checkpoint is bound to.

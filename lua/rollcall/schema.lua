@@ -14,6 +14,8 @@ local schema = {}
 ---@field required boolean?
 ---@field expected string? what it takes, in words, for messages
 ---@field test (fun(value: any): boolean|string)? true, or false, or what is wrong
+---@field also (fun(value: table, report: fun(path: string, problem: string)))? of a table: what its fields mean
+---  together. They may still have any types
 
 local function distance(a, b)
   local row = {}
@@ -53,9 +55,27 @@ schema.pointer = { type = "string", expected = "a JSON Pointer such as /data", t
   return (value == "" or value:sub(1, 1) == "/") and not (value .. "$"):find("~[^01]")
 end }
 
+--- The name of a header (RFC 9110, 5.1).
+schema.header_name = { type = "string", expected = "a header name", test = function(value)
+  return value:find("^[%w!#$%%&'*+.^_`|~-]+$") ~= nil
+end }
+
+--- One node, required.
+---@param node rollcall.Schema
+---@return rollcall.Schema
+function schema.required(node)
+  local twin = {}
+  for key, value in pairs(node) do
+    twin[key] = value
+  end
+  twin.required = true
+  return twin
+end
+
+--- The keys of a table as texts, in order.
 ---@param map table
 ---@return string[]
-local function sorted_keys(map)
+function schema.keys(map)
   local keys = {}
   for key in pairs(map) do
     keys[#keys + 1] = tostring(key)
@@ -63,6 +83,8 @@ local function sorted_keys(map)
   table.sort(keys)
   return keys
 end
+
+local sorted_keys = schema.keys
 
 --- A value as it is shown in a message: short, on one line.
 ---@param value any
@@ -189,6 +211,11 @@ function check(value, node, path, problems)
   end
   if node.fields then
     check_fields(value, node.fields, path, problems)
+  end
+  if node.also then
+    node.also(value, function(key, problem)
+      problems[#problems + 1] = named(key == "" and path or join(path, key), problem)
+    end)
   end
   if node.keys or node.values then
     for _, key in ipairs(sorted_keys(value)) do

@@ -162,25 +162,11 @@ function methods:count()
   end
 end
 
-local function page_info(source, ended)
-  local paging, captured = source.spec.collection.paging, ended.captured
-  local function token(pointer)
-    local value = pointer and captured[pointer]
-    return type(value) == "string" and value ~= "" and value or nil
-  end
-  return {
-    number = ended.number,
-    token = ended.position.token,
-    next = token(paging.next),
-    previous = token(paging.previous),
-  }
-end
-
 ---@class rollcall.PageInfo
 ---@field number integer from 1
----@field token string? the page's own token
----@field next string? the token of the page after it
----@field previous string? the token of the page before it
+---@field token string? the page's own: what page_token takes, such as a token, a URL, a number
+---@field next string? that of the page after it
+---@field previous string? that of the page before it
 
 --- The rest of the users page by page, for a `for`: a list (empty for an empty page) and what is
 --- known about the page. Raises where the walk fails, after the users that came.
@@ -205,7 +191,7 @@ function methods:pages()
           local ended, users = source.page_end, list
           source.page_end = nil
           list, n = {}, 0
-          return users, page_info(source, ended)
+          return users, ended
         elseif source.finished then
           return nil
         end

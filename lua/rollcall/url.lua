@@ -72,6 +72,77 @@ function url.parse(text)
   return { scheme = scheme, host = host:lower(), port = number, path = path }
 end
 
+--- The parts of a URI reference (RFC 3986, appendix B); absent ones are nil.
+local function split(text)
+  local parts = {}
+  local rest, fragment = text:match("^([^#]*)#?(.*)$")
+  parts.fragment = #rest < #text and fragment or nil
+  local before, query = rest:match("^([^?]*)%?(.*)$")
+  parts.query, rest = query, before or rest
+  local scheme, after = rest:match("^(%a[%w+.-]*):(.*)$")
+  parts.scheme, rest = scheme, after or rest
+  local authority, path = rest:match("^//([^/]*)(.*)$")
+  parts.authority, parts.path = authority, path or rest
+  return parts
+end
+
+--- A path without its "." and ".." segments (RFC 3986, 5.2.4).
+local function remove_dots(path)
+  local kept = {}
+  local is_absolute = path:sub(1, 1) == "/"
+  local segments = is_absolute and path:sub(2) or path
+  local last
+  for segment in (segments .. "/"):gmatch("([^/]*)/") do
+    last = segment
+    if segment == ".." then
+      kept[#kept] = nil
+    elseif segment ~= "." then
+      kept[#kept + 1] = segment
+    end
+  end
+  if last == "." or last == ".." then
+    kept[#kept + 1] = ""
+  end
+  return (is_absolute and "/" or "") .. table.concat(kept, "/")
+end
+
+--- What a reference means that stands in a document at `base` (RFC 3986, 5.2).
+---@param base string an absolute URL
+---@param reference string
+---@return string
+function url.resolve(base, reference)
+  local from, to = split(base), split(reference)
+  local path, query, authority = to.path, to.query, to.authority
+  if to.scheme or authority then
+    path = remove_dots(path)
+  else
+    authority = from.authority
+    if path == "" then
+      path, query = from.path, query or from.query
+    elseif path:sub(1, 1) == "/" then
+      path = remove_dots(path)
+    elseif from.authority and from.path == "" then
+      path = remove_dots("/" .. path)
+    else
+      path = remove_dots(from.path:gsub("[^/]*$", "") .. path)
+    end
+  end
+  if to.scheme then
+    authority = to.authority
+  end
+  return (to.scheme or from.scheme) .. ":" .. (authority and "//" .. authority or "") .. path
+    .. (query and "?" .. query or "") .. (to.fragment and "#" .. to.fragment or "")
+end
+
+--- Percent-encodes what must not stand in a URL as it is, such as blanks, and leaves the rest alone.
+---@param text string
+---@return string
+function url.mend(text)
+  return (text:gsub('[ "<>\\^`{|}\128-\255]', function(c)
+    return ("%%%02X"):format(c:byte())
+  end))
+end
+
 --- scheme://host:port, equal for equal origins.
 ---@param parsed rollcall.Url
 ---@return string

@@ -5,13 +5,14 @@
 -- page's request leaves as soon as its position is known, that is when the last byte of the page before
 -- it has arrived, before that page's users are read.
 
+local answer = require "rollcall.paging.answer"
 local checkpoint = require "rollcall.checkpoint"
 local core = require "rollcall.core"
 local errors = require "rollcall.errors"
 local exchange = require "rollcall.exchange"
 local paging_types = require "rollcall.paging"
+local request = require "rollcall.request"
 local stream = require "rollcall.stream"
-local url = require "rollcall.url"
 
 ---@class rollcall.Page
 ---@field position rollcall.Position
@@ -22,7 +23,8 @@ local url = require "rollcall.url"
 ---@field saved string? that, as the checkpoint has it
 ---@field ended boolean its last byte has arrived, or never will
 ---@field whole boolean? the body is what was declared, to its end
----@field captured table<string, any>? what the body said beside its users
+---@field cleared boolean? it is none that has come before
+---@field answer rollcall.Answer? what it said beside its users, once whole
 ---@field next rollcall.Position? once ended
 ---@field err rollcall.Error? what went wrong after the users that are there
 
@@ -31,7 +33,7 @@ local url = require "rollcall.url"
 ---@field finished boolean
 ---@field err rollcall.Error? why it ended, if not well
 ---@field reason string?
----@field page_end table? the page whose last user was given
+---@field page_end table? what is told of the page whose last user was given: `ended_page`
 ---@field by_page boolean? its users are handed on page by page: a page counts as given once page_end was taken
 ---@field holder table? the source that stands on it, which says whether it holds the user given last
 local Walk = {}
@@ -41,12 +43,20 @@ local walk = {}
 
 -- Beyond so many users of one page a checkpoint knows them by a fingerprint only: a few KiB.
 local CHECKPOINT_IDS = 1000
+-- Items that a decoder's opening has at most.
+local OPENING = 16
+-- So many empty pages in a row are a server that never ends, where the client counts them itself.
+local EMPTY_PAGES = 100
+-- Items by which a page is known again that has come before, unless its paging type says otherwise.
+local LEAST = 2
+-- What waits unread before a transfer pauses, where the client does not say.
+local WATERMARK = 1048576
 
 ---@class rollcall.WalkSpec
 ---@field collection rollcall.ProviderCollection
 ---@field query rollcall.Query checked
----@field parameters { [1]: string, [2]: string }[] of every request
----@field headers string[] of every request
+---@field request rollcall.Request what every page's request begins with
+---@field first rollcall.Position of the first page, without a checkpoint
 ---@field auth table
 ---@field variables table<string, string> what {name}s in the path stand for
 ---@field record_type table
@@ -121,25 +131,14 @@ function walk.new(client, spec)
     pages = {}, -- the first is read, the others were asked for ahead
     page_count = 0,
     seen = core.seen(), -- page tokens, so that none is asked for twice
+    openings = core.seen(), -- what pages began with, so that none is given twice
+    empty = 0, -- pages in a row
+    known = {}, -- for paging types that know of pages ahead
     users = 0, -- of the pages before the first
     stats = { requests = 0, retries = 0, waits = 0, bytes = 0 },
   }, Walk)
   table.insert(spec.budget.walks, self)
   return self
-end
-
-function Walk:page_url(position)
-  local spec = self.spec
-  local parameters = {}
-  for i, pair in ipairs(spec.parameters) do
-    parameters[i] = pair
-  end
-  self.paging.apply(spec.collection.paging, position, parameters, spec.query)
-  for i, pair in ipairs(parameters) do
-    parameters[i] = { self.client.query_names[pair[1]] or pair[1], pair[2] }
-  end
-  local address = self.client.base_url .. url.expand(spec.collection.path, spec.variables, url.encode)
-  return #parameters > 0 and address .. "?" .. url.encode_query(parameters) or address
 end
 
 --- Asks for the page at this position, behind those already asked for.
@@ -149,7 +148,13 @@ end
 function Walk:ask(position, ledger, saved)
   local spec = self.spec
   local limits = self.client.limits_of_bodies
-  ledger = ledger or core.ledger { id = spec.collection.id or "id" }
+  local id = spec.collection.id or "id"
+  ledger = ledger or core.ledger { id = id }
+  local one = spec.request:copy()
+  self.paging.apply(spec.collection.paging, position, one, spec.query)
+  if one.body then
+    one.headers[#one.headers + 1] = "Content-Type: application/json"
+  end
   self.page_count = self.page_count + 1
   self.pages[#self.pages + 1] = {
     position = position,
@@ -159,9 +164,10 @@ function Walk:ask(position, ledger, saved)
     saved = saved,
     ended = false,
     asked = exchange.new(self.client, {
-      method = "GET",
-      url = self:page_url(position),
-      headers = spec.headers,
+      method = one.method,
+      url = one:address(self.client.base_url, spec.collection.path, spec.variables, self.client.query_names),
+      headers = one.headers,
+      body = one:text(),
       auth = spec.auth,
       stats = self.stats,
       budget = spec.budget,
@@ -171,6 +177,8 @@ function Walk:ask(position, ledger, saved)
         return core.decoder {
           items = spec.collection.items,
           capture = self.capture,
+          id = id,
+          edges = self.paging.edges,
           record = spec.record_type,
           max_bytes = limits.max_page_bytes,
           max_item = limits.max_user_bytes,
@@ -181,16 +189,22 @@ function Walk:ask(position, ledger, saved)
   }
 end
 
+--- What a position is known by: nil where another one is always another page.
+local function key_of(position)
+  return position.token or position.url or position.before and "before " .. position.before
+end
+
 --- Asks for the first page: the query's, or where the checkpoint stood.
 function Walk:begin()
   local resume = self.spec.resume
-  local position = resume and resume.position or self.paging.first(self.spec.collection.paging, self.spec.query)
+  local position = resume and resume.position or self.spec.first
   if resume and resume.done then
     self:finish("exhausted")
     return
   end
-  if position.token then
-    self.seen:add(position.token)
+  local key = key_of(position)
+  if key then
+    self.seen:add(key)
   end
   if not resume then
     self:ask(position)
@@ -230,7 +244,7 @@ function Walk:current_checkpoint()
   elseif resume then
     saved.position, saved.ledger, saved.done = resume.position, resume.ledger, resume.done
   else
-    saved.position = self.paging.first(self.spec.collection.paging, self.spec.query)
+    saved.position = self.spec.first
   end
   return checkpoint.encode(saved)
 end
@@ -239,7 +253,7 @@ end
 --- raised before.
 ---@return string
 function Walk:checkpoint()
-  local unseen = self.by_page and (self.page_end or self.pages[1])
+  local unseen = self.by_page and (self.page_end and self.ended_page or self.pages[1])
   if unseen then
     return checkpoint.encode { walk = self.spec.identity, position = unseen.position, ledger = unseen.saved }
   end
@@ -247,8 +261,18 @@ function Walk:checkpoint()
 end
 
 --- What is known of a page once no more users of it will come.
-local function describe(page)
-  return { number = page.number, captured = page.captured or {}, position = page.position, saved = page.saved }
+---@return rollcall.PageInfo
+function Walk:describe(page)
+  local kind, declared = self.paging, self.spec.collection.paging
+  local info = { number = page.number, token = kind.show(page.position) }
+  local function neighbour(direction)
+    local position = page.answer
+      and kind.after(declared, page.answer, { direction = direction, page_size = self.spec.query.page_size })
+    return position and kind.show(position)
+  end
+  info.next = neighbour "forward"
+  info.previous = kind.goes_back(declared) and neighbour "backward" or nil
+  return info
 end
 
 --- Ends the walk, once.
@@ -263,7 +287,9 @@ function Walk:finish(reason, err)
     self.last_checkpoint = checkpoint.encode { walk = self.spec.identity, done = true }
   else
     self.last_checkpoint = reason == "closed" and self:checkpoint() or self:current_checkpoint()
-    self.page_end = self.page_end or page and describe(page) -- one that nobody has taken yet comes first
+    if page and not self.page_end then -- one that nobody has taken yet comes first
+      self.page_end, self.ended_page = self:describe(page), page
+    end
   end
   self.finished, self.reason, self.err = true, reason, err
   self.head = stream.nobody
@@ -312,30 +338,119 @@ function Walk:statistics()
   }
 end
 
+--- Gives up the pages from this index on: they were asked for ahead, and are not those that follow.
+function Walk:drop(index)
+  while self.pages[index] do
+    table.remove(self.pages).asked:cancel()
+    self.page_count = self.page_count - 1
+  end
+end
+
+--- What ignores the position that it is sent, in words.
+local function ignored(kind, declared)
+  local place = kind.places(declared)[1]
+  return place and ("a server that does not know the %s ignores it and sends the same pages again"):format(
+    request.describe(place)) or "the server's links lead in a circle"
+end
+
+--- A whole page: where the next one is, and whether what was asked for ahead is that one.
+function Walk:judge(index)
+  local page, kind, declared = self.pages[index], self.paging, self.spec.collection.paging
+  local position, problem, problem_kind = kind.after(declared, page.answer, self.spec.query)
+  local key = position and key_of(position)
+  if problem then
+    page.err = page.asked:error(problem_kind or "decode", problem,
+      { code = problem_kind == "http" and "other_origin" or nil })
+  elseif key and not self.seen:add(key) then
+    page.err = page.asked:error("loop", ("the %s after page %d was seen before in this walk; %s"):format(
+      position.url and "link" or "token", page.number, ignored(kind, declared)))
+  else
+    page.next = position
+  end
+  local ahead = self.pages[index + 1]
+  if not ahead then
+    return
+  elseif not position or position.number ~= ahead.position.number or position.offset ~= ahead.position.offset then
+    self:drop(index + 1)
+    return
+  end
+  ahead.position = position
+  if ahead.whole then
+    ahead.answer.position = position
+    self:judge(index + 1)
+  end
+end
+
 --- A page's body is whole: reads what it said beside its users.
-function Walk:settle(page)
-  local asked, paging = page.asked, self.spec.collection.paging
+function Walk:settle(index)
+  local page = self.pages[index]
+  local asked = page.asked
   page.ended = true
   if asked.decode_err then
     page.err = asked.decode_err
     return
   end
   page.whole = true
-  page.captured = {}
-  for _, pointer in ipairs(self.capture) do
-    page.captured[pointer] = asked.decoder:captured(pointer, "text")
+  page.answer = answer.new(asked, page.position, self.client.base_url, self.capture)
+  if not self.known.answer or page.answer.count > self.known.answer.count then
+    self.known.answer = page.answer
   end
-  local position, problem = self.paging.after(paging, function(pointer)
-    return page.captured[pointer]
-  end, self.spec.query)
-  if problem then
-    page.err = asked:error("decode", problem)
-  elseif position and position.token and not self.seen:add(position.token) then
-    page.err = asked:error("loop", ("the token after page %d was seen before in this walk; a server that does not "
-      .. "know the parameter %s ignores it and sends the same pages again"):format(page.number, paging.query))
-  else
-    page.next = position
+  self:judge(index)
+end
+
+--- By what a page is known again: the ids that it begins with, and whether they are all.
+local function opening_keys(asked)
+  local count, first, all, waiting = asked.decoder:opening()
+  return count, "first " .. first, ("%d "):format(count) .. all, waiting
+end
+
+--- Ends a page that has come before.
+function Walk:repeated(page)
+  local kind, declared = self.paging, self.spec.collection.paging
+  page.err = page.asked:error("loop", ("page %d has the same users as one before it; %s"):format(
+    page.number, ignored(kind, declared)))
+  page.ended, page.next = true, nil
+  self:drop(2)
+end
+
+--- Lets the first page be read once it is clear that it is none that was read before: that its first users
+--- are others. None of a page that comes again is given.
+function Walk:clear(page)
+  if not page.asked.decoder then
+    return
   end
+  local count, first, all, waiting = opening_keys(page.asked)
+  if count == 0 then
+    page.cleared = page.ended
+  elseif not self.openings:has(first) then
+    page.cleared = true
+  elseif count == OPENING or page.ended or waiting >= (self.client.config.watermark or WATERMARK) then
+    local is_same = (count == OPENING or page.whole) and count >= (self.paging.least or LEAST)
+      and self.openings:has(all)
+    page.cleared = not is_same
+    if is_same then
+      self:repeated(page)
+    end
+  end
+end
+
+--- Remembers what a page began with that was read to its end; false where it cannot go on like this.
+function Walk:remember(page)
+  local count, first, all = opening_keys(page.asked)
+  if count == 0 then
+    self.empty = self.empty + 1
+    if self.paging.is_counted and self.empty > EMPTY_PAGES then
+      page.err = page.asked:error("loop",
+        ("%d pages in a row are empty, and none is said to be the last"):format(self.empty))
+    end
+    return not page.err
+  end
+  self.empty = 0
+  self.openings:add(first)
+  if not self.openings:add(all) and count >= (self.paging.least or LEAST) then
+    self:repeated(page)
+  end
+  return not page.err
 end
 
 --- Is what was asked for enough to reach the limit?
@@ -359,11 +474,22 @@ local function hold(page)
   end
 end
 
+--- Where the page after one is, as far as can be told before all pages up to it have ended, if its paging type knows and several are wanted.
+---@return rollcall.Position?
+function Walk:position_ahead(page)
+  local ahead, query = self.paging.ahead, self.spec.query
+  if page.err or not ahead or query.prefetch < 2 then
+    return nil
+  end
+  return ahead(self.spec.collection.paging, page.position, self.known, query)
+end
+
 --- Lets every page go on, and asks for further ones, as many ahead as wanted.
 ---@param now number
 ---@return number seconds to wait at most
 function Walk:go_on(now)
   local wake = exchange.FOREVER
+  local is_known = true -- what came before the page
   local i = 1
   while self.pages[i] do
     local page = self.pages[i]
@@ -376,16 +502,26 @@ function Walk:go_on(now)
         hold(page)
       end
       if status == "done" then
-        self:settle(page)
+        self:settle(i)
       elseif status == "failed" then
         page.ended, page.err = true, page.asked.err
       else
         wake = math.min(wake, wait or wake)
       end
     end
-    if page.next and not self.pages[i + 1] and i <= self.spec.query.prefetch and not self:is_limit_near() then
-      self:ask(page.next)
+    if i == 1 and not page.cleared then
+      self:clear(page)
     end
+    if not self.pages[i + 1] and i <= self.spec.query.prefetch and not self:is_limit_near() then
+      local position = page.next
+      if not (is_known and page.whole) then
+        position = self:position_ahead(page)
+      end
+      if position then
+        self:ask(position)
+      end
+    end
+    is_known = is_known and page.whole
     i = i + 1
   end
   return wake
@@ -419,6 +555,10 @@ end
 --- Sets `head` to what gives the users of the first page.
 function Walk:open(page)
   local query = self.spec.query
+  if not page.cleared then
+    self.head = stream.nobody
+    return
+  end
   if query.limit then
     page.ledger:allow(page.before + query.limit - self.users)
   end
@@ -449,11 +589,14 @@ end
 --- All users of the first page were given: on to the next one, or to the end.
 function Walk:turn_page(page)
   local err = page.err or (page.ledger:short() and conflict_error(page))
+  if not err and not self:remember(page) then
+    err = page.err
+  end
   if err then
     self:fail(err)
     return
   end
-  self.page_end = describe(page)
+  self.page_end, self.ended_page = self:describe(page), page
   self.users = self:count()
   self.head = stream.nobody
   page.asked:cancel()

@@ -1,73 +1,80 @@
 -- Paging "cursor": each page names the token of the next, and perhaps of the previous one.
 
-local core = require "rollcall.core"
+local declared = require "rollcall.paging.declared"
 local schema = require "rollcall.schema"
+local token = require "rollcall.paging.token"
 
 local cursor = {}
 
-local pointer = schema.pointer
-
--- Servers take URLs of 8 KiB or so, and a checkpoint holds the token: a longer one is nonsense.
-local MAX_TOKEN = 65536
-
 cursor.schema = {
-  query = { type = "string", required = true, expected = "the query parameter that takes the token" },
-  next = { type = "string", required = true, expected = pointer.expected, test = pointer.test },
-  previous = pointer,
-  size = { type = "string", expected = "the query parameter that takes the page size" },
-  max_size = { type = "integer", min = 1 },
+  query = declared.parameter,
+  header = declared.header_name,
+  body = declared.member,
+  next = schema.required(declared.source),
+  previous = declared.source,
+  more = declared.source,
+  ends = token.ends,
+  final = token.final,
+  size = declared.size,
+  max_size = declared.max_size,
 }
 
-cursor.options = { "page_token" }
+function cursor.check(paging, report)
+  declared.check_own_place(paging, report)
+  declared.check_size(paging, report)
+end
 
 function cursor.captures(paging)
-  return { paging.next, paging.previous }
+  return declared.pointers(paging.next, paging.previous, paging.more)
+end
+
+function cursor.places(paging)
+  return { declared.own_place(paging), paging.size }
+end
+
+function cursor.goes_back(paging)
+  return paging.previous ~= nil
 end
 
 function cursor.first(_, query)
-  return { token = query.page_token }
+  local problem = query.page_token and token.problem(query.page_token)
+  return not problem and { token = query.page_token } or nil, problem
 end
 
---- Adds what asks for the page at this position to the list of query parameters.
-function cursor.apply(paging, position, parameters, query)
+--- Adds what asks for the page at this position.
+function cursor.apply(paging, position, request, query)
   if paging.size and query.page_size then
-    parameters[#parameters + 1] = { paging.size, ("%d"):format(query.page_size) }
+    request:put(paging.size, query.page_size)
   end
   if position.token then
-    parameters[#parameters + 1] = { paging.query, position.token }
+    request:put(declared.own_place(paging), position.token)
   end
 end
 
---- A number as a server writes it; nil where it has been rounded.
-local function number_text(number)
-  local text = tostring(number)
-  if text:find("^%-?%d+$") then
-    return text
-  elseif math.abs(number) >= 2 ^ 53 then
-    return nil
+--- The position after a page: nil at the end, or nil and what is wrong. Null, absent and "" end a walk; an empty
+--- page does not, unless the provider says otherwise.
+function cursor.after(paging, answer, query)
+  local is_back = query.direction == "backward"
+  local ended, problem, goes_on = token.ended(paging, answer, is_back)
+  if ended or problem then
+    return nil, problem
   end
-  return (number == math.floor(number) and "%.0f" or "%.14g"):format(number)
+  local text
+  text, problem = token.read(paging, answer, is_back and paging.previous or paging.next, "page token")
+  if not text then
+    return nil, problem or goes_on and "the page says that there is more, but names no token for it" or nil
+  elseif paging.header and text:find("%c") then
+    return nil, "the page token has control characters in it, which no header can have"
+  end
+  return { token = text }
 end
 
---- The position after a page whose captured scalars `captured(pointer)` gives, numbers as text: nil at the end, or
---- nil and what is wrong. Null, absent and "" end a walk; an empty page does not.
-function cursor.after(paging, captured, query)
-  local where = query.direction == "backward" and paging.previous or paging.next
-  local token = captured(where)
-  if token == nil or token == core.null or token == "" then
-    return nil
-  elseif type(token) == "number" then
-    local text = number_text(token)
-    if not text then
-      return nil, ("the page token at %s is a number that this Lua cannot hold to the digit"):format(where)
-    end
-    token = text
-  elseif type(token) ~= "string" then
-    return nil, ("expected a page token at %s, got a %s"):format(where, type(token))
-  elseif #token > MAX_TOKEN then
-    return nil, ("the page token at %s is too long to be sent: %d bytes"):format(where, #token)
-  end
-  return { token = token }
+function cursor.show(position)
+  return position.token
+end
+
+function cursor.restore(saved)
+  return (saved.token == nil or token.is(saved.token)) and { token = saved.token } or nil
 end
 
 return cursor

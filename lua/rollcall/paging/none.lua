@@ -4,11 +4,16 @@ local none = {}
 
 none.schema = {}
 
---- Query options that make sense with it, beside those that always do.
-none.options = {}
-
 function none.captures()
   return {}
+end
+
+function none.places()
+  return {}
+end
+
+function none.goes_back()
+  return false
 end
 
 function none.first()
@@ -20,6 +25,14 @@ function none.apply() end
 --- The position of the page after this one: there is none.
 function none.after()
   return nil
+end
+
+function none.show()
+  return nil
+end
+
+function none.restore()
+  return {}
 end
 
 return none

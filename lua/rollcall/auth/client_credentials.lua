@@ -1,0 +1,190 @@
+-- Bearer tokens got by client credentials (RFC 6749, 4.4), kept and renewed in time. One object for each
+-- account of a client; its requests share it.
+
+local base64 = require "rollcall.base64"
+local errors = require "rollcall.errors"
+local exchange = require "rollcall.exchange"
+local json = require "rollcall.json"
+local schema = require "rollcall.schema"
+local secret = require "rollcall.auth.secret"
+local url = require "rollcall.url"
+
+local client_credentials = {}
+
+client_credentials.takes = { { "client_id", "client_secret" } }
+
+--- The fields of its declaration.
+---@param nodes { path: rollcall.Schema, template: rollcall.Schema, url: rollcall.Schema } with a client's {option}s
+function client_credentials.schema(nodes)
+  return {
+    path = nodes.path,
+    url = nodes.url,
+    body = { type = "string", enum = { "form", "json" }, required = true },
+    credentials = { type = "string", enum = { "body", "basic" }, required = true },
+    audience = nodes.template,
+    scope = nodes.template,
+    parameters = { type = "table", keys = { type = "string" }, values = nodes.template },
+  }
+end
+
+function client_credentials.check(auth, report)
+  if auth.path == nil and auth.url == nil then
+    report("path", "missing; expected a path that begins with /, of the token endpoint")
+  elseif auth.path ~= nil and auth.url ~= nil then
+    report("url", "path says where the token endpoint is, too; declare one of them")
+  end
+end
+
+-- A token is renewed before its last five minutes, or the last tenth of a shorter life.
+local MARGIN, MARGIN_SHARE = 300, 0.1
+-- Where the server does not say how long a token lives.
+local UNKNOWN_LIFE = 3600
+
+local Credentials = {}
+Credentials.__index = Credentials
+
+local function form_encode(text)
+  return (url.encode(text):gsub("%%20", "+"))
+end
+
+local function encode_form(pairs_list)
+  local parts = {}
+  for i, pair in ipairs(pairs_list) do
+    parts[i] = form_encode(pair[1]) .. "=" .. form_encode(pair[2])
+  end
+  return table.concat(parts, "&")
+end
+
+--- The token request, from what the provider declares.
+function Credentials:request()
+  local client, declared = self.client, self.client.provider.auth
+  local id, id_err = secret.get(client, "client_id")
+  local key, key_err = secret.get(client, "client_secret")
+  if not id or not key then
+    return nil, id_err or key_err
+  end
+  local parameters = { { "grant_type", "client_credentials" } }
+  local headers = {}
+  if declared.credentials == "basic" then
+    local credentials = base64.encode(id .. ":" .. key)
+    client.redactor:add(credentials, "basic")
+    headers[#headers + 1] = "Authorization: Basic " .. credentials
+  else
+    parameters[#parameters + 1] = { "client_id", id }
+    parameters[#parameters + 1] = { "client_secret", key }
+  end
+  for _, name in ipairs { "audience", "scope" } do
+    if declared[name] then
+      parameters[#parameters + 1] = { name, url.expand(declared[name], self.variables) }
+    end
+  end
+  for _, name in ipairs(schema.keys(declared.parameters or {})) do
+    parameters[#parameters + 1] = { name, url.expand(declared.parameters[name], self.variables) }
+  end
+  local body
+  if declared.body == "json" then
+    headers[#headers + 1] = "Content-Type: application/json"
+    local object = {}
+    for _, pair in ipairs(parameters) do
+      object[pair[1]] = pair[2]
+    end
+    body = json.encode(object)
+  else
+    headers[#headers + 1] = "Content-Type: application/x-www-form-urlencoded"
+    body = encode_form(parameters)
+  end
+  return exchange.new(client, {
+    method = "POST",
+    url = declared.url and url.expand(declared.url, self.variables, url.encode)
+      or client.base_url .. url.expand(declared.path, self.variables, url.encode),
+    headers = headers,
+    body = body,
+  })
+end
+
+--- Reads the answer of the token endpoint; nil and an error where it is none.
+function Credentials:accept(asked, now)
+  local body = asked.transfer:body()
+  local document = json.decode(body)
+  local token = type(document) == "table" and document.access_token
+  if type(token) ~= "string" or token == "" or token:find("[%c%s]") then
+    return nil, asked:error("auth", "the token endpoint's answer has no usable access_token")
+  end
+  local life = tonumber(document.expires_in) or UNKNOWN_LIFE
+  self.client.redactor:add(token, self)
+  self.token = token
+  self.renew_at = now + life - math.min(MARGIN, life * MARGIN_SHARE)
+  return true
+end
+
+--- One request however many wait: all of them step the same ticket.
+function Credentials:step(ticket, now)
+  local status, wait = ticket.asked:step(now)
+  if status == "wait" then
+    return status, wait
+  end
+  if self.pending == ticket then
+    self.pending = nil
+    local good
+    if status == "done" then
+      good, ticket.err = self:accept(ticket.asked, now)
+    else
+      ticket.err = ticket.asked.err
+      if ticket.err.status then
+        ticket.err.kind = "auth"
+        ticket.err.message = "no token: " .. ticket.err.message
+      end
+    end
+    ticket.good = good
+  end
+  return "over"
+end
+
+local function line(token)
+  return { "Authorization: Bearer " .. token }
+end
+
+--- The header lines for a request of `asker`: "ready" and them, "wait" and for how long at most, or
+--- "failed" and why.
+function Credentials:authorize(asker, now)
+  local ticket = asker.ticket
+  if not ticket and self.token and now < self.renew_at then
+    return "ready", line(self.token)
+  end
+  if not ticket then
+    if not self.pending then
+      local asked, err = self:request()
+      if not asked then
+        return "failed", err
+      end
+      self.pending = { asked = asked }
+    end
+    ticket = self.pending
+    asker.ticket = ticket
+  end
+  local status, wait = self:step(ticket, now)
+  if status == "wait" then
+    return status, wait
+  end
+  asker.ticket = nil
+  if ticket.err then
+    -- One each: every walk adds its own checkpoint to it.
+    return "failed", errors.new(ticket.err.kind, ticket.err.message, ticket.err)
+  elseif not self.token then
+    return self:authorize(asker, now) -- it was refused to another one, since
+  end
+  return "ready", line(self.token)
+end
+
+function Credentials:refused(lines)
+  if self.token and lines and lines[1] == line(self.token)[1] then
+    self.token = nil
+  end
+  return true
+end
+
+function client_credentials.new(client, variables)
+  return setmetatable({ client = client, variables = variables }, Credentials)
+end
+
+return client_credentials

@@ -1,0 +1,82 @@
+-- A function of the provider's makes the headers of each request, such as a signature.
+--
+-- It is called with { method, url, body } and the secrets that the client was given, and answers a table of headers,
+-- or nil and what is wrong. What it answers counts as secret.
+
+local errors = require "rollcall.errors"
+local secret = require "rollcall.auth.secret"
+
+local Function = {}
+Function.__index = Function
+
+local by_function = {}
+
+function by_function.schema()
+  return { headers = { type = "function", required = true, expected = "a function of a request and the secrets" } }
+end
+
+function by_function.check(auth, report)
+  if auth.headers == nil then
+    return
+  end
+  for _, key in ipairs { "path", "url", "body" } do
+    if auth[key] ~= nil then
+      report(key, "a function makes the headers; it takes none")
+    end
+  end
+end
+
+--- Any of them, or none.
+by_function.takes = { secret.names }
+by_function.takes_any = true
+
+local function misuse(client, problem)
+  return "failed", errors.new("auth", "auth.headers: " .. problem, { provider = client.provider.name })
+end
+
+function Function:authorize(asker)
+  local client, secrets = self.client, {}
+  for _, name in ipairs(secret.names) do
+    if client.config[name] ~= nil then
+      local value, err = secret.get(client, name)
+      if not value then
+        return "failed", err
+      end
+      secrets[name] = value
+    end
+  end
+  local spec = asker.spec
+  local headers, problem = client.provider.auth.headers(
+    { method = spec.method, url = spec.url, body = spec.body }, secrets)
+  if type(headers) ~= "table" then
+    return misuse(client, headers == nil and problem ~= nil and tostring(problem) or "expected a table of headers")
+  end
+  local names, lines = {}, {}
+  for name in pairs(headers) do
+    names[#names + 1] = name
+  end
+  table.sort(names, function(a, b)
+    return tostring(a) < tostring(b)
+  end)
+  for i, name in ipairs(names) do
+    local value = headers[name]
+    if type(name) ~= "string" or not name:find("^[%w!#$%%&'*+.^_`|~-]+$") or type(value) ~= "string"
+      or value:find("%c") then
+      return misuse(client, "expected header names and texts without control characters")
+    end
+    client.redactor:add(value, "header " .. name)
+    lines[i] = name .. ": " .. value
+  end
+  return "ready", lines
+end
+
+--- It was refused: the function is asked again, once.
+function Function:refused()
+  return true
+end
+
+function by_function.new(client)
+  return setmetatable({ client = client }, Function)
+end
+
+return by_function

@@ -1,0 +1,43 @@
+-- The secrets of a client's options: each a text, or what its function answers.
+
+local errors = require "rollcall.errors"
+
+local secret = {}
+
+--- Which options are secrets.
+secret.names = { "client_id", "client_secret", "password", "token", "username" }
+
+--- A secret, which is remembered so that nobody sees it; nil and an error.
+---@param client rollcall.Shared
+---@param name string
+---@return string?
+---@return rollcall.Error?
+function secret.get(client, name)
+  local value = client.config[name]
+  if type(value) == "function" then
+    value = value()
+  end
+  if type(value) ~= "string" or value == "" or value:find("%c") then
+    return nil, errors.new("auth",
+      ("%s: expected a string without control characters, got %s"):format(
+        name, type(value) == "string" and "one with them, or an empty one" or "a " .. type(value)),
+      { provider = client.provider.name })
+  end
+  client.redactor:add(value, name)
+  return value
+end
+
+--- Is one of these options a function, which may answer another one when it is asked again?
+---@param client rollcall.Shared
+---@param names string[]
+---@return boolean
+function secret.may_change(client, names)
+  for _, name in ipairs(names) do
+    if type(client.config[name]) == "function" then
+      return true
+    end
+  end
+  return false
+end
+
+return secret

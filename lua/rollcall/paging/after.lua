@@ -1,0 +1,114 @@
+-- Paging "after": the next page begins behind the last item, which is named by its id or a token of its own.
+
+local declared = require "rollcall.paging.declared"
+local schema = require "rollcall.schema"
+local token = require "rollcall.paging.token"
+
+local after = {}
+
+after.least = 1
+after.edges = true
+
+local DEFAULT = { empty_page = true }
+
+after.schema = {
+  query = declared.parameter,
+  header = declared.header_name,
+  body = declared.member,
+  item = { type = "string|table", required = true, values = schema.pointer,
+    expected = "a JSON Pointer into an item such as /id, or a list of them", test = function(value)
+      if type(value) == "table" then
+        return #value > 0
+      end
+      return #value > 1 and schema.pointer.test(value)
+    end },
+  before = declared.place,
+  more = declared.source,
+  ends = declared.words { "empty_page", "short_page" },
+  size = declared.size,
+  max_size = declared.max_size,
+}
+
+function after.check(paging, report)
+  declared.check_own_place(paging, report)
+  declared.check_size(paging, report)
+  if paging.size == nil and declared.has(paging.ends, "short_page", DEFAULT) then
+    report("ends", "without size it cannot be told what a short page is")
+  end
+end
+
+function after.captures(paging)
+  return declared.pointers(paging.more)
+end
+
+function after.places(paging)
+  return { declared.own_place(paging), paging.size, paging.before }
+end
+
+function after.goes_back(paging)
+  return paging.before ~= nil
+end
+
+function after.first(_, query)
+  local problem = query.page_token and token.problem(query.page_token)
+  return not problem and { token = query.page_token } or nil, problem
+end
+
+function after.apply(paging, position, request, query)
+  if paging.size and query.page_size then
+    request:put(paging.size, query.page_size)
+  end
+  if position.before then
+    request:put(paging.before, position.before)
+  elseif position.token then
+    request:put(declared.own_place(paging), position.token)
+  end
+end
+
+--- The end of the direction in which the page was asked for.
+local function is_end(paging, answer, query)
+  local position = answer.position
+  if answer.count == 0 then
+    return true
+  elseif query.direction == "backward" and not position.before then
+    return false -- what it says is of what comes after it
+  end
+  local more, problem = nil, nil
+  if paging.more then
+    more, problem = answer:flag(paging.more)
+  end
+  return more == false or more == nil and query.page_size ~= nil and answer.count < query.page_size
+    and declared.has(paging.ends, "short_page", DEFAULT), problem
+end
+
+function after.after(paging, answer, query)
+  local ended, problem = is_end(paging, answer, query)
+  if problem then
+    return nil, problem
+  elseif ended then
+    if answer.count == 0 and query.direction ~= "backward" and paging.more and answer:flag(paging.more) then
+      return nil, "the page says that there is more, but has no item that names where"
+    end
+    return nil
+  end
+  local is_back = query.direction == "backward"
+  local which = is_back and "first" or "last"
+  local text = answer:edge(which, paging.item)
+  if type(text) ~= "string" or not token.is(text) then
+    return nil, ("expected what names the next page at %s of the %s item, got %s"):format(
+      type(paging.item) == "table" and table.concat(paging.item, " or ") or paging.item, which,
+      text == nil and "nothing" or type(text) == "string" and "a text that cannot be sent" or "a " .. type(text))
+  end
+  return is_back and { before = text } or { token = text }
+end
+
+function after.show(position)
+  return position.token
+end
+
+function after.restore(saved)
+  local good = (saved.token == nil or token.is(saved.token)) and (saved.before == nil or token.is(saved.before))
+  return good and { token = saved.token, before = saved.before } or nil
+end
+
+return after

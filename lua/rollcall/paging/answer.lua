@@ -1,0 +1,115 @@
+-- What a page's answer says beside its users: what paging types decide by.
+
+local core = require "rollcall.core"
+
+---@class rollcall.Answer
+---@field position rollcall.Position of the page
+---@field url string it was asked for by
+---@field base string the base URL, whose origin next links must have
+---@field count integer users of the page
+---@field captured table<string, any>
+local Answer = {}
+Answer.__index = Answer
+
+local answer = {}
+
+--- Reads what is needed of an exchange that has ended well.
+---@param asked rollcall.Exchange
+---@param position rollcall.Position
+---@param base string
+---@param pointers string[] that its decoder captured
+---@return rollcall.Answer
+function answer.new(asked, position, base, pointers)
+  local captured = {}
+  for _, pointer in ipairs(pointers) do
+    captured[pointer] = asked.decoder:captured(pointer, "text")
+  end
+  return setmetatable({
+    position = position,
+    url = asked.spec.url,
+    base = base,
+    count = asked.decoder:found(),
+    captured = captured,
+    headers = {}, -- those that were asked for
+    asked = asked,
+  }, Answer)
+end
+
+--- The value of all headers of a name; what was asked for once is known when the transfer is gone, too.
+---@param name string
+---@return string?
+function Answer:header(name)
+  if self.headers[name] == nil and self.asked.transfer then
+    self.headers[name] = self.asked.transfer:header(name) or false
+  end
+  return self.headers[name] or nil
+end
+
+--- What a declaration's source says: numbers as text; core.null for null; nil where it is not there.
+---@param source string|{ header: string }|nil
+---@return any
+function Answer:at(source)
+  if type(source) == "table" then
+    return self:header(source.header)
+  end
+  return source and self.captured[source]
+end
+
+local function name_of(source)
+  return type(source) == "table" and "header " .. source.header or source
+end
+
+Answer.name_of = name_of
+
+--- A whole number; nil where nothing or null is there; nil and what is wrong.
+---@return integer?
+---@return string? problem
+function Answer:number(source)
+  local value = self:at(source)
+  if value == nil or value == core.null or value == "" then
+    return nil
+  end
+  local number = type(value) == "string" and value:find("^%d+%.?0*$") and tonumber(value)
+  if not number or number >= 2 ^ 53 then
+    return nil, ("expected a count at %s, got %s"):format(name_of(source),
+      type(value) == "string" and '"' .. value:sub(1, 40):gsub("%c", " ") .. '"' or "a " .. type(value))
+  end
+  return math.floor(number)
+end
+
+local flags = { ["true"] = true, ["false"] = false, ["1"] = true, ["0"] = false }
+
+--- True or false; nil where nothing or null is there; nil and what is wrong.
+---@return boolean?
+---@return string? problem
+function Answer:flag(source)
+  local value = self:at(source)
+  if value == nil or value == core.null or value == "" then
+    return nil
+  elseif type(value) == "boolean" then
+    return value
+  end
+  local meaning = type(value) == "string" and flags[value:lower()]
+  if meaning == nil or meaning == false and flags[tostring(value):lower()] == nil then
+    return nil, ("expected true or false at %s, got %s"):format(name_of(source),
+      type(value) == "string" and '"' .. value:sub(1, 40):gsub("%c", " ") .. '"' or "a " .. type(value))
+  end
+  return meaning
+end
+
+--- What stands at the first of these pointers at which something does, in the page's first or last item; nil
+--- where nothing does.
+---@param which "first"|"last"
+---@param pointers string|string[]
+---@return any
+function Answer:edge(which, pointers)
+  for _, pointer in ipairs(type(pointers) == "table" and pointers or { pointers }) do
+    local value = self.asked.decoder:edge(which, pointer, "text")
+    if value ~= nil and value ~= core.null and value ~= "" then
+      return value
+    end
+  end
+  return nil
+end
+
+return answer

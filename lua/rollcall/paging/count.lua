@@ -1,0 +1,69 @@
+-- What page numbers and offsets have in common: what ends their walks, and what is known of pages ahead.
+
+local declared = require "rollcall.paging.declared"
+
+local count = {}
+
+local DEFAULT = { empty_page = true }
+
+--- The fields of a declaration beside the type's own.
+count.schema = {
+  query = declared.parameter,
+  header = declared.header_name,
+  body = declared.member,
+  start = { type = "integer", min = 0 },
+  size = declared.size,
+  max_size = declared.max_size,
+  total = declared.source,
+  more = declared.source,
+  last = declared.source,
+  ends = declared.words { "empty_page", "short_page" },
+}
+
+function count.check(paging, report)
+  declared.check_own_place(paging, report)
+  declared.check_size(paging, report)
+  if paging.more ~= nil and paging.last ~= nil then
+    report("last", "more says the same; declare one of them")
+  end
+  if paging.size == nil and declared.has(paging.ends, "short_page", DEFAULT) then
+    report("ends", "without size it cannot be told what a short page is")
+  end
+end
+
+--- A whole number that a text is, not below the first one; nil otherwise.
+---@param text any
+---@param least integer
+---@return integer?
+function count.integer(text, least)
+  local number = type(text) == "number" and text or type(text) == "string" and text:find("^%d+$") and tonumber(text)
+  if not number or number ~= math.floor(number) or number < least or number >= 2 ^ 53 then
+    return nil
+  end
+  return math.floor(number)
+end
+
+--- What the page itself says of what comes after it.
+---@param paging table
+---@param answer rollcall.Answer
+---@return boolean? more nil: nothing
+---@return string? problem
+function count.flag(paging, answer)
+  if paging.more then
+    return answer:flag(paging.more)
+  elseif paging.last then
+    local is_last, problem = answer:flag(paging.last)
+    if is_last == nil then
+      return nil, problem
+    end
+    return not is_last
+  end
+  return nil
+end
+
+--- Is the page so short that the provider calls it the last one?
+function count.is_short(paging, answer, query)
+  return query.page_size ~= nil and answer.count < query.page_size and declared.has(paging.ends, "short_page", DEFAULT)
+end
+
+return count

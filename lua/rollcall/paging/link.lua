@@ -1,0 +1,66 @@
+-- Paging "link": a Link header leads to the next page (RFC 8288, rel="next").
+
+local declared = require "rollcall.paging.declared"
+local header = require "rollcall.link"
+local target = require "rollcall.paging.target"
+local token = require "rollcall.paging.token"
+
+local link = {}
+
+local relation = { type = "string", expected = "a relation type such as next", test = function(value)
+  return value ~= "" and not value:find("[%s%c]")
+end }
+
+link.schema = {
+  rel = relation,
+  previous = relation,
+  more = declared.source,
+  ends = declared.words { "absent", "empty_page" },
+  size = declared.size,
+  max_size = declared.max_size,
+}
+
+function link.check(paging, report)
+  declared.check_size(paging, report)
+end
+
+function link.captures(paging)
+  return declared.pointers(paging.more)
+end
+
+function link.places(paging)
+  return { false, paging.size }
+end
+
+function link.goes_back(paging)
+  return paging.previous ~= nil
+end
+
+function link.first(_, query, base)
+  return target.first(query, base)
+end
+
+link.apply = target.apply
+
+function link.after(paging, answer, query)
+  local is_back = query.direction == "backward"
+  local ended, problem, goes_on = token.ended(paging, answer, is_back)
+  if ended or problem then
+    return nil, problem
+  end
+  local text = answer:header("link")
+  local links = header.parse(text or "")
+  if not links then
+    return nil, "the Link header cannot be read: " .. text:sub(1, 200):gsub("%c", " ")
+  end
+  local reference = header.target(links, is_back and paging.previous or paging.rel or "next")
+  if not reference then
+    return nil, goes_on and "the page says that there is more, but has no link to it" or nil
+  end
+  return target.position(reference, answer.url, answer.base)
+end
+
+link.show = target.show
+link.restore = target.restore
+
+return link

@@ -1,0 +1,58 @@
+-- Paging "next_url": the body names the URL of the next page.
+
+local declared = require "rollcall.paging.declared"
+local schema = require "rollcall.schema"
+local target = require "rollcall.paging.target"
+local token = require "rollcall.paging.token"
+
+local next_url = {}
+
+next_url.schema = {
+  next = schema.required(declared.source),
+  previous = declared.source,
+  more = declared.source,
+  ends = token.ends,
+  size = declared.size,
+  max_size = declared.max_size,
+}
+
+function next_url.check(paging, report)
+  declared.check_size(paging, report)
+end
+
+function next_url.captures(paging)
+  return declared.pointers(paging.next, paging.previous, paging.more)
+end
+
+function next_url.places(paging)
+  return { false, paging.size }
+end
+
+function next_url.goes_back(paging)
+  return paging.previous ~= nil
+end
+
+function next_url.first(_, query, base)
+  return target.first(query, base)
+end
+
+next_url.apply = target.apply
+
+function next_url.after(paging, answer, query)
+  local is_back = query.direction == "backward"
+  local ended, problem, goes_on = token.ended(paging, answer, is_back)
+  if ended or problem then
+    return nil, problem
+  end
+  local reference
+  reference, problem = token.read(paging, answer, is_back and paging.previous or paging.next, "URL")
+  if not reference then
+    return nil, problem or goes_on and "the page says that there is more, but names no URL of it" or nil
+  end
+  return target.position(reference, answer.url, answer.base)
+end
+
+next_url.show = target.show
+next_url.restore = target.restore
+
+return next_url

@@ -1,0 +1,127 @@
+-- Paging "offset": a page begins after so many items.
+
+local count = require "rollcall.paging.count"
+local declared = require "rollcall.paging.declared"
+
+local offset = {}
+
+offset.least = 1
+offset.is_counted = true
+
+offset.schema = {}
+for name, node in pairs(count.schema) do
+  offset.schema[name] = node
+end
+
+function offset.check(paging, report)
+  count.check(paging, report)
+end
+
+function offset.captures(paging)
+  return declared.pointers(paging.total, paging.more, paging.last)
+end
+
+function offset.places(paging)
+  return { declared.own_place(paging), paging.size }
+end
+
+--- Backwards it has to say how long a page is, lest pages overlap.
+function offset.goes_back(paging)
+  return paging.size ~= nil
+end
+
+local function start_of(paging)
+  return paging.start or 0
+end
+
+function offset.first(paging, query)
+  if not query.page_token then
+    return { offset = start_of(paging) }
+  end
+  local number = count.integer(query.page_token, start_of(paging))
+  if not number then
+    return nil, ("expected the offset of a page, %d or more"):format(start_of(paging))
+  end
+  return { offset = number }
+end
+
+function offset.apply(paging, position, request, query)
+  local size = position.expected or query.page_size
+  if paging.size and size then
+    request:put(paging.size, size)
+  end
+  request:put(declared.own_place(paging), position.offset)
+end
+
+--- The page before this one ends where this one begins.
+local function before(paging, answer, query)
+  local position = answer.position
+  if position.expected and answer.count ~= position.expected then
+    return nil, ("expected %d items before offset %d, got %d: the server does not keep to the page size, and those "
+      .. "between cannot be asked for"):format(position.expected, position.offset + position.expected, answer.count)
+  elseif position.offset <= start_of(paging) then
+    return nil
+  elseif not query.page_size then
+    return nil, "backwards a walk needs page_size, where the provider declares no max_size"
+  end
+  local from = math.max(start_of(paging), position.offset - query.page_size)
+  return { offset = from, expected = position.offset - from }
+end
+
+--- The next page begins behind what came, not behind what was asked for: a server may give less.
+function offset.after(paging, answer, query)
+  if query.direction == "backward" then
+    return before(paging, answer, query)
+  end
+  local more, problem = count.flag(paging, answer)
+  if more == false or problem then
+    return nil, problem
+  end
+  local total
+  if paging.total then
+    total, problem = answer:number(paging.total)
+    if problem then
+      return nil, problem
+    end
+  end
+  local step = answer.count
+  if step == 0 then
+    -- Empty, but not the end: what the caller must not see is left out, and there is more behind it.
+    step = (more or total) and query.page_size
+    if not step then
+      return nil, more and "the page says that there is more, but is empty, and how far to go on is not known" or nil
+    end
+  elseif not more and count.is_short(paging, answer, query) then
+    return nil
+  end
+  local behind = answer.position.offset + step
+  if not more and total and behind - start_of(paging) >= total then
+    return nil
+  end
+  return { offset = behind }
+end
+
+--- Once one page has come, further ones are so far apart as that one was long.
+function offset.ahead(paging, position, known, query)
+  local answer = known.answer
+  if query.direction == "backward" or not answer or answer.count == 0 then
+    return nil
+  end
+  local total = paging.total and answer:number(paging.total)
+  local behind = position.offset + answer.count
+  if total and behind - start_of(paging) >= total then
+    return nil
+  end
+  return { offset = behind }
+end
+
+function offset.show(position)
+  return ("%d"):format(position.offset)
+end
+
+function offset.restore(saved)
+  local number, expected = count.integer(saved.offset, 0), count.integer(saved.expected, 1)
+  return number and (expected or saved.expected == nil) and { offset = number, expected = expected } or nil
+end
+
+return offset

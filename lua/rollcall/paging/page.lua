@@ -1,0 +1,123 @@
+-- Paging "page": pages have numbers.
+
+local count = require "rollcall.paging.count"
+local declared = require "rollcall.paging.declared"
+
+local page = {}
+
+page.least = 1
+page.is_counted = true
+
+page.schema = { pages = declared.source }
+for name, node in pairs(count.schema) do
+  page.schema[name] = node
+end
+
+function page.check(paging, report)
+  count.check(paging, report)
+end
+
+function page.captures(paging)
+  return declared.pointers(paging.total, paging.pages, paging.more, paging.last)
+end
+
+function page.places(paging)
+  return { declared.own_place(paging), paging.size }
+end
+
+function page.goes_back()
+  return true
+end
+
+local function start_of(paging)
+  return paging.start or 1
+end
+
+function page.first(paging, query)
+  if not query.page_token then
+    return { number = start_of(paging), given = 0 }
+  end
+  local number = count.integer(query.page_token, start_of(paging))
+  if not number then
+    return nil, ("expected the number of a page, %d or more"):format(start_of(paging))
+  end
+  local before = number - start_of(paging)
+  -- What came before is not known: that it was whole pages is what the declared max_size promises.
+  return { number = number, given = before == 0 and 0 or query.page_size and before * query.page_size or nil }
+end
+
+function page.apply(paging, position, request, query)
+  if paging.size and query.page_size then
+    request:put(paging.size, query.page_size)
+  end
+  request:put(declared.own_place(paging), position.number)
+end
+
+--- Is this page the last one, by what it says? What it says first counts; a total counts what came, since a server
+--- may give fewer items than it was asked for.
+local function is_last(paging, answer, query)
+  local more, problem = count.flag(paging, answer)
+  if more ~= nil or problem then
+    return more == false, problem
+  end
+  local number = answer.position.number - start_of(paging) + 1
+  local pages, total
+  if paging.pages then
+    pages, problem = answer:number(paging.pages)
+    if pages or problem then
+      return pages ~= nil and number >= pages, problem
+    end
+  end
+  if paging.total then
+    total, problem = answer:number(paging.total)
+    if problem then
+      return false, problem
+    end
+  end
+  if count.is_short(paging, answer, query) then
+    return true
+  elseif answer.count == 0 then
+    -- A page may be empty in the middle, where the server leaves out what the caller must not see.
+    return not (total and query.page_size and number * query.page_size < total)
+  end
+  local given = answer.position.given
+  return total ~= nil and given ~= nil and given + answer.count >= total
+end
+
+function page.after(paging, answer, query)
+  local position = answer.position
+  if query.direction == "backward" then
+    return position.number > start_of(paging) and { number = position.number - 1 } or nil
+  end
+  local ended, problem = is_last(paging, answer, query)
+  if ended or problem then
+    return nil, problem
+  end
+  return { number = position.number + 1, given = position.given and position.given + answer.count }
+end
+
+--- Once one page has come, further ones can be asked for ahead: up to the last, where that is known.
+function page.ahead(paging, position, known, query)
+  if query.direction == "backward" then
+    return position.number > start_of(paging) and { number = position.number - 1 } or nil
+  end
+  local number = position.number - start_of(paging) + 1
+  local pages = known.answer and paging.pages and known.answer:number(paging.pages)
+  local total = known.answer and paging.total and known.answer:number(paging.total)
+  if not known.answer or known.answer.count == 0 or pages and number >= pages
+    or total and number * known.answer.count >= total then
+    return nil
+  end
+  return { number = position.number + 1 }
+end
+
+function page.show(position)
+  return ("%d"):format(position.number)
+end
+
+function page.restore(saved)
+  local number, given = count.integer(saved.number, 0), count.integer(saved.given, 0)
+  return number and (given or saved.given == nil) and { number = number, given = given } or nil
+end
+
+return page

@@ -1,0 +1,84 @@
+-- Page tokens: read, checked, and what of them ends a walk.
+
+local core = require "rollcall.core"
+local declared = require "rollcall.paging.declared"
+
+local token = {}
+
+-- Servers take URLs of 8 KiB or so, and a checkpoint holds the token: a longer one is nonsense.
+local LONGEST = 65536
+
+--- What can end a walk, and what does where a provider does not say.
+token.ends = declared.words { "null", "absent", "blank", "empty_page" }
+local DEFAULT = { null = true, absent = true, blank = true }
+
+--- Texts that end a walk though they stand where a token does.
+token.final = { type = "table", values = { type = "string" }, expected = "a list of tokens that end a walk" }
+
+--- Is a text one that can be sent?
+---@param value any
+---@return boolean
+function token.is(value)
+  return type(value) == "string" and value ~= "" and #value <= LONGEST and not value:find("%c")
+end
+
+--- The query's page_token; nil, and what is wrong with it.
+---@param text string
+---@return string? problem
+function token.problem(text)
+  return not token.is(text) and "expected a page token" or nil
+end
+
+--- Does the page end the walk whatever token it has: by its flag, or because it is empty?
+---@param paging table
+---@param answer rollcall.Answer
+---@param is_back boolean
+---@return boolean? ended
+---@return string? problem
+---@return boolean? goes_on the flag says that there is more
+function token.ended(paging, answer, is_back)
+  local more, problem
+  if paging.more and not is_back then
+    more, problem = answer:flag(paging.more)
+    if problem then
+      return nil, problem
+    end
+  end
+  if more == false then
+    return true
+  elseif answer.count == 0 and not more and declared.has(paging.ends, "empty_page", DEFAULT) then
+    return true
+  end
+  return false, nil, more
+end
+
+--- What a page says of the one after it: a text; nil where that ends the walk; nil and what is wrong.
+---@param paging table
+---@param answer rollcall.Answer
+---@param source string|table
+---@param what string such as "page token", for messages
+---@return string?
+---@return string? problem
+function token.read(paging, answer, source, what)
+  local value = answer:at(source)
+  local where = answer.name_of(source)
+  local missing = value == nil and "absent" or value == core.null and "null" or value == "" and "blank"
+  if missing then
+    if declared.has(paging.ends, missing, DEFAULT) then
+      return nil
+    end
+    return nil, ("expected a %s at %s, which is %s; that is none of what ends a walk"):format(what, where, missing)
+  elseif type(value) ~= "string" then
+    return nil, ("expected a %s at %s, got a %s"):format(what, where, type(value))
+  elseif #value > LONGEST then
+    return nil, ("the %s at %s is too long to be sent: %d bytes"):format(what, where, #value)
+  end
+  for _, last in ipairs(paging.final or {}) do
+    if value == last then
+      return nil
+    end
+  end
+  return value
+end
+
+return token

@@ -1,0 +1,161 @@
+-- What is sent for one page: made of the collection's declaration, the filters and the page's position.
+--
+-- A place says where a value goes: the name of a query parameter, or one of
+--   { query = name }, { header = name }, { body = pointer }, { path = name }
+-- where `body` is a JSON Pointer into the request's JSON body, whose objects are made as they are needed.
+
+local json = require "rollcall.json"
+local schema = require "rollcall.schema"
+local url = require "rollcall.url"
+
+---@alias rollcall.Place string|{ query: string?, header: string?, body: string?, path: string? }
+
+---@class rollcall.Request
+---@field method "GET"|"POST"
+---@field parameters { [1]: string, [2]: string }[]
+---@field headers string[]
+---@field body table? of a POST
+---@field path table<string, string> what {name}s in the path stand for
+---@field url string? instead of path and parameters: an absolute one
+local Request = {}
+Request.__index = Request
+
+local request = {}
+
+---@param collection rollcall.ProviderCollection
+---@param headers table<string, string>? of every request of the provider
+---@return rollcall.Request
+function request.new(collection, headers)
+  local self = setmetatable({ method = collection.method or "GET", parameters = {}, headers = {}, path = {} }, Request)
+  for _, name in ipairs(schema.keys(headers or {})) do
+    self.headers[#self.headers + 1] = name .. ": " .. headers[name]
+  end
+  for _, name in ipairs(schema.keys(collection.parameters or {})) do
+    self.parameters[#self.parameters + 1] = { name, collection.parameters[name] }
+  end
+  self.body = schema.copy(collection.body or (self.method == "POST" and {} or nil))
+  return self
+end
+
+--- One more request that begins like this one.
+---@return rollcall.Request
+function Request:copy()
+  return setmetatable(schema.copy(self), Request)
+end
+
+--- The names that lead to a place in a JSON body.
+local function steps(pointer)
+  local list = {}
+  for step in pointer:gmatch("/([^/]*)") do
+    list[#list + 1] = step:gsub("~1", "/"):gsub("~0", "~")
+  end
+  return list
+end
+
+local function put_in_body(body, pointer, value)
+  local list = steps(pointer)
+  for i = 1, #list - 1 do
+    if type(body[list[i]]) ~= "table" then
+      body[list[i]] = {}
+    end
+    body = body[list[i]]
+  end
+  body[list[#list]] = value
+end
+
+--- A value as text: a number without a fraction where it has none.
+local function text_of(value)
+  if type(value) == "number" then
+    return (value == math.floor(value) and "%.0f" or "%.14g"):format(value)
+  end
+  return tostring(value)
+end
+
+--- Puts a value, or a list of values, in its place.
+---@param place rollcall.Place
+---@param value any
+---@param list "comma"|"repeat"|"bracket"|"array"|nil how a list is written
+function Request:put(place, value, list)
+  if type(place) == "string" then
+    place = { query = place }
+  end
+  if place.body then
+    put_in_body(self.body, place.body, type(value) == "table" and list == "comma" and table.concat(value, ",") or value)
+    return
+  end
+  local texts = {}
+  for i, one in ipairs(type(value) == "table" and value or { value }) do
+    texts[i] = text_of(one)
+  end
+  if place.query and (list == "repeat" or list == "bracket") then
+    local name = place.query .. (list == "bracket" and "[]" or "")
+    for _, text in ipairs(texts) do
+      self.parameters[#self.parameters + 1] = { name, text }
+    end
+    return
+  end
+  local text = table.concat(texts, ",")
+  if place.query then
+    self.parameters[#self.parameters + 1] = { place.query, text }
+  elseif place.header then
+    self.headers[#self.headers + 1] = place.header .. ": " .. text
+  else
+    self.path[place.path] = text
+  end
+end
+
+--- The name of a query parameter that a place is; nil where it is another place.
+---@param place rollcall.Place?
+---@return string?
+function request.query_name(place)
+  if type(place) == "table" then
+    return place.query
+  end
+  return place
+end
+
+--- What a place is called in a message.
+---@param place rollcall.Place
+---@return string
+function request.describe(place)
+  if type(place) == "string" then
+    return "parameter " .. place
+  elseif place.body then
+    return "field " .. place.body .. " of the body"
+  end
+  return place.query and "parameter " .. place.query or "header " .. place.header
+end
+
+--- The address it goes to.
+---@param base string without a slash at its end
+---@param path string the collection's
+---@param variables table<string, string> what {name}s in it stand for, beside its own
+---@param names table<string, string> parameters that are sent by another name
+---@return string
+function Request:address(base, path, variables, names)
+  if self.url then
+    return self.url
+  end
+  local values = {}
+  for _, map in ipairs { variables, self.path } do
+    for name, value in pairs(map) do
+      values[name] = value
+    end
+  end
+  local parameters = {}
+  for i, pair in ipairs(self.parameters) do
+    local plain, bracket = pair[1]:match("^(.-)(%[%])$")
+    local renamed = names[pair[1]] or plain and names[plain] and names[plain] .. bracket
+    parameters[i] = { renamed or pair[1], pair[2] }
+  end
+  local address = base .. url.expand(path, values, url.encode)
+  return #parameters > 0 and address .. "?" .. url.encode_query(parameters) or address
+end
+
+--- The JSON text of its body; nil for none.
+---@return string?
+function Request:text()
+  return self.body and json.encode(self.body) or nil
+end
+
+return request

@@ -1,0 +1,674 @@
+-- Whole walks by every paging type, over a server that answers as such an API does.
+
+local check = require "spec.support.check"
+local cjson = require "cjson"
+local core = require "rollcall.core"
+local rollcall = require "rollcall"
+
+local SIZE = 3
+local COUNT = 10 -- of users: three whole pages and a short one
+
+local server
+setup(function()
+  server = require("spec.support.server").start()
+end)
+teardown(function()
+  server:stop()
+end)
+
+local function users_from(first, last)
+  local list = {}
+  for number = first, math.min(last, COUNT) do
+    list[#list + 1] = ('{"id":"u%d","key":{"token":"k%d"}}'):format(number, number)
+  end
+  return "[" .. table.concat(list, ",") .. "]"
+end
+
+local function all_ids(from)
+  local list = {}
+  for number = from or 1, COUNT do
+    list[#list + 1] = "u" .. number
+  end
+  return table.concat(list, " ")
+end
+
+local PAGES = math.ceil(COUNT / SIZE)
+
+local function page_of(number)
+  return users_from((number - 1) * SIZE + 1, number * SIZE)
+end
+
+local function with(map, more)
+  local twin = {}
+  for _, one in ipairs { map, more or {} } do
+    for key, value in pairs(one) do
+      twin[key] = value
+    end
+  end
+  return twin
+end
+
+-- Each has a declaration and what the server says to each request; `pages` leaves out the requests that are sent
+-- only because nothing says that a page is the last one.
+local shapes = {}
+
+shapes["cursor"] = {
+  paging = { type = "cursor", query = "c", next = "/next", previous = "/prev", size = "n", max_size = SIZE },
+  token = "t4",
+  script = function()
+    local answers = {}
+    for number = 1, PAGES do
+      local target = "/people?n=3" .. (number > 1 and "&c=t" .. number or "")
+      answers[target] = { { body = ('{"data":%s,"next":%s,"prev":%s}'):format(page_of(number),
+        number < PAGES and ('"t%d"'):format(number + 1) or "null", number > 1 and ('"t%d"'):format(number - 1) or "null") } }
+    end
+    answers["/people?n=3&c=t1"] = answers["/people?n=3"]
+    return answers
+  end,
+}
+
+shapes["cursor in a header"] = {
+  paging = { type = "cursor", query = "c", next = { header = "X-Next" }, previous = { header = "X-Prev" } },
+  token = "t4",
+  script = function()
+    local answers = {}
+    for number = 1, PAGES do
+      local headers = {}
+      headers[#headers + 1] = number < PAGES and ("X-Next: t%d"):format(number + 1) or nil
+      headers[#headers + 1] = number > 1 and ("X-Prev: t%d"):format(number - 1) or nil
+      answers["/people" .. (number > 1 and "?c=t" .. number or "")] =
+        { { body = ('{"data":%s}'):format(page_of(number)), headers = headers } }
+    end
+    answers["/people?c=t1"] = answers["/people"]
+    return answers
+  end,
+}
+
+shapes["link"] = {
+  paging = { type = "link", previous = "prev", size = "n", max_size = SIZE },
+  token = "/people?n=3&page=4",
+  script = function()
+    local answers = {}
+    for number = 1, PAGES do
+      local links = { '<https://acme.example/help>; rel="help"' }
+      if number < PAGES then
+        -- Relative in three ways.
+        local target = ({ "?n=3&page=%d", "/people?n=3&page=%d", "people?n=3&page=%d" })[number % 3 + 1]
+        links[#links + 1] = ("<" .. target .. '>; title="a, \\"b\\"; c"; rel="up next"'):format(number + 1)
+      end
+      if number > 1 then
+        links[#links + 1] = ("<?n=3&page=%d>; rel=prev"):format(number - 1)
+      end
+      local headers = { "Link: " .. table.concat(links, ", ", 1, 2) }
+      headers[2] = links[3] and "Link: " .. links[3] or nil
+      answers["/people?n=3&page=" .. number] = { { body = ('{"data":%s}'):format(page_of(number)), headers = headers } }
+    end
+    answers["/people?n=3"] = answers["/people?n=3&page=1"]
+    return answers
+  end,
+}
+
+shapes["next_url"] = {
+  paging = { type = "next_url", next = "/links/next", previous = "/links/prev", size = "n", max_size = SIZE },
+  token = "/people?p=4",
+  script = function()
+    local answers = {}
+    for number = 1, PAGES do
+      local function link(other)
+        local target = number % 2 == 0 and "/people?p=%d" or server.url .. "/people?p=%d#there"
+        return other >= 1 and other <= PAGES and cjson.encode(target:format(other)) or "null"
+      end
+      answers["/people?p=" .. number] = { { body = ('{"data":%s,"links":{"next":%s,"prev":%s}}'):format(
+        page_of(number), link(number + 1), link(number - 1)) } }
+    end
+    answers["/people?n=3"] = answers["/people?p=1"]
+    return answers
+  end,
+}
+
+local function numbered(start, extra, beyond)
+  return function()
+    local answers = {}
+    for number = 1, PAGES + 1 do
+      if number <= PAGES or beyond then
+        answers[("/people?n=3&page=%d"):format(number - 1 + start)] = number > PAGES and { beyond }
+          or { with({ body = ('{"data":%s%s}'):format(page_of(number), extra and extra(number) or "") }) }
+      end
+    end
+    return answers
+  end
+end
+
+local NUMBERED = { type = "page", query = "page", size = "n", max_size = SIZE }
+
+shapes["page, with a total"] = { paging = with(NUMBERED, { total = "/total" }), token = "4",
+  script = numbered(1, function() return ',"total":10' end) }
+shapes["page from 0, with how many pages"] = { paging = with(NUMBERED, { start = 0, pages = "/meta/pages" }), token = "3",
+  script = numbered(0, function() return ',"meta":{"pages":4}' end) }
+shapes["page, with a flag on the last"] = { paging = with(NUMBERED, { last = "/last" }), token = "4",
+  script = numbered(1, function(number) return ',"last":' .. tostring(number == PAGES) end) }
+shapes["page, with a flag for more"] = { paging = with(NUMBERED, { more = "/more" }), token = "4",
+  script = numbered(1, function(number) return ',"more":' .. tostring(number < PAGES) end) }
+shapes["page, until an empty one"] = { paging = NUMBERED, token = "4",
+  script = numbered(1, nil, { body = '{"data":[]}' }) }
+shapes["page, until a short one"] = { paging = with(NUMBERED, { ends = "short_page" }), token = "4",
+  script = numbered(1) }
+
+local function offsets(start, extra, size, beyond)
+  return function()
+    local answers = {}
+    for from = 0, COUNT, size do
+      local body = ('{"data":%s%s}'):format(users_from(from + 1, from + size), extra or "")
+      answers[("/people?n=3&from=%d"):format(from + start)] = { { body = body } }
+    end
+    if beyond then
+      answers[("/people?n=3&from=%d"):format(COUNT + start)] = { { body = '{"data":[]}' } }
+    end
+    return answers
+  end
+end
+
+local OFFSET = { type = "offset", query = "from", size = "n", max_size = SIZE }
+
+shapes["offset, with a total"] = { paging = with(OFFSET, { total = "/total" }), token = "9",
+  script = offsets(0, ',"total":10', SIZE) }
+shapes["offset from 1, with a total in a header"] = { token = "10",
+  paging = with(OFFSET, { start = 1, total = { header = "X-Total-Count" } }), script = function()
+    local answers = offsets(1, nil, SIZE)()
+    for _, list in pairs(answers) do
+      list[1].headers = { "X-Total-Count: 10" }
+    end
+    return answers
+  end }
+shapes["offset, until an empty page"] = { paging = OFFSET, token = "9", script = offsets(0, nil, SIZE, true) }
+shapes["offset, of a server that gives two where three were asked for"] = { paging = with(OFFSET, { total = "/total" }),
+  token = "8", script = offsets(0, ',"total":10', 2), only_forward = true }
+
+local function behind(flag)
+  return function()
+    local answers = {}
+    for from = 0, COUNT do
+      local body = ('{"data":%s%s}'):format(users_from(from + 1, from + SIZE),
+        flag and ',"more":' .. tostring(from + SIZE < COUNT) or "")
+      answers["/people?n=3" .. (from > 0 and "&after=k" .. from or "")] = { { body = body } }
+      local first = math.max(1, from - SIZE)
+      answers["/people?n=3&before=k" .. from] = { { body = ('{"data":%s%s}'):format(users_from(first, from - 1),
+        flag and ',"more":' .. tostring(first > 1) or "") } }
+    end
+    return answers
+  end
+end
+
+local AFTER = { type = "after", query = "after", before = "before", item = { "/nothing", "/key/token" }, size = "n",
+  max_size = SIZE }
+
+shapes["after, until an empty page"] = { paging = AFTER, token = "k9", script = behind(false) }
+shapes["after, with a flag for more"] = { paging = with(AFTER, { more = "/more" }), token = "k9", script = behind(true) }
+
+local function client(shape, options)
+  return rollcall.client({
+    name = "acme",
+    base_url = { production = "https://api.acme.example" },
+    users = { path = "/people", items = "/data", paging = shape.paging },
+  }, with({ token = "tok-7f3a", base_url = server.url, retry = { base = 0.001 } }, options))
+end
+
+--- The ids of what is left of a walk.
+local function ids_of(users)
+  local list, err, before = users:collect()
+  local ids = {}
+  for i, user in ipairs(list or before or {}) do
+    ids[i] = user.id
+  end
+  return table.concat(ids, " "), err
+end
+
+local function walk(shape, query, options)
+  server:script(shape.script())
+  return client(shape, options):users(query)
+end
+
+local function good(shape, query, options)
+  local ids, err = ids_of((walk(shape, query, options)))
+  assert.is_nil(err and tostring(err))
+  return ids
+end
+
+local names = {}
+for name in pairs(shapes) do
+  names[#names + 1] = name
+end
+table.sort(names)
+
+for _, name in ipairs(names) do
+  local shape = shapes[name]
+
+  describe("a walk by " .. name, function()
+    it("gives every user once, in order, however far ahead it fetches", function()
+      for _, prefetch in ipairs { 0, 1, 2, 5, 64 } do
+        assert.equal(all_ids(), good(shape, { prefetch = prefetch }))
+      end
+    end)
+
+    it("asks for no page twice, and fetches nothing before it is needed", function()
+      assert.equal(all_ids(), good(shape, { prefetch = 0 }))
+      local asked, known = server:requests "/people", {}
+      for _, request in ipairs(asked) do
+        assert.is_nil(known[request.target], request.target)
+        known[request.target] = true
+      end
+      local users = walk(shape, { prefetch = 0 })
+      assert(users:next())
+      assert.equal(1, #server:requests "/people")
+    end)
+
+    it("stops at its limit, and asks for no page behind it", function()
+      for _, prefetch in ipairs { 0, 1, 5 } do
+        for _, limit in ipairs { 1, 2, 4, 6, 9 } do
+          assert.equal(all_ids():match(("%S+ ?"):rep(limit)):gsub(" $", ""), good(shape,
+            { limit = limit, prefetch = prefetch }))
+        end
+      end
+    end)
+
+    it("goes on from a checkpoint after any user", function()
+      for taken = 0, COUNT do
+        local users = walk(shape)
+        local ids = {}
+        for i = 1, taken do
+          ids[i] = assert(users:next()).id
+        end
+        local saved = users:checkpoint()
+        check.no_secret(saved, { "tok-7f3a" })
+        users:close()
+        local rest = good(shape, { resume = saved })
+        assert.equal(all_ids(), table.concat(ids, " ") .. (taken > 0 and rest ~= "" and " " or "") .. rest)
+      end
+    end)
+
+    it("refuses a checkpoint of a page that was changed", function()
+      local users = walk(shape)
+      for _ = 1, 4 do
+        assert(users:next())
+      end
+      local saved = cjson.decode(users:checkpoint())
+      for _, position in ipairs { { token = "a\nb", number = 1.5, offset = -1, url = "https://evil.example/people" },
+        { token = 5, number = "x", offset = {}, url = "//evil.example/" } } do
+        saved.position = position
+        check.misuse(function() client(shape):users { resume = cjson.encode(saved) } end, "resume: ")
+      end
+    end)
+
+    it("begins at a page", function()
+      for _, prefetch in ipairs { 0, 1, 4 } do
+        local begins = tonumber(shape.token:match "^k?(%d+)$") or 4
+        local number = shape.paging.type == "after" and begins + 1
+          or shape.paging.type == "offset" and begins + 1 - (shape.paging.start or 0) or 10
+        assert.equal(all_ids(number), good(shape, { page_token = shape.token, prefetch = prefetch }))
+      end
+    end)
+
+    if not shape.only_forward then
+      it("goes backwards", function()
+        local expected = {}
+        for number = COUNT, 1, -1 do
+          expected[#expected + 1] = "u" .. number
+        end
+        for _, prefetch in ipairs { 0, 1, 4 } do
+          assert.equal(table.concat(expected, " "), good(shape,
+            { direction = "backward", page_token = shape.token, prefetch = prefetch }))
+        end
+      end)
+
+      it("goes backwards from a checkpoint", function()
+        for taken = 1, COUNT, 2 do
+          local users = walk(shape, { direction = "backward", page_token = shape.token })
+          local last
+          for _ = 1, taken do
+            last = assert(users:next()).id
+          end
+          assert.equal("u" .. COUNT + 1 - taken, last)
+          local rest = good(shape, { direction = "backward", resume = users:checkpoint() })
+          assert.equal(COUNT - taken, select(2, rest:gsub("%S+", "")))
+        end
+      end)
+    end
+
+    it("fetches a body that breaks off again, each user once", function()
+      for _, prefetch in ipairs { 0, 1, 4 } do
+        local answers = shape.script()
+        for _, list in pairs(answers) do
+          table.insert(list, 1, with(list[1], { cut = math.floor(#list[1].body * 0.7) }))
+        end
+        server:script(answers)
+        local ids, err = ids_of(client(shape, { retry = { base = 0.001, quota = 10000 } }):users { prefetch = prefetch })
+        assert.is_nil(err and tostring(err))
+        assert.equal(all_ids(), ids)
+      end
+    end)
+
+    it("tells of its pages", function()
+      local users = walk(shape)
+      local count, infos, first = 0, {}, nil
+      for list, page in users:pages() do
+        first = first or #list
+        count = count + #list
+        infos[#infos + 1] = page
+        assert.equal(#infos, page.number)
+      end
+      assert.equal(COUNT, count)
+      for i = 1, #infos - 1 do
+        assert.equal(infos[i].next, infos[i + 1].token)
+      end
+      -- What a page says of the next one is what page_token takes.
+      assert.equal(all_ids(first + 1), good(shape, { page_token = infos[1].next }))
+    end)
+
+    it("keeps to its budget", function()
+      local ids, err = ids_of((walk(shape, { max_requests = 2, prefetch = 4 })))
+      check.failure(err, "budget", { "tok-7f3a" })
+      assert.equal(1, (all_ids():find(ids, 1, true)))
+      assert.equal(2, #server:requests "/people")
+    end)
+
+    it("is a loop where the server ignores the parameter, and gives none of its users twice", function()
+      for _, prefetch in ipairs { 0, 1, 4 } do
+        local body
+        for target, list in pairs(shape.script()) do
+          -- The first page, whatever is asked for.
+          if target == "/people?n=3" or target == "/people" or target == "/people?n=3&page=" .. (shape.paging.start or 1)
+            or target == "/people?n=3&from=" .. (shape.paging.start or 0) then
+            body = list[1]
+          end
+        end
+        server:script { ["/people"] = { body } }
+        local ids, err = ids_of((client(shape):users { prefetch = prefetch }))
+        check.failure(err, "loop", { "tok-7f3a" })
+        assert.equal(1, (all_ids():find(ids, 1, true)))
+        assert.is_true(#server:requests "/people" <= 2 + prefetch)
+        local place = shape.paging.query
+        if place then
+          check.contains(err.message, "parameter " .. place)
+        end
+      end
+    end)
+  end)
+end
+
+describe("a next link", function()
+  local LINK = { paging = { type = "link" } }
+  local NEXT = { paging = { type = "next_url", next = "/next" } }
+
+  --- A walk whose first page leads there.
+  local function led(reference)
+    server:script { ["/people"] = { { body = cjson.encode { data = { { id = "u1" } }, next = reference },
+      headers = { "Link: <" .. reference .. ">; rel=next" } } }, ["/people?page=2"] = { { body = '{"data":[{"id":"u2"}]}' } } }
+  end
+
+  it("to another origin is an error that names it, and nothing is sent there", function()
+    local other = require("spec.support.server").start()
+    other:script { ["/people"] = { { body = "{}" } } }
+    local port = other.url:match ":(%d+)$"
+    for reference, shown in pairs {
+      [other.url .. "/people"] = other.url,
+      ["//127.0.0.1:" .. port .. "/people"] = other.url,
+      ["http://localhost:" .. server.url:match ":(%d+)$" .. "/people"] = "http://localhost:",
+      ["https://" .. server.url:match "//(.*)$" .. "/people"] = "https://127.0.0.1:",
+      ["http://evil.example/people"] = "http://evil.example:80",
+    } do
+      for _, shape in ipairs { LINK, NEXT } do
+        led(reference)
+        local ids, err = ids_of((client(shape):users()))
+        assert.equal("u1", ids)
+        check.failure(err, "http", { "tok-7f3a" })
+        assert.equal("other_origin", err.code)
+        check.contains(err.message, "another origin", shown)
+        assert.equal(1, #server:requests())
+        assert.same({}, other:requests())
+        assert.is_string(err.checkpoint)
+      end
+    end
+    other:stop()
+  end)
+
+  it("that is none is an error", function()
+    for _, reference in ipairs { "ftp://127.0.0.1/x", "http://", "http://user:pass@127.0.0.1/", "mailto:a@b" } do
+      for _, shape in ipairs { LINK, NEXT } do
+        led(reference)
+        local ids, err = ids_of((client(shape):users()))
+        assert.equal("u1", ids)
+        check.failure(err, reference:find "^http" and "decode" or "decode", { "tok-7f3a" })
+        assert.equal(1, #server:requests())
+      end
+    end
+  end)
+
+  it("with blanks and other letters in it is mended", function()
+    server:script { ["/people"] = { { body = '{"data":[{"id":"u1"}],"next":"?q=a b ø|{x}"}' } },
+      ["/people?q=a%20b%20%C3%B8%7C%7Bx%7D"] = { { body = '{"data":[{"id":"u2"}]}' } } }
+    assert.equal("u1 u2", ids_of((client(NEXT):users())))
+  end)
+
+  it("of a header that cannot be read is an error, not an end", function()
+    for _, header in ipairs { "Link: </people?page=2; rel=next", 'Link: </x>; rel="next', "Link: people; rel=next" } do
+      server:script { ["/people"] = { { body = '{"data":[{"id":"u1"}]}', headers = { header } } } }
+      local _, err = ids_of((client(LINK):users()))
+      check.failure(err, "decode")
+      check.contains(err.message, "Link header")
+    end
+  end)
+
+  it("as page_token is kept to the origin, too", function()
+    for _, shape in ipairs { LINK, NEXT } do
+      check.misuse(function() client(shape):users { page_token = "https://evil.example/people" } end,
+        "page_token: ", "another origin, https://evil.example:443")
+    end
+  end)
+
+  it("is followed by the headers of the first request", function()
+    led "/people?page=2"
+    local mine = rollcall.client({
+      name = "acme", base_url = { production = "https://api.acme.example" }, headers = { Accept = "application/x+json" },
+      users = { path = "/people", items = "/data", paging = LINK.paging, filters = { org = { header = "X-Org" } } },
+    }, { token = "tok-7f3a", base_url = server.url })
+    assert.equal("u1 u2", ids_of((mine:users { org = "acme" })))
+    for _, request in ipairs(server:requests()) do
+      assert.equal("acme", request.headers["x-org"])
+      assert.equal("Bearer tok-7f3a", request.headers.authorization)
+      local accept = 0
+      for _, line in ipairs(request.lines) do
+        accept = accept + (line:lower():find "^accept:" and 1 or 0)
+      end
+      assert.equal(1, accept)
+      assert.equal("application/x+json", request.headers.accept)
+    end
+  end)
+end)
+
+describe("pages asked for ahead", function()
+  local TOTAL = shapes["page, with a total"]
+
+  it("are under way together, and their users come in order", function()
+    local answers = TOTAL.script()
+    for target, list in pairs(answers) do
+      -- The later the page, the sooner it is there.
+      list[1].delay = target:find "page=1$" and 0 or (5 - tonumber(target:match "%d$")) * 0.5
+    end
+    server:script(answers)
+    local began = core.now()
+    assert.equal(all_ids(), ids_of((client(TOTAL):users { prefetch = 3 })))
+    assert.is_true(core.now() - began < 2.8) -- one after the other they take 3 s
+    local first, last = math.huge, 0
+    for i, request in ipairs(server:requests()) do
+      if i > 1 then
+        first, last = math.min(first, request.time), math.max(last, request.time)
+      end
+    end
+    assert.is_true(last - first < 0.5) -- before the first of them was answered
+    assert.equal(4, #server:requests())
+  end)
+
+  it("are given up where they lie beyond the end, whatever they answer", function()
+    for _, beyond in ipairs { { status = 404, body = "{}" }, { status = 400, body = "no" }, { body = '{"data":[]}' },
+      { silent = true }, { body = "<html>", type = "text/html" }, { body = '{"data":[{"id":"stranger"}]}' } } do
+      server:script(with(shapes["page, with a flag on the last"].script(), { ["/people"] = { beyond } }))
+      local users = client(shapes["page, with a flag on the last"], { retry = false }):users { prefetch = 6 }
+      assert.equal(all_ids(), (ids_of((users))))
+      assert.equal("exhausted", users:reason())
+      assert.equal(PAGES, users:stats().pages)
+    end
+  end)
+
+  it("are asked for again where the server gives less than it was asked for", function()
+    local capped = shapes["offset, of a server that gives two where three were asked for"]
+    local answers = capped.script()
+    answers["/people?n=3&from=6"] = { { body = ('{"data":%s,"total":10}'):format(users_from(7, 7)) } }
+    answers["/people?n=3&from=7"] = { { body = ('{"data":%s,"total":10}'):format(users_from(8, 10)) } }
+    for _, prefetch in ipairs { 0, 1, 2, 5 } do
+      server:script(answers)
+      local users = client(capped):users { prefetch = prefetch }
+      assert.equal(all_ids(), (ids_of((users))))
+    end
+  end)
+
+  it("count against the requests of the walk", function()
+    server:script(TOTAL.script())
+    local _, err = ids_of((client(TOTAL):users { prefetch = 5, max_requests = 3 }))
+    check.failure(err, "budget")
+    assert.equal(3, #server:requests())
+  end)
+end)
+
+describe("an empty page", function()
+  it("in the middle is not the end, where a total or a flag says that there is more", function()
+    for _, case in ipairs {
+      { with(NUMBERED, { total = "/total" }), true }, { with(NUMBERED, { more = "/more" }), true },
+      { with(NUMBERED, { pages = "/pages" }), true }, { with(OFFSET, { total = "/total" }), false },
+      { with(OFFSET, { more = "/more" }), false },
+    } do
+      local paging, by_number = case[1], case[2]
+      for empty = 1, 3 do
+        local answers = {}
+        for number = 1, 4 do
+          local target = by_number and "page=" .. number or "from=" .. (number - 1) * 3
+          answers["/people?n=3&" .. target] = { { body = ('{"data":%s,"total":10,"more":%s,"pages":4}'):format(
+            number == empty and "[]" or users_from((number - 1) * 3 + 1, number * 3), tostring(number < 4)) } }
+        end
+        -- Where what came is not all of a total, it asks once more.
+        answers["/people?n=3&page=5"] = { { body = '{"data":[],"total":10,"more":false,"pages":4}' } }
+        server:script(answers)
+        local ids, err = ids_of((client({ paging = paging }):users()))
+        assert.is_nil(err and tostring(err))
+        assert.equal(7, select(2, ids:gsub("%S+", "")))
+      end
+    end
+  end)
+
+  it("that never ends is a loop, where the client counts the pages", function()
+    server:script { ["/people"] = { { body = '{"data":[],"more":true}' } } }
+    for _, paging in ipairs { with(NUMBERED, { more = "/more" }), with(OFFSET, { more = "/more" }) } do
+      local _, err = ids_of((client({ paging = paging }):users()))
+      check.failure(err, "loop")
+      check.contains(err.message, "empty")
+    end
+  end)
+end)
+
+describe("pages that come again", function()
+  --- The users of the period's pages, over and over, by page numbers that always differ.
+  local function cycle(period, before)
+    local answers = {}
+    for number = 1, 3 * period + before do
+      local place = number <= before and number or (number - before - 1) % period + before + 1
+      answers["/people?page=" .. number] = { { body = ('{"data":[{"id":"a%d"},{"id":"b%d"}]}'):format(place, place) } }
+    end
+    return answers
+  end
+
+  it("are a loop at any distance, and nobody is given twice", function()
+    for _, period in ipairs { 1, 2, 7, 40 } do
+      for _, before in ipairs { 0, 3 } do
+        server:script(cycle(period, before))
+        local users = client({ paging = { type = "page", query = "page" } }):users()
+        local ids, err = ids_of((users))
+        check.failure(err, "loop")
+        local seen = {}
+        for id in ids:gmatch "%S+" do
+          assert.is_nil(seen[id])
+          seen[id] = true
+        end
+        assert.equal(2 * (period + before), select(2, ids:gsub("%S+", "")))
+        assert.equal("loop", users:reason())
+      end
+    end
+  end)
+
+  it("are told from pages that only begin alike", function()
+    local function page(from, to)
+      local list = {}
+      for number = from, to do
+        list[#list + 1] = { id = number }
+      end
+      table.insert(list, 1, { id = "pinned" })
+      return { { body = cjson.encode { data = list } } }
+    end
+    server:script { ["/people?page=1"] = page(1, 20), ["/people?page=2"] = page(21, 40), ["/people?page=3"] = page(41, 42),
+      ["/people?page=4"] = { { body = '{"data":[]}' } } }
+    assert.equal(45, client({ paging = { type = "page", query = "page" } }):users():count())
+  end)
+
+  it("are known whatever a user's size and the watermark", function()
+    local body = cjson.encode { data = { { id = 1, text = ("x"):rep(5000) }, { id = 2, text = ("x"):rep(5000) } } }
+    server:script { ["/people"] = { { body = body, step = 1000, pause = 0.001 } } }
+    for _, watermark in ipairs { 1, 100, 7000 } do
+      local users = client({ paging = { type = "page", query = "page" } }, { watermark = watermark }):users()
+      local n, err, before = users:count()
+      assert.is_nil(n)
+      check.failure(err, "loop")
+      assert.is_true(before <= 4)
+    end
+  end)
+end)
+
+describe("a collection that is asked for by POST", function()
+  local function searching(paging, collection)
+    return rollcall.client({
+      name = "acme", base_url = { production = "https://api.acme.example" },
+      users = with({ path = "/search", method = "POST", items = "/data", paging = paging }, collection),
+    }, { token = "tok-7f3a", base_url = server.url, retry = { base = 0.001 } })
+  end
+
+  it("sends token, size and filters in its JSON body, and again after a failure", function()
+    server:script { ["/search"] = { { status = 503 }, { body = '{"data":[{"id":1}],"next":"t2"}' },
+      { body = '{"data":[{"id":2}],"next":"t3"}', cut = 12 }, { body = '{"data":[{"id":2}],"next":null}' } } }
+    local mine = searching({ type = "cursor", body = "/page/after", size = { body = "/page/size" }, max_size = 50,
+      next = "/next" }, {
+      body = { kind = "person", page = { order = "id" } },
+      filters = { state = { body = "/where/state", enum = { "on", "off" } }, age = { body = "/where/age",
+        format = "integer" }, tags = { body = "/where/tags", list = "array" } },
+    })
+    local users = mine:users { state = "on", age = 42, tags = { "a", "b" } }
+    assert.equal(2, users:count())
+    local bodies = {}
+    for i, request in ipairs(server:requests()) do
+      assert.equal("POST", request.method)
+      assert.equal("application/json", request.headers["content-type"])
+      bodies[i] = cjson.decode(request.body)
+    end
+    local first = { kind = "person", page = { order = "id", size = 50 }, where = { state = "on", age = 42,
+      tags = { "a", "b" } } }
+    local second = check.copy(first)
+    second.page.after = "t2"
+    check.same({ first, first, second, second }, bodies)
+  end)
+
+  it("goes by numbers, too, which are numbers in JSON", function()
+    server:script { ["/search"] = { { body = '{"data":[{"id":1}],"total":2}' }, { body = '{"data":[{"id":2}],"total":2}' } } }
+    local mine = searching { type = "page", body = "/page", total = "/total", size = { header = "X-Size" }, max_size = 1 }
+    assert.equal(2, mine:users():count())
+    local requests = server:requests()
+    assert.equal('{"page":1}', requests[1].body)
+    assert.equal('{"page":2}', requests[2].body)
+    assert.equal("1", requests[1].headers["x-size"])
+  end)
+end)
