@@ -14,7 +14,7 @@ typedef struct rc_field {
   uint32_t tag;          /* see below */
 } rc_field;
 
-/* The tag: name length (255: longer), type of the value, flags, a hash of the name. */
+/* The tag: name length (255: longer), type of the value, flags, the name's first and last byte. */
 #define RC_FIELD_NAME_LENGTH(tag) ((tag)&0xFFu)
 #define RC_FIELD_LONG_NAME 255u
 #define RC_FIELD_TYPE(tag) ((rc_json_type)((tag) >> 8 & 0xFu))
@@ -22,7 +22,7 @@ typedef struct rc_field {
 #define RC_FIELD_NAME_ESCAPED 0x1000u
 #define RC_FIELD_VALUE_ESCAPED 0x2000u
 #define RC_FIELD_VALUE_INTEGER 0x4000u
-/* What is equal for equal unescaped names: length and hash. */
+/* What is equal for equal unescaped names. */
 #define RC_FIELD_NAME_MASK 0xFFFF00FFu
 
 /* The bits under RC_FIELD_NAME_MASK of a name's tag. Inlined: once a field read. */
@@ -31,10 +31,9 @@ static inline uint32_t rc_field_name_tag(const char *name, size_t length) {
     return 0;
   }
   const uint32_t first = (unsigned char)name[0];
-  const uint32_t middle = (unsigned char)name[length / 2];
   const uint32_t last = (unsigned char)name[length - 1];
-  const uint32_t hash = first * 0x1F3Du ^ middle * 0x0B65u ^ last * 0x05B9u;
-  return (uint32_t)(length < RC_FIELD_LONG_NAME ? length : RC_FIELD_LONG_NAME) | hash << 16;
+  const uint32_t tagged = length < RC_FIELD_LONG_NAME ? (uint32_t)length : RC_FIELD_LONG_NAME;
+  return tagged | first << 16 | last << 24;
 }
 
 /* The length of a field's name as it stands in the text. */
