@@ -1,6 +1,8 @@
 /* field.c - see field.h. */
 #include "field.h"
 
+#include <string.h>
+
 #include "pointer.h"
 
 size_t rc_field_name_length(const char *bytes, const rc_field *field) {
@@ -18,15 +20,19 @@ size_t rc_field_name_length(const char *bytes, const rc_field *field) {
 
 const rc_field *rc_field_find(const char *bytes, const rc_field *fields, uint32_t count,
                               const char *name, size_t length) {
-  const rc_segment wanted = {name, length};
-  const uint32_t tag = rc_field_name_tag(name, length);
-  for (uint32_t i = count; i > 0; i--) {
-    const rc_field *field = &fields[i - 1];
-    const bool escaped = (field->tag & RC_FIELD_NAME_ESCAPED) != 0;
-    if (((field->tag & RC_FIELD_NAME_MASK) == tag || escaped) &&
-        rc_segment_is_key(&wanted, bytes + field->key, rc_field_name_length(bytes, field),
-                          escaped)) {
-      return field;
+  const uint32_t wanted = rc_field_name_tag(name, length);
+  for (const rc_field *field = fields + count; field-- > fields;) {
+    const uint32_t other = (field->tag ^ wanted) & (RC_FIELD_NAME_MASK | RC_FIELD_NAME_ESCAPED);
+    if (other == 0 && length < RC_FIELD_LONG_NAME) {
+      if (memcmp(bytes + field->key, name, length) == 0) {
+        return field;
+      }
+    } else if (other == 0 || (other & RC_FIELD_NAME_ESCAPED) != 0) {
+      const rc_segment segment = {name, length};
+      if (rc_segment_is_key(&segment, bytes + field->key, rc_field_name_length(bytes, field),
+                            other != 0)) {
+        return field;
+      }
     }
   }
   return NULL;

@@ -17,8 +17,9 @@ typedef struct rc_field {
 /* The tag: name length (255: longer), type of the value, flags, the name's first and last byte. */
 #define RC_FIELD_NAME_LENGTH(tag) ((tag)&0xFFu)
 #define RC_FIELD_LONG_NAME 255u
-#define RC_FIELD_TYPE(tag) ((rc_json_type)((tag) >> 8 & 0xFu))
+#define RC_FIELD_TYPE(tag) ((rc_json_type)(((tag)&RC_FIELD_TYPE_MASK) >> 8))
 #define RC_FIELD_TYPE_BITS(type) ((uint32_t)(type) << 8)
+#define RC_FIELD_TYPE_MASK 0xF00u
 #define RC_FIELD_NAME_ESCAPED 0x1000u
 #define RC_FIELD_VALUE_ESCAPED 0x2000u
 #define RC_FIELD_VALUE_INTEGER 0x4000u

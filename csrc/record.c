@@ -103,6 +103,9 @@ static void push_field(lua_State *L, const record *r, const char *name, size_t l
   const rc_field *field = find_field(r, name, length);
   if (field == NULL) {
     lua_pushnil(L);
+  } else if ((field->tag & (RC_FIELD_TYPE_MASK | RC_FIELD_VALUE_ESCAPED)) ==
+             RC_FIELD_TYPE_BITS(RC_JSON_STRING)) { /* the commonest */
+    lua_pushlstring(L, record_bytes(r) + field->value + 1, field->value_length - 2);
   } else {
     rc_push_value(L, field_span(r, field), RC_NULLS_OMITTED);
   }
@@ -137,48 +140,61 @@ static void push_at(lua_State *L, const record *r, const char *text, size_t leng
   lua_remove(L, -2);
 }
 
+/* What __index knows of its type. */
+typedef struct type_info {
+  const void *type;      /* the table, as lua_topointer gives it */
+  uint64_t common_names; /* the set of the common fields' names, see name_bit */
+} type_info;
+
 /* The bit of a name in a set of names that may say yes too often: most names that a script reads
  * are no common ones, and are not looked up among them. */
 static uint64_t name_bit(const char *name, size_t length) {
   const uint32_t tag = rc_field_name_tag(name, length);
-  return (uint64_t)1 << ((tag >> 16 ^ tag) & 63u);
+  return (uint64_t)1 << ((tag ^ tag >> 16 ^ tag >> 23) & 63u);
 }
 
-/* __index. Upvalues: the type that it belongs to, its common fields, the set of their names (see
- * name_bit) in a userdata. A common field is a JSON Pointer, a function of the record, or a table
- * whose [1] is a constant. */
+/* Pushes the common field whose rule is on top: a JSON Pointer, a function of the record, or a
+ * table whose [1] is a constant. false: it is none of these. */
+static bool push_common(lua_State *L, const record *r) {
+  switch (lua_type(L, -1)) {
+  case LUA_TSTRING: {
+    size_t length;
+    const char *text = lua_tolstring(L, -1, &length);
+    push_at(L, r, text, length);
+    return true;
+  }
+  case LUA_TFUNCTION:
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 1);
+    return true;
+  case LUA_TTABLE:
+    lua_rawgeti(L, -1, 1);
+    return true;
+  default:
+    return false;
+  }
+}
+
+/* __index. Upvalues: a type_info, the common fields, the type itself (which keeps it alive). */
 static int record_index(lua_State *L) {
+  const type_info *info = lua_touserdata(L, lua_upvalueindex(1));
   const record *r = lua_touserdata(L, 1);
-  if (r == NULL || !lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(1))) {
+  if (r == NULL || !lua_getmetatable(L, 1) || lua_topointer(L, -1) != info->type) {
     r = check_record(L, 1);
   }
   if (lua_type(L, 2) != LUA_TSTRING) {
     return 0;
   }
-  size_t name_length;
-  const char *name = lua_tolstring(L, 2, &name_length);
-  const uint64_t *common = lua_touserdata(L, lua_upvalueindex(3));
-  if ((*common & name_bit(name, name_length)) != 0) {
+  size_t length;
+  const char *name = lua_tolstring(L, 2, &length);
+  if ((info->common_names & name_bit(name, length)) != 0) {
     lua_pushvalue(L, 2);
-    switch (rc_rawget(L, lua_upvalueindex(2))) {
-    case LUA_TSTRING: {
-      size_t length;
-      const char *text = lua_tolstring(L, -1, &length);
-      push_at(L, r, text, length);
+    lua_rawget(L, lua_upvalueindex(2));
+    if (push_common(L, r)) {
       return 1;
-    }
-    case LUA_TFUNCTION:
-      lua_pushvalue(L, 1);
-      lua_call(L, 1, 1);
-      return 1;
-    case LUA_TTABLE:
-      lua_rawgeti(L, -1, 1);
-      return 1;
-    default:
-      break;
     }
   }
-  push_field(L, r, name, name_length);
+  push_field(L, r, name, length);
   return 1;
 }
 
@@ -232,19 +248,19 @@ static void push_pairs(lua_State *L) {
   lua_pushcclosure(L, record_pairs, 1);
 }
 
-/* Pushes the set of the names that are the keys of the table at index `common`. */
-static void push_name_set(lua_State *L, int common) {
-  uint64_t *set = lua_newuserdatauv(L, sizeof *set, 0);
-  *set = 0;
+/* The set of the names that are the keys of the table at index `common`. */
+static uint64_t name_set(lua_State *L, int common) {
+  uint64_t set = 0;
   lua_pushnil(L);
   while (lua_next(L, common) != 0) {
     size_t length;
     lua_pop(L, 1);
     if (lua_type(L, -1) == LUA_TSTRING) {
       const char *name = lua_tolstring(L, -1, &length);
-      *set |= name_bit(name, length);
+      set |= name_bit(name, length);
     }
   }
+  return set;
 }
 
 /* Pushes a new type whose common fields stand in the table at index `common`. */
@@ -256,9 +272,10 @@ static void push_type(lua_State *L, int common) {
   lua_pushboolean(L, 1);
   lua_rawset(L, -3);
   lua_pop(L, 1);
-  lua_pushvalue(L, -1);
+  type_info *info = lua_newuserdatauv(L, sizeof *info, 0);
+  *info = (type_info){lua_topointer(L, -2), name_set(L, common)};
   lua_pushvalue(L, common);
-  push_name_set(L, common);
+  lua_pushvalue(L, -3);
   lua_pushcclosure(L, record_index, 3);
   lua_setfield(L, -2, "__index");
   lua_pushcfunction(L, record_newindex);
