@@ -84,12 +84,12 @@ static int decoder_next(lua_State *L) {
   rc_decoder *decoder = rc_check_self(L, METATABLE);
   rc_item item;
   luaL_argcheck(L, is_open(decoder), 1, GONE);
-  while (is_open(decoder) && rc_items_peek(decoder->items, &item)) {
+  do {
     lua_settop(L, 1);
     if (rc_decoder_push_next(L, 1, decoder)) {
       return 1;
     }
-  }
+  } while (is_open(decoder) && rc_items_peek(decoder->items, &item));
   lua_pushnil(L);
   if (!is_open(decoder) || rc_items_failure(decoder->items) == RC_ITEMS_OK) {
     return 1;
