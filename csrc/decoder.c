@@ -69,12 +69,12 @@ bool rc_decoder_push_next(lua_State *L, int index, rc_decoder *decoder) {
   }
   lua_getiuservalue(L, index, 1);
   lua_rawgeti(L, -1, 1);
-  rc_record *record = rc_record_push_empty(L, seen.field_count, seen.length);
+  rc_record *record = rc_record_push_empty(L, seen.object.field_count, seen.object.length);
   /* A finalizer may have closed the decoder, fed it, or taken the item. */
   if (!is_open(decoder) || !rc_items_peek(decoder->items, &item) || item.offset != seen.offset) {
     return false;
   }
-  rc_record_fill(L, record, &item, -2);
+  rc_record_fill(L, record, &item.object, -2);
   rc_items_take(decoder->items);
   return true;
 }

@@ -38,11 +38,10 @@ struct rc_items {
   uint64_t max_bytes;
   size_t max_item;
 
-  queue bytes; /* of the document, from the first one still needed */
-  queue entries; /* of the items that wait and, behind them, of the one that is arriving */
+  queue bytes;          /* of the document, from the first one still needed */
+  queue entries;        /* of the items that wait and, behind them, of the one that is arriving */
   uint64_t waiting_end; /* the position in entries behind the items that wait */
   uint64_t item_offset; /* of the arriving item; its entry stands at waiting_end */
-  rc_field field;       /* of the arriving item: the one whose value is being read */
 
   /* Where in the document the tokenizer is, as far as pointers go. Level 1 is the root container;
    * open[level] are the patterns that lead into the container at that level, index[level] counts
@@ -351,47 +350,50 @@ static bool end_item(rc_items *items) {
   return true;
 }
 
-static bool end_field(rc_items *items, uint64_t value) {
+/* A name of the arriving item; its value follows. */
+static bool begin_field(rc_items *items) {
   const rc_json *json = &items->json;
-  rc_field *field = &items->field;
-  field->value = (uint32_t)(value - items->item_offset);
-  field->value_length = (uint32_t)(json->offset - value);
-  field->tag |= (uint32_t)json->type << 8;
+  rc_field field = {(uint32_t)(json->start + 1 - items->item_offset),
+                    rc_field_name_tag(token(items) + 1, token_length(items) - 2)};
   if ((json->flags & RC_JSON_ESCAPED) != 0) {
-    field->tag |= RC_FIELD_VALUE_ESCAPED;
+    field.tag |= RC_FIELD_NAME_ESCAPED;
   }
-  if ((json->flags & RC_JSON_INTEGER) != 0) {
-    field->tag |= RC_FIELD_VALUE_INTEGER;
-  }
-  if (!queue_reserve(&items->entries, sizeof *field)) {
-    return fail(items, RC_ITEMS_NO_MEMORY, value);
+  if (!queue_reserve(&items->entries, sizeof field)) {
+    return fail(items, RC_ITEMS_NO_MEMORY, json->start);
   }
   entry *item = arriving(items);
-  item->fields[item->field_count++] = *field;
-  items->entries.tail += sizeof *field;
+  item->fields[item->field_count++] = field;
+  items->entries.tail += sizeof field;
   return true;
 }
 
-static bool inside_item(rc_items *items, rc_json_event event) {
+/* The value of the newest field has ended. */
+static void end_field(rc_items *items) {
   const rc_json *json = &items->json;
+  entry *item = arriving(items);
+  uint32_t *tag = &item->fields[item->field_count - 1].tag;
+  *tag |= RC_FIELD_TYPE_BITS(json->type);
+  if ((json->flags & RC_JSON_ESCAPED) != 0) {
+    *tag |= RC_FIELD_VALUE_ESCAPED;
+  }
+  if ((json->flags & RC_JSON_INTEGER) != 0) {
+    *tag |= RC_FIELD_VALUE_INTEGER;
+  }
+}
+
+static bool inside_item(rc_items *items, rc_json_event event) {
   switch (event) {
   case RC_JSON_KEY:
-    items->field.key = (uint32_t)(json->start + 1 - items->item_offset);
-    items->field.tag = rc_field_name_tag(token(items) + 1, token_length(items) - 2);
-    if ((json->flags & RC_JSON_ESCAPED) != 0) {
-      items->field.tag |= RC_FIELD_NAME_ESCAPED;
-    }
-    return true;
+    return begin_field(items);
   case RC_JSON_SCALAR:
-    return end_field(items, json->start);
-  case RC_JSON_OPEN:
-    items->field.value = (uint32_t)(json->start - items->item_offset);
+    end_field(items);
     return true;
   case RC_JSON_CLOSE:
-    if (json->depth == items->array_level) {
+    if (items->json.depth == items->array_level) {
       return end_item(items);
     }
-    return end_field(items, items->item_offset + items->field.value);
+    end_field(items);
+    return true;
   default:
     return true;
   }
@@ -534,8 +536,8 @@ bool rc_items_peek(const rc_items *items, rc_item *item) {
   if (front == NULL) {
     return false;
   }
-  *item = (rc_item){queue_at(&items->bytes, front->offset), front->length, front->field_count,
-                    front->fields, front->offset};
+  const char *bytes = queue_at(&items->bytes, front->offset);
+  *item = (rc_item){{bytes, front->length, front->field_count, front->fields}, front->offset};
   return true;
 }
 

@@ -23,8 +23,9 @@ typedef struct rc_record record;
 static const char types_key = 0;
 static const char plain_type_key = 0;
 
-static const char *record_bytes(const record *r) {
-  return (const char *)(r->fields + r->field_count);
+static rc_object record_object(const record *r) {
+  const char *bytes = (const char *)(r->fields + r->field_count);
+  return (rc_object){bytes, r->length, r->field_count, r->fields};
 }
 
 rc_record *rc_record_push_empty(lua_State *L, uint32_t field_count, uint32_t length) {
@@ -36,14 +37,12 @@ rc_record *rc_record_push_empty(lua_State *L, uint32_t field_count, uint32_t len
   return lua_newuserdatauv(L, sizeof(record) + field_count * sizeof(rc_field) + length, 0);
 }
 
-void rc_record_fill(lua_State *L, rc_record *r, const rc_item *item, int type) {
-  const size_t index_size = item->field_count * sizeof(rc_field);
-  r->field_count = item->field_count;
-  r->length = item->length;
-  if (index_size > 0) {
-    memcpy(r->fields, item->fields, index_size);
-  }
-  memcpy((char *)r->fields + index_size, item->bytes, item->length);
+void rc_record_fill(lua_State *L, rc_record *r, const rc_object *object, int type) {
+  const size_t index_size = object->field_count * sizeof(rc_field);
+  r->field_count = object->field_count;
+  r->length = object->length;
+  memcpy(r->fields, object->fields, index_size);
+  memcpy((char *)r->fields + index_size, object->bytes, object->length);
   lua_pushvalue(L, type);
   lua_setmetatable(L, -2);
 }
@@ -79,35 +78,16 @@ static const record *check_record(lua_State *L, int index) {
 }
 
 void rc_record_check_item(lua_State *L, int index, rc_item *item) {
-  const record *r = check_record(L, index);
-  *item = (rc_item){record_bytes(r), r->length, r->field_count, r->fields, 0};
-}
-
-static const rc_field *find_field(const record *r, const char *name, size_t length) {
-  return rc_field_find(record_bytes(r), r->fields, r->field_count, name, length);
-}
-
-static rc_span field_span(const record *r, const rc_field *field) {
-  rc_span span = {record_bytes(r) + field->value, field->value_length, RC_FIELD_TYPE(field->tag),
-                  0};
-  if ((field->tag & RC_FIELD_VALUE_ESCAPED) != 0) {
-    span.flags |= RC_JSON_ESCAPED;
-  }
-  if ((field->tag & RC_FIELD_VALUE_INTEGER) != 0) {
-    span.flags |= RC_JSON_INTEGER;
-  }
-  return span;
+  *item = (rc_item){record_object(check_record(L, index)), 0};
 }
 
 static void push_field(lua_State *L, const record *r, const char *name, size_t length) {
-  const rc_field *field = find_field(r, name, length);
+  const rc_object object = record_object(r);
+  const rc_field *field = rc_field_find(&object, name, length);
   if (field == NULL) {
     lua_pushnil(L);
-  } else if ((field->tag & (RC_FIELD_TYPE_MASK | RC_FIELD_VALUE_ESCAPED)) ==
-             RC_FIELD_TYPE_BITS(RC_JSON_STRING)) { /* the commonest */
-    lua_pushlstring(L, record_bytes(r) + field->value + 1, field->value_length - 2);
   } else {
-    rc_push_value(L, field_span(r, field), RC_NULLS_OMITTED);
+    rc_push_value(L, rc_field_value(&object, field), RC_NULLS_OMITTED);
   }
 }
 
@@ -126,11 +106,13 @@ static void push_at(lua_State *L, const record *r, const char *text, size_t leng
   if (problem != NULL) {
     luaL_error(L, "JSON Pointer \"%s\": %s", text, problem);
   }
-  rc_span found = {record_bytes(r), r->length, RC_JSON_OBJECT, 0};
+  const rc_object object = record_object(r);
+  rc_span found = {object.bytes, object.length, RC_JSON_OBJECT, 0};
   bool any = true;
   if (pointer.count > 0) {
-    const rc_field *field = find_field(r, pointer.segments[0].text, pointer.segments[0].length);
-    any = field != NULL && rc_pointer_find(&pointer, 1, field_span(r, field), &found);
+    const rc_segment *first = &pointer.segments[0];
+    const rc_field *field = rc_field_find(&object, first->text, first->length);
+    any = field != NULL && rc_pointer_find(&pointer, 1, rc_field_value(&object, field), &found);
   }
   if (any) {
     rc_push_value(L, found, RC_NULLS_OMITTED);
@@ -203,19 +185,20 @@ static int record_newindex(lua_State *L) {
 }
 
 static int record_json(lua_State *L) {
-  const record *r = check_record(L, 1);
-  lua_pushlstring(L, record_bytes(r), r->length);
+  const rc_object object = record_object(check_record(L, 1));
+  lua_pushlstring(L, object.bytes, object.length);
   return 1;
 }
 
 static void push_table(lua_State *L, const record *r, rc_nulls nulls) {
+  const rc_object object = record_object(r);
   luaL_checkstack(L, 8, "a record as a table");
   lua_createtable(L, 0, r->field_count < 1024 ? (int)r->field_count : 1024);
   for (uint32_t i = 0; i < r->field_count; i++) {
     const rc_field *field = &r->fields[i];
-    rc_push_string(L, record_bytes(r) + field->key, rc_field_name_length(record_bytes(r), field),
+    rc_push_string(L, object.bytes + field->name, rc_field_name_length(&object, field),
                    (field->tag & RC_FIELD_NAME_ESCAPED) != 0);
-    rc_push_value(L, field_span(r, field), nulls);
+    rc_push_value(L, rc_field_value(&object, field), nulls);
     lua_rawset(L, -3);
   }
 }

@@ -272,7 +272,6 @@ size_t rc_scan_object(const char *bytes, unsigned max_depth, rc_field fields[RC_
     if (string.end == NULL || (p = scan_colon(string.end)) == NULL) {
       return 0;
     }
-    const char *const value = p;
     uint32_t tag = rc_field_name_tag(name, (size_t)(string.end - 1 - name)) | string.flags;
     if (*p == '"') {
       string = scan_string(p + 1, RC_FIELD_VALUE_ESCAPED);
@@ -287,8 +286,7 @@ size_t rc_scan_object(const char *bytes, unsigned max_depth, rc_field fields[RC_
     if (p == NULL) {
       return 0;
     }
-    fields[n] = (rc_field){(uint32_t)(name - bytes), (uint32_t)(value - bytes),
-                           (uint32_t)(p - value), tag};
+    fields[n] = (rc_field){(uint32_t)(name - bytes), tag};
     p = skip_space(p);
     if (*p == '}') {
       /* Only here are the offsets known to fit. */
