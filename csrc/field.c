@@ -3,31 +3,32 @@
 
 #include <string.h>
 
-size_t rc_field_name_length(const rc_object *object, const rc_field *field) {
-  const uint32_t tagged = RC_FIELD_NAME_LENGTH(field->tag);
-  if (tagged < RC_FIELD_LONG_NAME) {
-    return tagged;
-  }
-  const char *const start = object->bytes + field->name;
-  const char *p = start;
+static size_t long_name_length(const char *name) {
+  const char *p = name;
   while (*p != '"') {
     p += *p == '\\' ? 2 : 1;
   }
-  return (size_t)(p - start);
+  return (size_t)(p - name);
 }
 
+size_t rc_field_name_length(const rc_object *object, const rc_field *field) {
+  const uint32_t tagged = RC_FIELD_NAME_LENGTH(field->tag);
+  return tagged < RC_FIELD_LONG_NAME ? tagged : long_name_length(object->bytes + field->name);
+}
+
+/* Between the parts of a valid object nothing stands but these, commas, colons and values. */
 static bool is_space(char c) {
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+  return (unsigned char)c <= ' ';
 }
 
-static const char *skip_space(const char *p) {
+static inline const char *skip_space(const char *p) {
   while (is_space(*p)) {
     p++;
   }
   return p;
 }
 
-static const char *trim_space(const char *end) {
+static inline const char *trim_space(const char *end) {
   while (is_space(end[-1])) {
     end--;
   }
@@ -35,7 +36,7 @@ static const char *trim_space(const char *end) {
 }
 
 /* Where the field's value ends: before the comma and the quote of the next name, or the brace. */
-static const char *value_end(const rc_object *object, const rc_field *field) {
+static inline const char *value_end(const rc_object *object, const rc_field *field) {
   if (field + 1 == object->fields + object->field_count) {
     return trim_space(object->bytes + object->length - 1);
   }
@@ -44,17 +45,13 @@ static const char *value_end(const rc_object *object, const rc_field *field) {
 }
 
 rc_span rc_field_value(const rc_object *object, const rc_field *field) {
-  const char *p = object->bytes + field->name + rc_field_name_length(object, field);
-  p = skip_space(p + 1); /* the name's quote is behind; p stands on the colon */
-  p = skip_space(p + 1);
-  rc_span span = {p, (size_t)(value_end(object, field) - p), RC_FIELD_TYPE(field->tag), 0};
-  if ((field->tag & RC_FIELD_VALUE_ESCAPED) != 0) {
-    span.flags |= RC_JSON_ESCAPED;
-  }
-  if ((field->tag & RC_FIELD_VALUE_INTEGER) != 0) {
-    span.flags |= RC_JSON_INTEGER;
-  }
-  return span;
+  const char *const quote = object->bytes + field->name + rc_field_name_length(object, field);
+  const char *const colon = skip_space(quote + 1);
+  const char *const value = skip_space(colon + 1);
+  const unsigned flags = ((field->tag & RC_FIELD_VALUE_ESCAPED) != 0 ? RC_JSON_ESCAPED : 0) |
+                         ((field->tag & RC_FIELD_VALUE_INTEGER) != 0 ? RC_JSON_INTEGER : 0);
+  return (rc_span){value, (size_t)(value_end(object, field) - value), RC_FIELD_TYPE(field->tag),
+                   flags};
 }
 
 const rc_field *rc_field_find(const rc_object *object, const char *name, size_t length) {

@@ -190,8 +190,13 @@ static const char *scan_word(const char *p, uint32_t *tag) {
 
 /* Past the colon after a name, on the first byte of the value, or NULL. */
 static inline const char *scan_colon(const char *p) {
-  p = skip_space(p);
-  return *p == ':' ? skip_space(p + 1) : NULL;
+  if (*p != ':') {
+    p = skip_space(p);
+    if (*p != ':') {
+      return NULL;
+    }
+  }
+  return skip_space(p + 1);
 }
 
 /* Past the array or object that p stands on, or NULL. */
@@ -201,55 +206,58 @@ static const char *scan_container(const char *p, unsigned max_depth) {
   if (max_depth > MAX_DEPTH) {
     max_depth = MAX_DEPTH;
   }
-  for (;;) {
-    /* p stands on the first byte of a value. */
-    if (*p == '"') {
-      p = scan_string(p + 1, 0).end;
-    } else if (*p == '{' || *p == '[') {
-      const bool object = *p == '{';
-      if (depth == max_depth) {
-        return NULL;
-      }
-      depth++;
-      objects = objects << 1 | object;
-      p = skip_space(p + 1);
-      if (*p != (object ? '}' : ']')) {
-        goto child;
-      }
-      p++;
-      depth--;
-      objects >>= 1;
-    } else {
-      uint32_t tag = 0;
-      p = scan_word(p, &tag);
-    }
-    if (p == NULL) {
+value:
+  if (*p == '"') {
+    p = scan_string(p + 1, 0).end;
+  } else if (*p == '{' || *p == '[') {
+    const bool object = *p == '{';
+    if (depth == max_depth) {
       return NULL;
     }
-    /* A value has ended, and with it what it may be the last of. */
-    for (;;) {
-      if (depth == 0) {
-        return p;
-      }
-      p = skip_space(p);
-      if (*p == ',') {
-        p = skip_space(p + 1);
-        break;
-      }
-      if (*p != ((objects & 1u) != 0 ? '}' : ']')) {
-        return NULL;
-      }
-      p++;
-      depth--;
-      objects >>= 1;
+    depth++;
+    objects = objects << 1 | object;
+    p = skip_space(p + 1);
+    if (*p == (object ? '}' : ']')) {
+      goto close;
     }
-  child:
-    if ((objects & 1u) != 0) {
-      if (*p != '"' || (p = scan_string(p + 1, 0).end) == NULL || (p = scan_colon(p)) == NULL) {
-        return NULL;
-      }
+    if (object) {
+      goto name;
+    }
+    goto value;
+  } else {
+    uint32_t tag = 0;
+    p = scan_word(p, &tag);
+  }
+  if (p == NULL) {
+    return NULL;
+  }
+after_value:
+  if (*p != ',') {
+    p = skip_space(p);
+    if (*p == ((objects & 1u) != 0 ? '}' : ']')) {
+      goto close;
+    }
+    if (*p != ',') {
+      return NULL;
     }
   }
+  p = skip_space(p + 1);
+  if ((objects & 1u) == 0) {
+    goto value;
+  }
+name:
+  if (*p != '"' || (p = scan_string(p + 1, 0).end) == NULL || (p = scan_colon(p)) == NULL) {
+    return NULL;
+  }
+  goto value;
+close:
+  p++;
+  depth--;
+  objects >>= 1;
+  if (depth > 0) {
+    goto after_value;
+  }
+  return p;
 }
 
 size_t rc_scan_object(const char *bytes, unsigned max_depth, rc_field fields[RC_SCAN_FIELDS],
@@ -287,14 +295,15 @@ size_t rc_scan_object(const char *bytes, unsigned max_depth, rc_field fields[RC_
       return 0;
     }
     fields[n] = (rc_field){(uint32_t)(name - bytes), tag};
-    p = skip_space(p);
-    if (*p == '}') {
-      /* Only here are the offsets known to fit. */
-      *count = n + 1;
-      return p - bytes < INT32_MAX ? (size_t)(p + 1 - bytes) : 0;
-    }
     if (*p != ',') {
-      return 0;
+      p = skip_space(p);
+      if (*p == '}') {
+        *count = n + 1;
+        return p - bytes < INT32_MAX ? (size_t)(p + 1 - bytes) : 0; /* else offsets were cut */
+      }
+      if (*p != ',') {
+        return 0;
+      }
     }
     p = skip_space(p + 1);
   }
