@@ -70,12 +70,12 @@ bool rc_decoder_push_next(lua_State *L, int index, rc_decoder *decoder) {
   }
   lua_getiuservalue(L, index, 1);
   lua_rawgeti(L, -1, 1);
-  rc_record *record = rc_record_push_empty(L, seen.field_count, seen.length);
+  rc_record *record = rc_record_push_empty(L, seen.object.field_count, seen.object.length);
   /* A finalizer may have closed the decoder, fed it, or taken the item. */
   if (!is_open(decoder) || !rc_items_peek(decoder->items, &item) || item.offset != seen.offset) {
     return false;
   }
-  rc_record_fill(L, record, &item, -2);
+  rc_record_fill(L, record, &item.object, -2);
   rc_items_take(decoder->items);
   return true;
 }
@@ -85,12 +85,12 @@ static int decoder_next(lua_State *L) {
   rc_decoder *decoder = rc_check_self(L, METATABLE);
   rc_item item;
   luaL_argcheck(L, is_open(decoder), 1, GONE);
-  while (is_open(decoder) && rc_items_peek(decoder->items, &item)) {
+  do {
     lua_settop(L, 1);
     if (rc_decoder_push_next(L, 1, decoder)) {
       return 1;
     }
-  }
+  } while (is_open(decoder) && rc_items_peek(decoder->items, &item));
   lua_pushnil(L);
   if (!is_open(decoder) || rc_items_failure(decoder->items) == RC_ITEMS_OK) {
     return 1;

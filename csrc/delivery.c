@@ -35,11 +35,14 @@ void rc_delivery_begin_body(rc_delivery *delivery) {
 
 /* The hash of the item's id; of its text where it has none. */
 static uint64_t identify(const rc_delivery *delivery, const rc_item *item, bool *has_id) {
-  const rc_field *id = rc_field_find(item->bytes, item->fields, item->field_count, delivery->id,
-                                     delivery->id_length);
+  const rc_object *object = &item->object;
+  const rc_field *id = rc_field_find(object, delivery->id, delivery->id_length);
   *has_id = id != NULL && RC_FIELD_TYPE(id->tag) != RC_JSON_NULL;
-  return *has_id ? rc_hash(item->bytes + id->value, id->value_length)
-                 : rc_hash_mix(TEXT_SALT, rc_hash(item->bytes, item->length));
+  if (!*has_id) {
+    return rc_hash_mix(TEXT_SALT, rc_hash(object->bytes, object->length));
+  }
+  const rc_span value = rc_field_value(object, id);
+  return rc_hash(value.bytes, value.length);
 }
 
 /* From here on the body is not what was given: its items are looked up one by one. */

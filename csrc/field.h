@@ -2,27 +2,35 @@
 #ifndef RC_FIELD_H
 #define RC_FIELD_H
 
-#include "json.h"
+#include "pointer.h"
 
 #pragma GCC visibility push(hidden)
 
-/* Offsets are from the object's first byte. */
+/* Small, because each user carries as many as it has fields: where the value begins and ends is
+ * told from the names around it. */
 typedef struct rc_field {
-  uint32_t key;          /* the first byte of the name, after its quote */
-  uint32_t value;        /* the first byte of the value, with its quote or bracket */
-  uint32_t value_length; /* with quotes or brackets */
-  uint32_t tag;          /* see below */
+  uint32_t name; /* the offset of its first byte, after its quote, from the object's first */
+  uint32_t tag;  /* see below */
 } rc_field;
 
-/* The tag: name length (255: longer), type of the value, flags, a hash of the name. */
+/* An object that is known to be valid, and its fields in the order of the text. */
+typedef struct rc_object {
+  const char *bytes;
+  uint32_t length;
+  uint32_t field_count;
+  const rc_field *fields;
+} rc_object;
+
+/* The tag: name length (255: longer), type of the value, flags, the name's first and last byte. */
 #define RC_FIELD_NAME_LENGTH(tag) ((tag)&0xFFu)
 #define RC_FIELD_LONG_NAME 255u
-#define RC_FIELD_TYPE(tag) ((rc_json_type)((tag) >> 8 & 0xFu))
+#define RC_FIELD_TYPE(tag) ((rc_json_type)(((tag)&RC_FIELD_TYPE_MASK) >> 8))
 #define RC_FIELD_TYPE_BITS(type) ((uint32_t)(type) << 8)
+#define RC_FIELD_TYPE_MASK 0xF00u
 #define RC_FIELD_NAME_ESCAPED 0x1000u
 #define RC_FIELD_VALUE_ESCAPED 0x2000u
 #define RC_FIELD_VALUE_INTEGER 0x4000u
-/* What is equal for equal unescaped names: length and hash. */
+/* What is equal for equal unescaped names. */
 #define RC_FIELD_NAME_MASK 0xFFFF00FFu
 
 /* The bits under RC_FIELD_NAME_MASK of a name's tag. Inlined: once a field read. */
@@ -31,19 +39,19 @@ static inline uint32_t rc_field_name_tag(const char *name, size_t length) {
     return 0;
   }
   const uint32_t first = (unsigned char)name[0];
-  const uint32_t middle = (unsigned char)name[length / 2];
   const uint32_t last = (unsigned char)name[length - 1];
-  const uint32_t hash = first * 0x1F3Du ^ middle * 0x0B65u ^ last * 0x05B9u;
-  return (uint32_t)(length < RC_FIELD_LONG_NAME ? length : RC_FIELD_LONG_NAME) | hash << 16;
+  const uint32_t tagged = length < RC_FIELD_LONG_NAME ? (uint32_t)length : RC_FIELD_LONG_NAME;
+  return tagged | first << 16 | last << 24;
 }
 
 /* The length of a field's name as it stands in the text. */
-size_t rc_field_name_length(const char *bytes, const rc_field *field);
+size_t rc_field_name_length(const rc_object *object, const rc_field *field);
 
-/* The field of this name among `count` of them, the last of several; NULL where there is none.
- * `bytes` is the object's text. */
-const rc_field *rc_field_find(const char *bytes, const rc_field *fields, uint32_t count,
-                              const char *name, size_t length);
+/* The text of a field's value, with quotes or brackets, its type and flags. */
+rc_span rc_field_value(const rc_object *object, const rc_field *field);
+
+/* The field of this name, the last of several; NULL where there is none. */
+const rc_field *rc_field_find(const rc_object *object, const char *name, size_t length);
 
 #pragma GCC visibility pop
 

@@ -14,21 +14,20 @@
 
 typedef uint32_t pattern_set; /* a bit a pattern */
 
-/* A whole item that waits. Its bytes begin at document offset `offset`, its fields at `field`. */
-typedef struct waiting_item {
-  uint64_t offset;
+/* An item that waits or arrives; its fields follow. */
+typedef struct entry {
+  uint64_t offset; /* of its first byte in the document */
   uint32_t length;
   uint32_t field_count;
-  uint64_t field; /* counted from the first field ever */
-} waiting_item;
+  rc_field fields[];
+} entry;
 
 /* A queue in one block of memory: what has left it at the front is moved over when room is needed.
- * Positions are counted from the first element ever, so they stay good. */
+ * Positions are counted from the first byte ever, so they stay good. */
 typedef struct queue {
   char *memory; /* owned */
-  size_t element;
-  size_t head, tail, capacity; /* in elements */
-  uint64_t left;               /* elements that were dropped before memory[0] */
+  size_t head, tail, capacity;
+  uint64_t left; /* bytes that were dropped before memory[0] */
 } queue;
 
 /* The text of an item that was kept. */
@@ -46,11 +45,10 @@ struct rc_items {
   uint64_t max_bytes;
   size_t max_item;
 
-  queue bytes;  /* of the document, from the first one still needed */
-  queue fields; /* of the waiting items and the one that is arriving */
-  queue whole;  /* of waiting_item */
-  waiting_item arriving;
-  rc_field field; /* the field of the arriving item whose value is being read */
+  queue bytes;          /* of the document, from the first one still needed */
+  queue entries;        /* of the items that wait and, behind them, of the one that is arriving */
+  uint64_t waiting_end; /* the position in entries behind the items that wait */
+  uint64_t item_offset; /* of the arriving item; its entry stands at waiting_end */
 
   /* Where in the document the tokenizer is, as far as pointers go. Level 1 is the root container;
    * open[level] are the patterns that lead into the container at that level, index[level] counts
@@ -60,7 +58,7 @@ struct rc_items {
   bool is_array[RC_POINTER_SEGMENTS + 2];
   pattern_set led;
   unsigned longest; /* segments of the longest pattern */
-  bool in_array, in_item, array_found;
+  bool in_array, in_item, array_found, finished;
   unsigned array_level; /* of the array of items, while in it */
 
   uint64_t found;
@@ -77,28 +75,25 @@ struct rc_items {
 
 /* -- queue ---------------------------------------------------------------------------------- */
 
-static bool queue_reserve(queue *q, size_t count) {
-  if (q->capacity - q->tail >= count) {
-    return true;
-  }
+/* Makes room for `count` bytes behind the last one. */
+static bool queue_grow(queue *q, size_t count) {
   const size_t used = q->tail - q->head;
   if (q->head > 0 && q->head >= used && q->capacity - used >= count) {
-    memmove(q->memory, q->memory + q->head * q->element, used * q->element);
+    memmove(q->memory, q->memory + q->head, used);
   } else {
-    const size_t most = SIZE_MAX / 4 / q->element;
-    if (used > most || count > most) {
+    if (used > SIZE_MAX / 4 || count > SIZE_MAX / 4) {
       return false;
     }
-    size_t capacity = q->capacity > 0 ? q->capacity : 64;
+    size_t capacity = q->capacity > 0 ? q->capacity : 1024;
     while (capacity - used < count) {
       capacity *= 2;
     }
-    char *memory = malloc(capacity * q->element);
+    char *memory = malloc(capacity);
     if (memory == NULL) {
       return false;
     }
     if (used > 0) {
-      memcpy(memory, q->memory + q->head * q->element, used * q->element);
+      memcpy(memory, q->memory + q->head, used);
     }
     free(q->memory);
     q->memory = memory;
@@ -110,22 +105,15 @@ static bool queue_reserve(queue *q, size_t count) {
   return true;
 }
 
-static bool queue_append(queue *q, const void *elements, size_t count) {
-  if (count > 0) {
-    if (!queue_reserve(q, count)) {
-      return false;
-    }
-    memcpy(q->memory + q->tail * q->element, elements, count * q->element);
-    q->tail += count;
-  }
-  return true;
+static inline bool queue_reserve(queue *q, size_t count) {
+  return q->capacity - q->tail >= count || queue_grow(q, count);
 }
 
-static void *queue_at(const queue *q, uint64_t position) {
-  return q->memory + (size_t)(position - q->left) * q->element;
+static inline void *queue_at(const queue *q, uint64_t position) {
+  return q->memory + (size_t)(position - q->left);
 }
 
-static uint64_t queue_end(const queue *q) {
+static inline uint64_t queue_end(const queue *q) {
   return q->left + q->tail;
 }
 
@@ -135,6 +123,12 @@ static void queue_drop_before(queue *q, uint64_t position) {
     q->left += q->tail;
     q->head = q->tail = 0;
   }
+}
+
+/* Drops all and gives the memory back. */
+static void queue_release(queue *q) {
+  free(q->memory);
+  *q = (queue){.left = queue_end(q)};
 }
 
 /* -- making and freeing --------------------------------------------------------------------- */
@@ -198,9 +192,6 @@ rc_items *rc_items_new(const rc_items_options *options, const char **problem) {
   items->json.report_depth = items->longest;
   items->max_bytes = options->max_bytes;
   items->max_item = options->max_item < UINT32_MAX / 2 ? options->max_item : UINT32_MAX / 2;
-  items->bytes.element = 1;
-  items->fields.element = sizeof(rc_field);
-  items->whole.element = sizeof(waiting_item);
   items->led = ((pattern_set)1 << items->pattern_count) - 1;
   return items;
 }
@@ -213,8 +204,7 @@ void rc_items_free(rc_items *items) {
     free(items->captures[i].bytes);
   }
   free(items->bytes.memory);
-  free(items->fields.memory);
-  free(items->whole.memory);
+  free(items->entries.memory);
   free(items->first.bytes);
   free(items->last.bytes);
   free(items->text);
@@ -337,11 +327,20 @@ static bool outside(rc_items *items, rc_json_event event) {
   }
 }
 
-static void begin_item(rc_items *items, uint64_t offset) {
+static entry *arriving(const rc_items *items) {
+  return queue_at(&items->entries, items->waiting_end);
+}
+
+/* An item begins; its entry's first part is at the end of `entries` now. */
+static bool begin_item(rc_items *items, uint64_t offset) {
   items->in_item = true;
-  items->arriving.offset = offset;
-  items->arriving.field = queue_end(&items->fields);
-  items->arriving.field_count = 0;
+  items->item_offset = offset;
+  if (!queue_reserve(&items->entries, sizeof(entry))) {
+    return fail(items, RC_ITEMS_NO_MEMORY, offset);
+  }
+  items->entries.tail += sizeof(entry);
+  arriving(items)->field_count = 0;
+  return true;
 }
 
 /* Between two items of the array. */
@@ -354,8 +353,7 @@ static bool between(rc_items *items, rc_json_event event) {
   if (event != RC_JSON_OPEN || items->json.type != RC_JSON_OBJECT) {
     return fail_at(items, RC_ITEMS_NOT_OBJECT, ARRAY_POINTER);
   }
-  begin_item(items, items->json.start);
-  return true;
+  return begin_item(items, items->json.start);
 }
 
 static bool keep_edge(edge *kept, const char *bytes, size_t length) {
@@ -372,16 +370,13 @@ static bool keep_edge(edge *kept, const char *bytes, size_t length) {
   return true;
 }
 
-/* Adds the item that has just ended to the opening. */
-static void note_opening(rc_items *items, const char *bytes) {
+/* Adds an item to the opening. */
+static void note_opening(rc_items *items, const rc_object *item) {
   rc_opening *opening = &items->opening;
-  const uint32_t count = items->arriving.field_count;
-  const rc_field *fields = count > 0 ? queue_at(&items->fields, items->arriving.field) : NULL;
-  const rc_field *id = items->id != NULL && count > 0
-                           ? rc_field_find(bytes, fields, count, items->id, items->id_length)
-                           : NULL;
-  const uint64_t hash = id != NULL ? rc_hash(bytes + id->value, id->value_length)
-                                   : rc_hash(bytes, items->arriving.length);
+  const rc_field *id = items->id != NULL ? rc_field_find(item, items->id, items->id_length) : NULL;
+  const rc_span text = id != NULL ? rc_field_value(item, id)
+                                  : (rc_span){.bytes = item->bytes, .length = item->length};
+  const uint64_t hash = rc_hash(text.bytes, text.length);
   if (opening->count == 0) {
     opening->first = hash;
   }
@@ -389,76 +384,80 @@ static void note_opening(rc_items *items, const char *bytes) {
   opening->count++;
 }
 
-/* What is remembered of the item that has just ended beside the item itself. */
-static bool note_item(rc_items *items) {
-  const size_t length = items->arriving.length;
-  const char *bytes = queue_at(&items->bytes, items->arriving.offset);
+/* What is remembered of an item that has just ended beside the item itself. */
+static bool note_item(rc_items *items, const entry *whole) {
+  const rc_object item = {queue_at(&items->bytes, whole->offset), whole->length, whole->field_count,
+                          whole->fields};
   if (items->opening.count < RC_ITEMS_OPENING) {
-    note_opening(items, bytes);
+    note_opening(items, &item);
   }
-  return !items->edges || ((items->found > 0 || keep_edge(&items->first, bytes, length)) &&
-                           keep_edge(&items->last, bytes, length));
+  return !items->edges ||
+         ((items->found > 0 || keep_edge(&items->first, item.bytes, item.length)) &&
+          keep_edge(&items->last, item.bytes, item.length));
 }
 
+/* The arriving item is whole: it waits from here on. */
 static bool end_item(rc_items *items) {
-  const uint64_t length = items->json.offset - items->arriving.offset;
+  const uint64_t length = items->json.offset - items->item_offset;
   items->in_item = false;
   if (length > items->max_item) {
-    return fail(items, RC_ITEMS_ITEM_SIZE, items->arriving.offset);
+    return fail(items, RC_ITEMS_ITEM_SIZE, items->item_offset);
   }
-  items->arriving.length = (uint32_t)length;
-  if (!queue_reserve(&items->whole, 1) ||
-      ((items->edges || items->opening.count < RC_ITEMS_OPENING) && !note_item(items))) {
-    return fail(items, RC_ITEMS_NO_MEMORY, items->arriving.offset);
+  entry *whole = arriving(items);
+  whole->offset = items->item_offset;
+  whole->length = (uint32_t)length;
+  if ((items->edges || items->opening.count < RC_ITEMS_OPENING) && !note_item(items, whole)) {
+    return fail(items, RC_ITEMS_NO_MEMORY, items->item_offset);
   }
-  memcpy(items->whole.memory + items->whole.tail * sizeof(waiting_item), &items->arriving,
-         sizeof(waiting_item));
-  items->whole.tail++;
+  items->waiting_end = queue_end(&items->entries);
   items->found++;
   return true;
 }
 
-static bool end_field(rc_items *items, uint64_t value) {
+/* A name of the arriving item; its value follows. */
+static bool begin_field(rc_items *items) {
   const rc_json *json = &items->json;
-  rc_field *field = &items->field;
-  field->value = (uint32_t)(value - items->arriving.offset);
-  field->value_length = (uint32_t)(json->offset - value);
-  field->tag |= (uint32_t)json->type << 8;
+  rc_field field = {(uint32_t)(json->start + 1 - items->item_offset),
+                    rc_field_name_tag(token(items) + 1, token_length(items) - 2)};
   if ((json->flags & RC_JSON_ESCAPED) != 0) {
-    field->tag |= RC_FIELD_VALUE_ESCAPED;
+    field.tag |= RC_FIELD_NAME_ESCAPED;
   }
-  if ((json->flags & RC_JSON_INTEGER) != 0) {
-    field->tag |= RC_FIELD_VALUE_INTEGER;
+  if (!queue_reserve(&items->entries, sizeof field)) {
+    return fail(items, RC_ITEMS_NO_MEMORY, json->start);
   }
-  if (!queue_reserve(&items->fields, 1)) {
-    return fail(items, RC_ITEMS_NO_MEMORY, value);
-  }
-  memcpy(items->fields.memory + items->fields.tail * sizeof(rc_field), field, sizeof *field);
-  items->fields.tail++;
-  items->arriving.field_count++;
+  entry *item = arriving(items);
+  item->fields[item->field_count++] = field;
+  items->entries.tail += sizeof field;
   return true;
 }
 
-static bool inside_item(rc_items *items, rc_json_event event) {
+/* The value of the newest field has ended. */
+static void end_field(rc_items *items) {
   const rc_json *json = &items->json;
+  entry *item = arriving(items);
+  uint32_t *tag = &item->fields[item->field_count - 1].tag;
+  *tag |= RC_FIELD_TYPE_BITS(json->type);
+  if ((json->flags & RC_JSON_ESCAPED) != 0) {
+    *tag |= RC_FIELD_VALUE_ESCAPED;
+  }
+  if ((json->flags & RC_JSON_INTEGER) != 0) {
+    *tag |= RC_FIELD_VALUE_INTEGER;
+  }
+}
+
+static bool inside_item(rc_items *items, rc_json_event event) {
   switch (event) {
   case RC_JSON_KEY:
-    items->field.key = (uint32_t)(json->start + 1 - items->arriving.offset);
-    items->field.tag = rc_field_name_tag(token(items) + 1, token_length(items) - 2);
-    if ((json->flags & RC_JSON_ESCAPED) != 0) {
-      items->field.tag |= RC_FIELD_NAME_ESCAPED;
-    }
-    return true;
+    return begin_field(items);
   case RC_JSON_SCALAR:
-    return end_field(items, json->start);
-  case RC_JSON_OPEN:
-    items->field.value = (uint32_t)(json->start - items->arriving.offset);
+    end_field(items);
     return true;
   case RC_JSON_CLOSE:
-    if (json->depth == items->array_level) {
+    if (items->json.depth == items->array_level) {
       return end_item(items);
     }
-    return end_field(items, items->arriving.offset + items->field.value);
+    end_field(items);
+    return true;
   default:
     return true;
   }
@@ -478,38 +477,38 @@ static bool take_event(rc_items *items, rc_json_event event) {
 static uint64_t needed_from(const rc_items *items) {
   const rc_json *json = &items->json;
   if (items->in_item) {
-    return items->arriving.offset;
+    return items->item_offset;
   }
   return rc_json_in_token(json) && json->depth <= json->report_depth ? json->start : json->offset;
 }
 
-static const waiting_item *front_item(const rc_items *items) {
-  const queue *whole = &items->whole;
-  return whole->head < whole->tail ? queue_at(whole, whole->left + whole->head) : NULL;
+static const entry *front_item(const rc_items *items) {
+  const uint64_t head = items->entries.left + items->entries.head;
+  return head < items->waiting_end ? queue_at(&items->entries, head) : NULL;
 }
 
 static void drop_taken(rc_items *items) {
-  const waiting_item *front = front_item(items);
+  const entry *front = front_item(items);
   queue_drop_before(&items->bytes, front != NULL ? front->offset : needed_from(items));
 }
 
 /* Takes items the quick way, as long as they are whole and *bytes stands between two. */
 static bool take_whole_items(rc_items *items, const char **bytes, const char *end) {
   rc_json *json = &items->json;
-  rc_field fields[RC_SCAN_FIELDS];
-  uint32_t count;
   while (rc_json_seek_element(json, bytes, end) && **bytes == '{') {
-    const size_t length = rc_scan_object(*bytes, json->max_depth - json->depth, fields, &count);
+    if (!queue_reserve(&items->entries, sizeof(entry) + RC_SCAN_FIELDS * sizeof(rc_field))) {
+      return fail(items, RC_ITEMS_NO_MEMORY, json->offset);
+    }
+    entry *item = arriving(items);
+    const size_t length =
+        rc_scan_object(*bytes, json->max_depth - json->depth, item->fields, &item->field_count);
     if (length == 0) {
       return true;
     }
-    begin_item(items, json->offset);
+    items->item_offset = json->offset;
+    items->entries.tail += sizeof(entry) + item->field_count * sizeof(rc_field);
     rc_json_accept(json, length);
     *bytes += length;
-    if (!queue_append(&items->fields, fields, count)) {
-      return fail(items, RC_ITEMS_NO_MEMORY, items->arriving.offset);
-    }
-    items->arriving.field_count = count;
     if (!end_item(items)) {
       return false;
     }
@@ -549,6 +548,7 @@ bool rc_items_feed(rc_items *items, const char *bytes, size_t length) {
   const uint64_t room = items->max_bytes - fed;
   const size_t taken = length < room ? length : (size_t)room;
   if (taken > 0) {
+    drop_taken(items);
     if (taken > SIZE_MAX - RC_SCAN_PADDING ||
         !queue_reserve(&items->bytes, taken + RC_SCAN_PADDING)) {
       return fail(items, RC_ITEMS_NO_MEMORY, fed);
@@ -560,9 +560,16 @@ bool rc_items_feed(rc_items *items, const char *bytes, size_t length) {
     if (!scan(items, first, first + taken)) {
       return false;
     }
-    drop_taken(items);
   }
   return taken == length || fail(items, RC_ITEMS_BODY_SIZE, items->max_bytes);
+}
+
+/* After the last byte there is no need for memory but of what waits. */
+static void release_if_done(rc_items *items) {
+  if (items->finished && front_item(items) == NULL) {
+    queue_release(&items->bytes);
+    queue_release(&items->entries);
+  }
 }
 
 bool rc_items_finish(rc_items *items) {
@@ -583,40 +590,37 @@ bool rc_items_finish(rc_items *items) {
     items->error_pattern = ARRAY_POINTER;
     return fail(items, RC_ITEMS_NOT_FOUND, items->json.offset);
   }
+  items->finished = true;
+  release_if_done(items);
   return true;
 }
 
 bool rc_items_peek(const rc_items *items, rc_item *item) {
-  const waiting_item *front = front_item(items);
+  const entry *front = front_item(items);
   if (front == NULL) {
     return false;
   }
-  item->bytes = queue_at(&items->bytes, front->offset);
-  item->length = front->length;
-  item->fields = front->field_count > 0 ? queue_at(&items->fields, front->field) : NULL;
-  item->field_count = front->field_count;
-  item->offset = front->offset;
+  const char *bytes = queue_at(&items->bytes, front->offset);
+  *item = (rc_item){{bytes, front->length, front->field_count, front->fields}, front->offset};
   return true;
 }
 
 void rc_items_take(rc_items *items) {
-  const waiting_item *front = front_item(items);
+  const entry *front = front_item(items);
   if (front != NULL) {
-    const uint64_t next_field = front->field + front->field_count;
-    queue_drop_before(&items->whole, items->whole.left + items->whole.head + 1);
-    queue_drop_before(&items->fields, next_field);
-    drop_taken(items);
+    const size_t size = sizeof *front + front->field_count * sizeof(rc_field);
+    queue_drop_before(&items->entries, items->entries.left + items->entries.head + size);
+    release_if_done(items);
   }
 }
 
 size_t rc_items_waiting(const rc_items *items) {
-  const waiting_item *front = front_item(items);
+  const entry *front = front_item(items);
   if (front == NULL) {
     return 0;
   }
   const size_t bytes = (size_t)(queue_end(&items->bytes) - front->offset);
-  const size_t fields = (size_t)(queue_end(&items->fields) - front->field);
-  return bytes + fields * sizeof(rc_field);
+  return bytes + items->entries.tail - items->entries.head;
 }
 
 uint64_t rc_items_found(const rc_items *items) {

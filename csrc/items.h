@@ -50,11 +50,8 @@ typedef struct rc_opening {
 } rc_opening;
 
 typedef struct rc_item {
-  const char *bytes; /* the object's text */
-  uint32_t length;
-  uint32_t field_count;
-  const rc_field *fields; /* in the order of the text; of equal names the last counts */
-  uint64_t offset;        /* of its first byte in the document */
+  rc_object object;
+  uint64_t offset; /* of its first byte in the document */
 } rc_item;
 
 typedef struct rc_capture {

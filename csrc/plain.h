@@ -17,10 +17,11 @@
 /* The index of the first byte of the block that is not plain, RC_PLAIN_BLOCK for none. */
 static inline unsigned rc_plain_block(const char *p) {
   const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-  const __m128i stop = _mm_or_si128(
-      _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))),
-      _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)));
-  return (unsigned)__builtin_ctz((unsigned)_mm_movemask_epi8(stop) | 0x10000u);
+  const __m128i marks =
+      _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+  const __m128i plain = _mm_andnot_si128(marks, _mm_cmpgt_epi8(v, _mm_set1_epi8(0x1F)));
+  /* The bits above the block's are no plain bytes either: they end the count at the latest. */
+  return (unsigned)__builtin_ctz(~(unsigned)_mm_movemask_epi8(plain));
 }
 
 #elif !defined(RC_PLAIN_C) && defined(__ARM_NEON) && defined(__aarch64__)

@@ -23,8 +23,9 @@ typedef struct rc_record record;
 static const char types_key = 0;
 static const char plain_type_key = 0;
 
-static const char *record_bytes(const record *r) {
-  return (const char *)(r->fields + r->field_count);
+static rc_object record_object(const record *r) {
+  const char *bytes = (const char *)(r->fields + r->field_count);
+  return (rc_object){bytes, r->length, r->field_count, r->fields};
 }
 
 rc_record *rc_record_push_empty(lua_State *L, uint32_t field_count, uint32_t length) {
@@ -36,14 +37,12 @@ rc_record *rc_record_push_empty(lua_State *L, uint32_t field_count, uint32_t len
   return lua_newuserdatauv(L, sizeof(record) + field_count * sizeof(rc_field) + length, 0);
 }
 
-void rc_record_fill(lua_State *L, rc_record *r, const rc_item *item, int type) {
-  const size_t index_size = item->field_count * sizeof(rc_field);
-  r->field_count = item->field_count;
-  r->length = item->length;
-  if (index_size > 0) {
-    memcpy(r->fields, item->fields, index_size);
-  }
-  memcpy((char *)r->fields + index_size, item->bytes, item->length);
+void rc_record_fill(lua_State *L, rc_record *r, const rc_object *object, int type) {
+  const size_t index_size = object->field_count * sizeof(rc_field);
+  r->field_count = object->field_count;
+  r->length = object->length;
+  memcpy(r->fields, object->fields, index_size);
+  memcpy((char *)r->fields + index_size, object->bytes, object->length);
   lua_pushvalue(L, type);
   lua_setmetatable(L, -2);
 }
@@ -79,32 +78,16 @@ static const record *check_record(lua_State *L, int index) {
 }
 
 void rc_record_check_item(lua_State *L, int index, rc_item *item) {
-  const record *r = check_record(L, index);
-  *item = (rc_item){record_bytes(r), r->length, r->field_count, r->fields, 0};
-}
-
-static const rc_field *find_field(const record *r, const char *name, size_t length) {
-  return rc_field_find(record_bytes(r), r->fields, r->field_count, name, length);
-}
-
-static rc_span field_span(const record *r, const rc_field *field) {
-  rc_span span = {record_bytes(r) + field->value, field->value_length, RC_FIELD_TYPE(field->tag),
-                  0};
-  if ((field->tag & RC_FIELD_VALUE_ESCAPED) != 0) {
-    span.flags |= RC_JSON_ESCAPED;
-  }
-  if ((field->tag & RC_FIELD_VALUE_INTEGER) != 0) {
-    span.flags |= RC_JSON_INTEGER;
-  }
-  return span;
+  *item = (rc_item){record_object(check_record(L, index)), 0};
 }
 
 static void push_field(lua_State *L, const record *r, const char *name, size_t length) {
-  const rc_field *field = find_field(r, name, length);
+  const rc_object object = record_object(r);
+  const rc_field *field = rc_field_find(&object, name, length);
   if (field == NULL) {
     lua_pushnil(L);
   } else {
-    rc_push_value(L, field_span(r, field), RC_NULLS_OMITTED);
+    rc_push_value(L, rc_field_value(&object, field), RC_NULLS_OMITTED);
   }
 }
 
@@ -123,11 +106,13 @@ static void push_at(lua_State *L, const record *r, const char *text, size_t leng
   if (problem != NULL) {
     luaL_error(L, "JSON Pointer \"%s\": %s", text, problem);
   }
-  rc_span found = {record_bytes(r), r->length, RC_JSON_OBJECT, 0};
+  const rc_object object = record_object(r);
+  rc_span found = {object.bytes, object.length, RC_JSON_OBJECT, 0};
   bool any = true;
   if (pointer.count > 0) {
-    const rc_field *field = find_field(r, pointer.segments[0].text, pointer.segments[0].length);
-    any = field != NULL && rc_pointer_find(&pointer, 1, field_span(r, field), &found);
+    const rc_segment *first = &pointer.segments[0];
+    const rc_field *field = rc_field_find(&object, first->text, first->length);
+    any = field != NULL && rc_pointer_find(&pointer, 1, rc_field_value(&object, field), &found);
   }
   if (any) {
     rc_push_value(L, found, RC_NULLS_OMITTED);
@@ -137,48 +122,61 @@ static void push_at(lua_State *L, const record *r, const char *text, size_t leng
   lua_remove(L, -2);
 }
 
+/* What __index knows of its type. */
+typedef struct type_info {
+  const void *type;      /* the table, as lua_topointer gives it */
+  uint64_t common_names; /* the set of the common fields' names, see name_bit */
+} type_info;
+
 /* The bit of a name in a set of names that may say yes too often: most names that a script reads
  * are no common ones, and are not looked up among them. */
 static uint64_t name_bit(const char *name, size_t length) {
   const uint32_t tag = rc_field_name_tag(name, length);
-  return (uint64_t)1 << ((tag >> 16 ^ tag) & 63u);
+  return (uint64_t)1 << ((tag ^ tag >> 16 ^ tag >> 23) & 63u);
 }
 
-/* __index. Upvalues: the type that it belongs to, its common fields, the set of their names (see
- * name_bit) in a userdata. A common field is a JSON Pointer, a function of the record, or a table
- * whose [1] is a constant. */
+/* Pushes the common field whose rule is on top: a JSON Pointer, a function of the record, or a
+ * table whose [1] is a constant. false: it is none of these. */
+static bool push_common(lua_State *L, const record *r) {
+  switch (lua_type(L, -1)) {
+  case LUA_TSTRING: {
+    size_t length;
+    const char *text = lua_tolstring(L, -1, &length);
+    push_at(L, r, text, length);
+    return true;
+  }
+  case LUA_TFUNCTION:
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 1);
+    return true;
+  case LUA_TTABLE:
+    lua_rawgeti(L, -1, 1);
+    return true;
+  default:
+    return false;
+  }
+}
+
+/* __index. Upvalues: a type_info, the common fields, the type itself (which keeps it alive). */
 static int record_index(lua_State *L) {
+  const type_info *info = lua_touserdata(L, lua_upvalueindex(1));
   const record *r = lua_touserdata(L, 1);
-  if (r == NULL || !lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(1))) {
+  if (r == NULL || !lua_getmetatable(L, 1) || lua_topointer(L, -1) != info->type) {
     r = check_record(L, 1);
   }
   if (lua_type(L, 2) != LUA_TSTRING) {
     return 0;
   }
-  size_t name_length;
-  const char *name = lua_tolstring(L, 2, &name_length);
-  const uint64_t *common = lua_touserdata(L, lua_upvalueindex(3));
-  if ((*common & name_bit(name, name_length)) != 0) {
+  size_t length;
+  const char *name = lua_tolstring(L, 2, &length);
+  if ((info->common_names & name_bit(name, length)) != 0) {
     lua_pushvalue(L, 2);
-    switch (rc_rawget(L, lua_upvalueindex(2))) {
-    case LUA_TSTRING: {
-      size_t length;
-      const char *text = lua_tolstring(L, -1, &length);
-      push_at(L, r, text, length);
+    lua_rawget(L, lua_upvalueindex(2));
+    if (push_common(L, r)) {
       return 1;
-    }
-    case LUA_TFUNCTION:
-      lua_pushvalue(L, 1);
-      lua_call(L, 1, 1);
-      return 1;
-    case LUA_TTABLE:
-      lua_rawgeti(L, -1, 1);
-      return 1;
-    default:
-      break;
     }
   }
-  push_field(L, r, name, name_length);
+  push_field(L, r, name, length);
   return 1;
 }
 
@@ -187,19 +185,20 @@ static int record_newindex(lua_State *L) {
 }
 
 static int record_json(lua_State *L) {
-  const record *r = check_record(L, 1);
-  lua_pushlstring(L, record_bytes(r), r->length);
+  const rc_object object = record_object(check_record(L, 1));
+  lua_pushlstring(L, object.bytes, object.length);
   return 1;
 }
 
 static void push_table(lua_State *L, const record *r, rc_nulls nulls) {
+  const rc_object object = record_object(r);
   luaL_checkstack(L, 8, "a record as a table");
   lua_createtable(L, 0, r->field_count < 1024 ? (int)r->field_count : 1024);
   for (uint32_t i = 0; i < r->field_count; i++) {
     const rc_field *field = &r->fields[i];
-    rc_push_string(L, record_bytes(r) + field->key, rc_field_name_length(record_bytes(r), field),
+    rc_push_string(L, object.bytes + field->name, rc_field_name_length(&object, field),
                    (field->tag & RC_FIELD_NAME_ESCAPED) != 0);
-    rc_push_value(L, field_span(r, field), nulls);
+    rc_push_value(L, rc_field_value(&object, field), nulls);
     lua_rawset(L, -3);
   }
 }
@@ -232,19 +231,19 @@ static void push_pairs(lua_State *L) {
   lua_pushcclosure(L, record_pairs, 1);
 }
 
-/* Pushes the set of the names that are the keys of the table at index `common`. */
-static void push_name_set(lua_State *L, int common) {
-  uint64_t *set = lua_newuserdatauv(L, sizeof *set, 0);
-  *set = 0;
+/* The set of the names that are the keys of the table at index `common`. */
+static uint64_t name_set(lua_State *L, int common) {
+  uint64_t set = 0;
   lua_pushnil(L);
   while (lua_next(L, common) != 0) {
     size_t length;
     lua_pop(L, 1);
     if (lua_type(L, -1) == LUA_TSTRING) {
       const char *name = lua_tolstring(L, -1, &length);
-      *set |= name_bit(name, length);
+      set |= name_bit(name, length);
     }
   }
+  return set;
 }
 
 /* Pushes a new type whose common fields stand in the table at index `common`. */
@@ -256,9 +255,10 @@ static void push_type(lua_State *L, int common) {
   lua_pushboolean(L, 1);
   lua_rawset(L, -3);
   lua_pop(L, 1);
-  lua_pushvalue(L, -1);
+  type_info *info = lua_newuserdatauv(L, sizeof *info, 0);
+  *info = (type_info){lua_topointer(L, -2), name_set(L, common)};
   lua_pushvalue(L, common);
-  push_name_set(L, common);
+  lua_pushvalue(L, -3);
   lua_pushcclosure(L, record_index, 3);
   lua_setfield(L, -2, "__index");
   lua_pushcfunction(L, record_newindex);

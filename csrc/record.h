@@ -13,9 +13,9 @@ typedef struct rc_record rc_record;
  * may run finalizers, which are Lua: what was looked at before must be looked at again. */
 rc_record *rc_record_push_empty(lua_State *L, uint32_t field_count, uint32_t length);
 
-/* Copies the item into the record on top, which has room for just that, and gives it the type at
+/* Copies the object into the record on top, which has room for just that, and gives it the type at
  * stack index `type`. Allocates nothing. */
-void rc_record_fill(lua_State *L, rc_record *record, const rc_item *item, int type);
+void rc_record_fill(lua_State *L, rc_record *record, const rc_object *object, int type);
 
 /* Shows the record at the index as an item, which lasts as long as the record; raises unless one
  * stands there. */

@@ -14,7 +14,7 @@ static bool is_tail(char c) {
   return ((unsigned char)c & 0xC0u) == 0x80;
 }
 
-static const char *skip_space(const char *p) {
+static inline const char *skip_space(const char *p) {
   /* One comparison where there is none, as is usual. */
   while ((unsigned char)*p <= ' ' && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) {
     p++;
@@ -22,38 +22,39 @@ static const char *skip_space(const char *p) {
   return p;
 }
 
-/* Past one UTF-8 sequence of two to four bytes (RFC 3629), or NULL. */
-static const char *scan_utf8(const char *p) {
+/* Past the UTF-8 sequence of two to four bytes (RFC 3629) that p stands on, or NULL. */
+static inline const char *scan_utf8(const char *p) {
   const unsigned char a = (unsigned char)p[0];
   const unsigned char b = (unsigned char)p[1];
-  if (!is_tail(p[1])) {
+  if (!is_tail(p[1]) || a < 0xC2) {
     return NULL;
   }
-  if (a >= 0xC2 && a <= 0xDF) {
+  if (a < 0xE0) {
     return p + 2;
   }
   if (!is_tail(p[2])) {
     return NULL;
   }
-  if (a >= 0xE0 && a <= 0xEF) {
+  if (a < 0xF0) {
     return (a == 0xE0 && b < 0xA0) || (a == 0xED && b > 0x9F) ? NULL : p + 3;
   }
-  if (a >= 0xF0 && a <= 0xF4 && is_tail(p[3])) {
+  if (a <= 0xF4 && is_tail(p[3])) {
     return (a == 0xF0 && b < 0x90) || (a == 0xF4 && b > 0x8F) ? NULL : p + 4;
   }
   return NULL;
 }
 
 /* The code unit of four hexadecimal digits, or -1. */
-static int scan_hex4(const char *p) {
+static inline int scan_hex4(const char *p) {
   int code = 0;
   for (int i = 0; i < 4; i++) {
     const char c = p[i];
+    const char letter = (char)(c | 0x20);
     int digit = 0;
     if (is_digit(c)) {
       digit = c - '0';
-    } else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') {
-      digit = (c | 0x20) - 'a' + 10;
+    } else if (letter >= 'a' && letter <= 'f') {
+      digit = letter - 'a' + 10;
     } else {
       return -1;
     }
@@ -93,62 +94,70 @@ static const char *scan_escape(const char *p) {
   return low >= 0xDC00 && low <= 0xDFFF ? p + 12 : NULL;
 }
 
-/* The same as scan_string, for what is not plain. */
-static const char *scan_any_string(const char *p, bool *escaped) {
+/* Past a string, and what is known of it: two registers. */
+typedef struct scanned {
+  const char *end; /* past the closing quote, or NULL */
+  uint32_t flags;  /* `escaped` of scan_rest where there is an escape, else 0 */
+} scanned;
+
+/* The rest of a string, from the first byte that is not plain. */
+static scanned scan_rest(const char *p, uint32_t escaped) {
+  uint32_t flags = 0;
   for (;;) {
-    p = rc_plain_end(p);
     if (*p == '"') {
-      return p + 1;
+      return (scanned){p + 1, flags};
     }
     if (*p == '\\') {
-      *escaped = true;
-      p = scan_escape(p);
+      flags = escaped;
+      do {
+        p = scan_escape(p);
+      } while (p != NULL && *p == '\\');
     } else if ((unsigned char)*p >= 0x80) {
       do {
         p = scan_utf8(p);
       } while (p != NULL && (unsigned char)*p >= 0x80);
     } else {
-      return NULL;
+      p = NULL;
     }
     if (p == NULL) {
-      return NULL;
+      return (scanned){NULL, 0};
     }
+    p = rc_plain_end(p);
   }
 }
 
-/* Past the string's closing quote, or NULL. p stands after the opening one. */
-static inline const char *scan_string(const char *p, bool *escaped) {
+/* Past the string that p stands on the first byte of. */
+static inline scanned scan_string(const char *p, uint32_t escaped) {
   p = rc_plain_end(p);
-  return *p == '"' ? p + 1 : scan_any_string(p, escaped);
+  return *p == '"' ? (scanned){p + 1, 0} : scan_rest(p, escaped);
 }
 
-/* Past the number, or NULL. */
-static const char *scan_number(const char *p, bool *integer) {
+static inline const char *skip_digits(const char *p) {
+  while (is_digit(*p)) {
+    p++;
+  }
+  return p;
+}
+
+/* Past the number, or NULL; sets *tag where it is an integer. */
+static const char *scan_number(const char *p, uint32_t *tag) {
+  bool integer = true;
   if (*p == '-') {
     p++;
   }
-  if (*p == '0') {
-    p++;
-  } else if (is_digit(*p)) {
-    do {
-      p++;
-    } while (is_digit(*p));
-  } else {
+  if (!is_digit(*p)) {
     return NULL;
   }
-  *integer = true;
+  p = *p == '0' ? p + 1 : skip_digits(p);
   if (*p == '.') {
-    *integer = false;
-    p++;
-    if (!is_digit(*p)) {
+    integer = false;
+    if (!is_digit(*++p)) {
       return NULL;
     }
-    do {
-      p++;
-    } while (is_digit(*p));
+    p = skip_digits(p);
   }
   if (*p == 'e' || *p == 'E') {
-    *integer = false;
+    integer = false;
     p++;
     if (*p == '+' || *p == '-') {
       p++;
@@ -156,21 +165,15 @@ static const char *scan_number(const char *p, bool *integer) {
     if (!is_digit(*p)) {
       return NULL;
     }
-    do {
-      p++;
-    } while (is_digit(*p));
+    p = skip_digits(p);
   }
+  *tag |= RC_FIELD_TYPE_BITS(RC_JSON_NUMBER) | (integer ? RC_FIELD_VALUE_INTEGER : 0);
   return p;
 }
 
-/* Past the value that is no container, or NULL; adds its type and flags to the tag. */
-static inline const char *scan_scalar(const char *p, uint32_t *tag) {
-  bool flag = false;
+/* Past the number or literal, or NULL; adds its type and flags to *tag. */
+static const char *scan_word(const char *p, uint32_t *tag) {
   switch (*p) {
-  case '"':
-    p = scan_string(p + 1, &flag);
-    *tag |= RC_FIELD_TYPE_BITS(RC_JSON_STRING) | (flag ? RC_FIELD_VALUE_ESCAPED : 0);
-    return p;
   case 't':
     *tag |= RC_FIELD_TYPE_BITS(RC_JSON_TRUE);
     return p[1] == 'r' && p[2] == 'u' && p[3] == 'e' ? p + 4 : NULL;
@@ -181,79 +184,80 @@ static inline const char *scan_scalar(const char *p, uint32_t *tag) {
     *tag |= RC_FIELD_TYPE_BITS(RC_JSON_NULL);
     return p[1] == 'u' && p[2] == 'l' && p[3] == 'l' ? p + 4 : NULL;
   default:
-    p = scan_number(p, &flag);
-    *tag |= RC_FIELD_TYPE_BITS(RC_JSON_NUMBER) | (flag ? RC_FIELD_VALUE_INTEGER : 0);
-    return p;
+    return scan_number(p, tag);
   }
 }
 
-/* Past the key and its colon, on the first byte of its value, or NULL. p stands on the quote. */
-static inline const char *scan_key(const char *p, bool *escaped, const char **key_end) {
-  if (*p != '"') {
-    return NULL;
+/* Past the colon after a name, on the first byte of the value, or NULL. */
+static inline const char *scan_colon(const char *p) {
+  if (*p != ':') {
+    p = skip_space(p);
+    if (*p != ':') {
+      return NULL;
+    }
   }
-  p = scan_string(p + 1, escaped);
-  if (p == NULL) {
-    return NULL;
-  }
-  *key_end = p - 1;
-  p = skip_space(p);
-  return *p == ':' ? skip_space(p + 1) : NULL;
+  return skip_space(p + 1);
 }
 
 /* Past the array or object that p stands on, or NULL. */
 static const char *scan_container(const char *p, unsigned max_depth) {
   uint64_t objects = 0; /* a bit a level, the innermost lowest */
   unsigned depth = 0;
-  for (;;) {
-    bool ends = false; /* a value has ended */
-    if (*p == '{' || *p == '[') {
-      const bool object = *p == '{';
-      if (depth == max_depth || depth == MAX_DEPTH) {
-        return NULL;
-      }
-      depth++;
-      objects = objects << 1 | object;
-      p = skip_space(p + 1);
-      if (*p == (object ? '}' : ']')) {
-        p++;
-        depth--;
-        objects >>= 1;
-        ends = true;
-      }
-    } else {
-      uint32_t tag = 0;
-      p = scan_scalar(p, &tag);
-      if (p == NULL) {
-        return NULL;
-      }
-      ends = true;
+  if (max_depth > MAX_DEPTH) {
+    max_depth = MAX_DEPTH;
+  }
+value:
+  if (*p == '"') {
+    p = scan_string(p + 1, 0).end;
+  } else if (*p == '{' || *p == '[') {
+    const bool object = *p == '{';
+    if (depth == max_depth) {
+      return NULL;
     }
-    while (ends) {
-      if (depth == 0) {
-        return p;
-      }
-      p = skip_space(p);
-      if (*p == ',') {
-        p = skip_space(p + 1);
-        ends = false;
-      } else if (*p == ((objects & 1u) != 0 ? '}' : ']')) {
-        p++;
-        depth--;
-        objects >>= 1;
-      } else {
-        return NULL;
-      }
+    depth++;
+    objects = objects << 1 | object;
+    p = skip_space(p + 1);
+    if (*p == (object ? '}' : ']')) {
+      goto close;
     }
-    if ((objects & 1u) != 0) {
-      bool escaped = false;
-      const char *key_end;
-      p = scan_key(p, &escaped, &key_end);
-      if (p == NULL) {
-        return NULL;
-      }
+    if (object) {
+      goto name;
+    }
+    goto value;
+  } else {
+    uint32_t tag = 0;
+    p = scan_word(p, &tag);
+  }
+  if (p == NULL) {
+    return NULL;
+  }
+after_value:
+  if (*p != ',') {
+    p = skip_space(p);
+    if (*p == ((objects & 1u) != 0 ? '}' : ']')) {
+      goto close;
+    }
+    if (*p != ',') {
+      return NULL;
     }
   }
+  p = skip_space(p + 1);
+  if ((objects & 1u) == 0) {
+    goto value;
+  }
+name:
+  if (*p != '"' || (p = scan_string(p + 1, 0).end) == NULL || (p = scan_colon(p)) == NULL) {
+    return NULL;
+  }
+  goto value;
+close:
+  p++;
+  depth--;
+  objects >>= 1;
+  if (depth > 0) {
+    goto after_value;
+  }
+  return p;
 }
 
 size_t rc_scan_object(const char *bytes, unsigned max_depth, rc_field fields[RC_SCAN_FIELDS],
@@ -268,34 +272,38 @@ size_t rc_scan_object(const char *bytes, unsigned max_depth, rc_field fields[RC_
     return (size_t)(p + 1 - bytes);
   }
   for (; n < RC_SCAN_FIELDS; n++) {
-    const char *const key = p + 1;
-    const char *key_end;
-    bool escaped = false;
-    p = scan_key(p, &escaped, &key_end);
-    if (p == NULL) {
+    const char *const name = p + 1;
+    if (*p != '"') {
       return 0;
     }
-    const char *const value = p;
-    uint32_t tag = rc_field_name_tag(key, (size_t)(key_end - key));
-    tag |= escaped ? RC_FIELD_NAME_ESCAPED : 0;
-    if (*p == '{' || *p == '[') {
+    scanned string = scan_string(name, RC_FIELD_NAME_ESCAPED);
+    if (string.end == NULL || (p = scan_colon(string.end)) == NULL) {
+      return 0;
+    }
+    uint32_t tag = rc_field_name_tag(name, (size_t)(string.end - 1 - name)) | string.flags;
+    if (*p == '"') {
+      string = scan_string(p + 1, RC_FIELD_VALUE_ESCAPED);
+      tag |= RC_FIELD_TYPE_BITS(RC_JSON_STRING) | string.flags;
+      p = string.end;
+    } else if (*p == '{' || *p == '[') {
       tag |= RC_FIELD_TYPE_BITS(*p == '{' ? RC_JSON_OBJECT : RC_JSON_ARRAY);
       p = scan_container(p, max_depth - 1);
     } else {
-      p = scan_scalar(p, &tag);
+      p = scan_word(p, &tag);
     }
-    if (p == NULL || p - bytes > INT32_MAX) {
+    if (p == NULL) {
       return 0;
     }
-    fields[n] =
-        (rc_field){(uint32_t)(key - bytes), (uint32_t)(value - bytes), (uint32_t)(p - value), tag};
-    p = skip_space(p);
-    if (*p == '}') {
-      *count = n + 1;
-      return (size_t)(p + 1 - bytes);
-    }
+    fields[n] = (rc_field){(uint32_t)(name - bytes), tag};
     if (*p != ',') {
-      return 0;
+      p = skip_space(p);
+      if (*p == '}') {
+        *count = n + 1;
+        return p - bytes < INT32_MAX ? (size_t)(p + 1 - bytes) : 0; /* else offsets were cut */
+      }
+      if (*p != ',') {
+        return 0;
+      }
     }
     p = skip_space(p + 1);
   }

@@ -199,7 +199,6 @@ static void read_value(reader *r, bool in_array) {
 }
 
 void rc_push_value(lua_State *L, rc_span text, rc_nulls nulls) {
-  reader r = {L, text.bytes, nulls};
   switch (text.type) {
   case RC_JSON_NULL:
     if (nulls == RC_NULLS_KEPT) {
@@ -221,7 +220,7 @@ void rc_push_value(lua_State *L, rc_span text, rc_nulls nulls) {
   case RC_JSON_ARRAY:
   case RC_JSON_OBJECT:
     luaL_checkstack(L, 8, "JSON nested too deep");
-    read_value(&r, false);
+    read_value(&(reader){L, text.bytes, nulls}, false);
     return;
   }
 }

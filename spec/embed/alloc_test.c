@@ -253,7 +253,7 @@ static void run_items(void) {
     good = good && rc_items_finish(items);
     while (items != NULL && rc_items_peek(items, &item)) {
       count++;
-      CHECK(item.bytes[0] == '{' && item.length >= 8 && item.field_count >= 1);
+      CHECK(item.object.bytes[0] == '{' && item.object.length >= 8 && item.object.field_count >= 1);
       rc_items_take(items);
     }
     if (good) {

@@ -38,66 +38,64 @@ static void put_text(outcome *o, const char *text) {
 
 /* -- one item --------------------------------------------------------------------------------- */
 
-static rc_field tagged(rc_field field, const rc_json *json) {
-  field.tag |= RC_FIELD_TYPE_BITS(json->type);
-  field.tag |= (json->flags & RC_JSON_ESCAPED) != 0 ? RC_FIELD_VALUE_ESCAPED : 0;
-  field.tag |= (json->flags & RC_JSON_INTEGER) != 0 ? RC_FIELD_VALUE_INTEGER : 0;
-  return field;
+static uint32_t value_bits(const rc_json *json) {
+  return RC_FIELD_TYPE_BITS(json->type) |
+         ((json->flags & RC_JSON_ESCAPED) != 0 ? RC_FIELD_VALUE_ESCAPED : 0) |
+         ((json->flags & RC_JSON_INTEGER) != 0 ? RC_FIELD_VALUE_INTEGER : 0);
 }
 
 /* The fields of a whole object, found by the tokenizer that reports everything. */
-static void check_fields(const rc_item *item) {
+static void check_fields(const rc_object *object) {
   rc_json json;
   rc_json_init(&json, RC_JSON_DEPTH_CAP);
-  const char *p = item->bytes;
-  const char *const end = p + item->length;
+  const char *p = object->bytes;
+  const char *const end = p + object->length;
   rc_field field = {0};
+  size_t value = 0;
   uint32_t count = 0;
   rc_json_event event;
   while ((event = rc_json_next(&json, &p, end)) != RC_JSON_MORE) {
     CHECK(event != RC_JSON_ERROR);
     if (event == RC_JSON_KEY && json.depth == 1) {
-      const char *name = item->bytes + json.start + 1;
+      const char *name = object->bytes + json.start + 1;
       const size_t length = (size_t)(json.offset - json.start - 2);
-      field = (rc_field){.key = (uint32_t)json.start + 1, .tag = rc_field_name_tag(name, length)};
+      field = (rc_field){(uint32_t)json.start + 1, rc_field_name_tag(name, length)};
       field.tag |= (json.flags & RC_JSON_ESCAPED) != 0 ? RC_FIELD_NAME_ESCAPED : 0;
     } else if (event == RC_JSON_OPEN && json.depth == 2) {
-      field.value = (uint32_t)json.start;
+      value = (size_t)json.start;
     } else if ((event == RC_JSON_SCALAR || event == RC_JSON_CLOSE) && json.depth == 1) {
-      field.value = event == RC_JSON_SCALAR ? (uint32_t)json.start : field.value;
-      field.value_length = (uint32_t)json.offset - field.value;
-      field = tagged(field, &json);
-      CHECK(count < item->field_count);
-      CHECK(memcmp(&item->fields[count], &field, sizeof field) == 0);
+      value = event == RC_JSON_SCALAR ? (size_t)json.start : value;
+      field.tag |= value_bits(&json);
+      CHECK(count < object->field_count);
+      CHECK(memcmp(&object->fields[count], &field, sizeof field) == 0);
+      const rc_span span = rc_field_value(object, &object->fields[count]);
+      CHECK(span.bytes == object->bytes + value && span.length == (size_t)json.offset - value);
+      CHECK(span.type == json.type && span.flags == json.flags);
       count++;
     }
   }
-  CHECK(count == item->field_count);
+  CHECK(count == object->field_count);
   CHECK(rc_json_finish(&json) == RC_JSON_END);
 }
 
-/* Every span is inside the item; every name finds its last field. */
-static void check_spans(const rc_item *item) {
-  CHECK(item->length >= 2 && item->bytes[0] == '{' && item->bytes[item->length - 1] == '}');
-  for (uint32_t i = 0; i < item->field_count; i++) {
-    const rc_field *field = &item->fields[i];
-    const size_t name_length = rc_field_name_length(item->bytes, field);
-    CHECK(field->key >= 2 && field->key + name_length < item->length);
-    CHECK(item->bytes[field->key - 1] == '"' && item->bytes[field->key + name_length] == '"');
-    CHECK(field->key + name_length < field->value);
-    CHECK(field->value_length > 0 && field->value < item->length);
-    CHECK(field->value_length < item->length - field->value);
-    if (i >= 32) {
-      continue; /* what follows would take a square of the time */
-    }
-    char *name = fuzz_copy(item->bytes + field->key, name_length);
+/* Every name is inside the object, and finds the last field that it names. */
+static void check_names(const rc_object *object) {
+  CHECK(object->length >= 2 && object->bytes[0] == '{');
+  CHECK(object->bytes[object->length - 1] == '}');
+  for (uint32_t i = 0; i < object->field_count && i < 32;
+       i++) { /* all would take a square of time */
+    const rc_field *field = &object->fields[i];
+    const size_t name_length = rc_field_name_length(object, field);
+    CHECK(field->name >= 2 && field->name + name_length < object->length);
+    CHECK(object->bytes[field->name - 1] == '"');
+    CHECK(object->bytes[field->name + name_length] == '"');
+    char *name = fuzz_copy(object->bytes + field->name, name_length);
     const bool escaped = (field->tag & RC_FIELD_NAME_ESCAPED) != 0;
     const size_t length = escaped ? rc_json_unescape(name, name, name_length) : name_length;
-    const rc_field *found =
-        rc_field_find(item->bytes, item->fields, item->field_count, name, length);
+    const rc_field *found = rc_field_find(object, name, length);
     CHECK(found != NULL && found >= field);
-    char *other = fuzz_copy(item->bytes + found->key, rc_field_name_length(item->bytes, found));
-    size_t other_length = rc_field_name_length(item->bytes, found);
+    size_t other_length = rc_field_name_length(object, found);
+    char *other = fuzz_copy(object->bytes + found->name, other_length);
     if ((found->tag & RC_FIELD_NAME_ESCAPED) != 0) {
       other_length = rc_json_unescape(other, other, other_length);
     }
@@ -125,9 +123,9 @@ static void check_scan(const char *text, size_t length, unsigned max_depth) {
     CHECK(rc_json_next(&json, &p, padded + taken) == RC_JSON_OPEN);
     CHECK(rc_json_next(&json, &p, padded + taken) == RC_JSON_CLOSE);
     CHECK(p == padded + taken && rc_json_finish(&json) == RC_JSON_END);
-    const rc_item item = {padded, (uint32_t)taken, count, fields, 0};
-    check_spans(&item);
-    check_fields(&item);
+    const rc_object object = {padded, (uint32_t)taken, count, fields};
+    check_names(&object);
+    check_fields(&object);
   }
   free(padded);
 }
@@ -139,14 +137,15 @@ typedef enum cut { WHOLE, BYTES, CHUNKS, CHUNKS_LATE } cut;
 static void take_all(rc_items *items, outcome *o) {
   rc_item item;
   while (rc_items_peek(items, &item)) {
-    CHECK(rc_items_waiting(items) >= item.length);
+    const rc_object *object = &item.object;
+    CHECK(rc_items_waiting(items) >= object->length);
     put_number(o, item.offset);
-    put_number(o, item.length);
-    put_number(o, item.field_count);
-    put(o, item.bytes, item.length);
-    put(o, item.fields, item.field_count * sizeof *item.fields);
-    check_spans(&item);
-    check_fields(&item);
+    put_number(o, object->length);
+    put_number(o, object->field_count);
+    put(o, object->bytes, object->length);
+    put(o, object->fields, object->field_count * sizeof *object->fields);
+    check_names(object);
+    check_fields(object);
     rc_items_take(items);
   }
   CHECK(rc_items_waiting(items) == 0);
