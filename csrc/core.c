@@ -5,6 +5,7 @@
 
 #include "compat.h"
 #include "decoder.h"
+#include "descriptor.h"
 #include "failure.h"
 #include "ledger.h"
 #include "record.h"
@@ -38,6 +39,7 @@ int luaopen_rollcall_core(lua_State *L) {
   rc_decoder_open(L);
   rc_ledger_open(L);
   rc_transfer_open(L);
+  rc_descriptor_open(L);
   rc_push_null(L);
   lua_setfield(L, -2, "null");
   return 1;

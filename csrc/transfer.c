@@ -7,6 +7,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "transfer.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
@@ -28,6 +29,8 @@ typedef struct engine {
   rc_http *http;    /* owned; NULL once closed */
   uint64_t writes;  /* times that a body's bytes arrived */
   uint64_t noticed; /* the activity that the last wait ended with */
+  int64_t turn;     /* nanoseconds after which next asks for the loop's turn; 0: never */
+  int64_t turned;   /* when it did last */
 } engine;
 
 typedef struct transfer {
@@ -42,6 +45,7 @@ typedef struct transfer {
   bool judged;    /* the ledger has seen the item that next gives now */
   bool conflict;  /* the ledger cannot tell what was given before */
   bool told_done; /* next has answered nil once since the last byte arrived */
+  bool told;      /* next has answered nil, though a record may wait, and none since */
 } transfer;
 
 /* -- the sink: from curl, no Lua ------------------------------------------------------------ */
@@ -71,10 +75,19 @@ static uint64_t activity(const engine *e) {
   return e->writes + rc_http_finished_count(e->http);
 }
 
-/* engine() -> engine */
+/* engine{turn = seconds} -> engine
+ *
+ * turn: next of its transfers answers nil so often, for whoever reads to give a loop its turn. */
 static int engine_new(lua_State *L) {
+  static const char *const known[] = {"turn", NULL};
+  long turn = 0;
+  if (!lua_isnoneornil(L, 1)) {
+    rc_options_check(L, 1, "engine", known);
+    turn = rc_options_seconds(L, 1, "engine", "turn", 0);
+  }
   engine *e = lua_newuserdatauv(L, sizeof *e, 0);
   memset(e, 0, sizeof *e);
+  e->turn = (int64_t)turn * 1000000;
   luaL_getmetatable(L, ENGINE);
   lua_setmetatable(L, -2);
   e->http = rc_http_new();
@@ -101,7 +114,68 @@ static int engine_drive(lua_State *L) {
   return 0;
 }
 
-/* wait(engines, seconds): until something happened on one of them, at most so long.
+/* -- for a foreign loop; http.h has the contract */
+
+/* engine:counters() -> activity, sockets | nil where it is closed. The first grows with whatever a
+ * poll of a walk could find new, the second whenever other sockets are to be watched. */
+static int engine_counters(lua_State *L) {
+  const engine *e = luaL_checkudata(L, 1, ENGINE);
+  if (e->http == NULL) {
+    return 0;
+  }
+  rc_push_count(L, activity(e));
+  rc_push_count(L, rc_http_sockets_version(e->http));
+  return 2;
+}
+
+/* engine:sockets(list) -> how many. The list, the caller's to keep, becomes fd, id, "r", "w" or
+ * "rw" of the first, then of the second, and so on. */
+static int engine_sockets(lua_State *L) {
+  static const char *const events[] = {"", "r", "w", "rw"};
+  const engine *e = check_engine(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  const size_t count = rc_http_sockets(e->http, NULL, 0);
+  rc_http_socket *found = lua_newuserdatauv(L, (count + 1) * sizeof *found, 0);
+  (void)rc_http_sockets(e->http, found, count);
+  int at = 0;
+  for (size_t i = 0; i < count; i++) {
+    lua_pushinteger(L, found[i].fd);
+    lua_rawseti(L, 2, ++at);
+    rc_push_count(L, found[i].id);
+    lua_rawseti(L, 2, ++at);
+    lua_pushstring(L, events[(found[i].wants_read ? 1 : 0) + (found[i].wants_write ? 2 : 0)]);
+    lua_rawseti(L, 2, ++at);
+  }
+  for (int last = (int)lua_rawlen(L, 2); last > at; last--) {
+    lua_pushnil(L);
+    lua_rawseti(L, 2, last);
+  }
+  lua_pushinteger(L, (lua_Integer)count);
+  return 1;
+}
+
+/* engine:timeout() -> seconds until drive wants to be called | nil for never. */
+static int engine_timeout(lua_State *L) {
+  const engine *e = check_engine(L, 1);
+  const long wait = rc_http_timeout(e->http);
+  if (wait < 0) {
+    return 0;
+  }
+  lua_pushnumber(L, (lua_Number)wait / 1000);
+  return 1;
+}
+
+/* engine:action(fd, events): the socket is ready for "r", "w" or "rw". */
+static int engine_action(lua_State *L) {
+  const engine *e = check_engine(L, 1);
+  const lua_Integer fd = luaL_checkinteger(L, 2);
+  const char *events = luaL_checkstring(L, 3);
+  luaL_argcheck(L, fd >= 0 && fd <= INT_MAX, 2, "expected a file descriptor");
+  rc_http_action(e->http, (int)fd, strchr(events, 'r') != NULL, strchr(events, 'w') != NULL);
+  return 0;
+}
+
+/* wait(engines, seconds): until something happened on one of them, at most so long (nil: an hour).
  *
  * What happened between two waits (transfer:next gives its engine a turn, too) ends the second one
  * at once: whoever waits looked before it. */
@@ -111,7 +185,8 @@ static int engines_wait(lua_State *L) {
   bool news = false;
   size_t count = 0;
   luaL_checktype(L, 1, LUA_TTABLE);
-  const lua_Number seconds = luaL_checknumber(L, 2);
+  const lua_Number most = 3600;
+  const lua_Number seconds = luaL_optnumber(L, 2, most);
   luaL_argcheck(L, seconds >= 0, 2, "expected seconds, not negative");
   for (;;) {
     lua_rawgeti(L, 1, (int)count + 1);
@@ -127,7 +202,6 @@ static int engines_wait(lua_State *L) {
     count++;
     lua_pop(L, 1);
   }
-  const lua_Number most = 3600;
   const lua_Number bounded = seconds < most ? seconds : most;
   const long whole = (long)(bounded * 1000);
   if (!news) {
@@ -329,16 +403,33 @@ static void resume_if_drained(transfer *t) {
   }
 }
 
+/* So long after the last time the loop is to have its turn. */
+static bool loop_is_due(engine *e) {
+  struct timespec now;
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  const int64_t at = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+  if (at - e->turned < e->turn) {
+    return false;
+  }
+  e->turned = at;
+  return true;
+}
+
 /* transfer:next() -> record | nil
  *
  * nil is no end: it says that there is something to look at. No whole item waits, or the ledger
  * allows no more, or (once) the last byte has arrived, so that the next request can leave before
- * the records that wait are read. */
+ * the records that wait are read, or a loop is to have its turn. Of the last two there is never
+ * one after the other: whoever calls again gets a record, where one waits. */
 static int transfer_next(lua_State *L) {
   transfer *t = check_transfer(L);
   rc_ledger *ledger = t->ledger;
   if (t->decoder == NULL || t->decoder->items == NULL || t->conflict ||
       (ledger != NULL && ledger->delivery.given >= ledger->allowance)) {
+    return 0;
+  }
+  if (t->engine->turn != 0 && !t->told && loop_is_due(t->engine)) {
+    t->told = true;
     return 0;
   }
   if (t->engine->http != NULL && turn_is_due(t)) {
@@ -349,8 +440,8 @@ static int transfer_next(lua_State *L) {
     return 0;
   }
   resume_if_drained(t);
-  if (!t->told_done && rc_transfer_state(t->transfer) == RC_HTTP_DONE) {
-    t->told_done = true;
+  if (!t->told_done && !t->told && rc_transfer_state(t->transfer) == RC_HTTP_DONE) {
+    t->told_done = t->told = true;
     return 0;
   }
   lua_getiuservalue(L, 1, 1);
@@ -361,7 +452,7 @@ static int transfer_next(lua_State *L) {
   if (ledger != NULL) {
     rc_delivery_gave(&ledger->delivery);
   }
-  t->judged = false;
+  t->judged = t->told = false;
   return 1;
 }
 
@@ -481,7 +572,9 @@ static int transfer_gc(lua_State *L) {
 
 void rc_transfer_open(lua_State *L) {
   static const luaL_Reg engine_methods[] = {
-      {"request", engine_request}, {"drive", engine_drive}, {"close", engine_close}, {NULL, NULL}};
+      {"request", engine_request},   {"drive", engine_drive},     {"close", engine_close},
+      {"counters", engine_counters}, {"sockets", engine_sockets}, {"timeout", engine_timeout},
+      {"action", engine_action},     {NULL, NULL}};
   static const luaL_Reg transfer_methods[] = {
       {"next", transfer_next},     {"conflict", transfer_conflict},
       {"done", transfer_done},     {"failure", transfer_failure},

@@ -2,11 +2,11 @@
 -- rate limits, a retry quota.
 
 local auth = require "rollcall.auth"
-local blocking = require "rollcall.loop.blocking"
 local checkpoint = require "rollcall.checkpoint"
 local core = require "rollcall.core"
 local fields = require "rollcall.fields"
 local limits = require "rollcall.limits"
+local loops = require "rollcall.loop"
 local merge = require "rollcall.merge"
 local paging_types = require "rollcall.paging"
 local provider = require "rollcall.provider"
@@ -46,7 +46,7 @@ local walk = require "rollcall.walk"
 ---@field watermark integer? bytes of users that may wait unread, 1 MiB
 ---@field query_names table<string, string>? sends a query parameter of the provider by another name
 ---@field user_agent string?
----@field loop table? how to wait
+---@field loop rollcall.Loop|"blocking"|"uv"|nil how to wait; by default the host's
 ---@field on rollcall.Hooks?
 
 --- Functions that are told what happens, a plain table each; an error in one reaches the caller.
@@ -84,7 +84,7 @@ local walk = require "rollcall.walk"
 ---@class rollcall.Client
 ---@field provider rollcall.Provider
 ---@field base_url string without a slash at its end
----@field loop table how its streams wait
+---@field loop rollcall.Loop how its streams wait
 ---@field users fun(self: rollcall.Client, options: rollcall.Query?): rollcall.Stream
 ---@field organizations fun(self: rollcall.Client, options: rollcall.Query?): rollcall.Stream Tesouro's
 ---@field accounts fun(self: rollcall.Client, options: rollcall.Query?): rollcall.Stream Dintero's: the merchants
@@ -108,6 +108,9 @@ Shared.__index = Shared
 local shared_by = setmetatable({}, { __mode = "k" })
 
 local client = {}
+
+-- So often, in seconds, a stream of plentiful users comes by its loop, which decides whether it is time.
+local TURN = 0.002
 
 local function clean_string(expected)
   return { type = "string", expected = expected, test = function(value)
@@ -198,6 +201,28 @@ local function environments(declared)
   return names
 end
 
+local loop_table = { type = "table", fields = {
+  wait = { type = "function", required = true },
+  turn = { type = "function" },
+  spawn = { type = "function" },
+} }
+
+--- A loop of the script's own, or the name of a built-in one that can be had here.
+local loop_node = { type = "string|table", expected = "a table, or one of " .. table.concat(loops.names, ", "),
+  test = function(value)
+    if type(value) == "table" then
+      local problems = schema.check(value, loop_table)
+      return #problems == 0 or table.concat(problems, "; ")
+    end
+    for _, name in ipairs(loops.names) do
+      if value == name then
+        local found, problem = loops.named(name)
+        return found ~= nil or problem
+      end
+    end
+    return false
+  end }
+
 local function options_schema(declared)
   local seconds = { type = "number", min = 0, max = 86400 }
   local path = clean_string("the path of a PEM file")
@@ -225,7 +250,7 @@ local function options_schema(declared)
     watermark = { type = "integer", min = 1, max = 2 ^ 31 - 1 },
     query_names = query_names_node(declared),
     user_agent = clean_string("text for the User-Agent header"),
-    loop = { type = "table", fields = { wait = { type = "function", required = true } } },
+    loop = loop_node,
     on = { type = "table", fields = { request = hook, response = hook, retry = hook, page = hook } },
   }
   for name, option in pairs(declared.options or {}) do
@@ -343,13 +368,13 @@ function client.new(declared, config, level)
   local self = setmetatable({
     provider = provider.freeze(checked),
     base_url = base_url,
-    loop = kept.loop or blocking,
+    loop = type(kept.loop) == "string" and loops.named(kept.loop) or kept.loop or loops.detect(),
   }, Client)
   local shared = setmetatable({
     provider = checked,
     config = kept,
     base_url = base_url,
-    engine = core.engine(),
+    engine = core.engine { turn = loop.turn and TURN or nil },
     limits = limits.new(),
     retry = retry.new(kept.retry),
     redactor = redact.new(),

@@ -1,12 +1,13 @@
 -- rollcall: every user of every account, as one lazy iterator.
 
-local blocking = require "rollcall.loop.blocking"
 local client = require "rollcall.client"
 local core = require "rollcall.core"
 local errors = require "rollcall.errors"
+local loops = require "rollcall.loop"
 local merge = require "rollcall.merge"
 local provider = require "rollcall.provider"
 local stream = require "rollcall.stream"
+local task = require "rollcall.task"
 
 ---@class rollcall.User: userdata
 ---@field id string?
@@ -84,7 +85,21 @@ end
 ---@return rollcall.Stream
 function rollcall.merge(streams, options)
   merge.check(streams, options, 2)
-  return stream.iterator(merge.new(streams, options, streams[1] and streams[1].loop or blocking))
+  return stream.iterator(merge.new(streams, options, streams[1] and streams[1].loop or loops.detect()))
+end
+
+--- Runs a function as a task of the host's loop (Neovim's, luv's): inside it every call yields to the loop instead
+--- of blocking, and what it may call is what may be called on the main loop. It begins in the loop's next round.
+--- Where there is no loop, in a plain script, it runs to its end before this returns.
+---
+--- `on_done` is called on the main loop with the error or nil, and then with what the function answered. Without
+--- it an error is reported as the host reports one in a callback; that the task was cancelled is not.
+---@param f fun(): ...
+---@param on_done (fun(err: any, ...: any))?
+---@return rollcall.Task
+function rollcall.spawn(f, on_done)
+  task.check(f, on_done)
+  return (loops.detect().spawn(f, on_done))
 end
 
 --- Checks a provider's table and answers a copy of it; raises with every mistake, a line each.

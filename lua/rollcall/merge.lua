@@ -35,7 +35,7 @@ local options_schema = { type = "table", fields = {
 --- Makes the merge of a list of streams.
 ---@param streams rollcall.Stream[]
 ---@param options rollcall.MergeOptions?
----@param loop table
+---@param loop rollcall.Loop
 ---@param names string[]? of the streams, by which a checkpoint knows them
 ---@return rollcall.Stream
 function merge.new(streams, options, loop, names)

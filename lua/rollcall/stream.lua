@@ -38,7 +38,7 @@ end
 
 --- Makes a stream.
 ---@param source table
----@param loop table how to wait
+---@param loop rollcall.Loop
 ---@param fields table? to set on it
 ---@return rollcall.Stream
 function stream.new(source, loop, fields)
@@ -67,10 +67,25 @@ local function closed()
   return errors.new("closed", "the stream was closed")
 end
 
+--- Has the loop wait, or have its turn. Where it refuses to, since the task was cancelled, the stream ends.
+local function give(self, act, engines, seconds)
+  local _, err = act(engines, seconds)
+  if err then
+    local source = self.source
+    local known, text = pcall(source.checkpoint, source)
+    err.checkpoint = known and text or nil
+    source:close()
+    source.err = source.err or err
+  end
+end
+
 --- Waits until there is a user or an end.
 local function advance(self)
-  local source = self.source
+  local source, loop = self.source, self.loop
   while true do
+    if loop.turn and not source.finished then
+      give(self, loop.turn)
+    end
     if source.finished then
       return nil, source.err or (source.reason == "closed" and closed() or nil)
     end
@@ -79,7 +94,7 @@ local function advance(self)
       return user, extra
     end
     if not source.finished then
-      self.loop.wait(source:engines(), extra)
+      give(self, loop.wait, source:engines(), extra)
     end
   end
 end
@@ -187,6 +202,9 @@ function methods:pages()
       end
       local user, wait = source.head:next(), nil
       if user == nil then
+        if self.loop.turn and not source.finished then
+          give(self, self.loop.turn)
+        end
         if source.page_end then
           local ended, users = source.page_end, list
           source.page_end = nil
@@ -201,7 +219,7 @@ function methods:pages()
         n = n + 1
         list[n] = user
       elseif not source.page_end and not source.finished then
-        self.loop.wait(source:engines(), wait)
+        give(self, self.loop.wait, source:engines(), wait)
       end
     end
   end)
@@ -238,6 +256,12 @@ function Derived:poll()
       self.left = self.left and self.left - 1
       return picked, extra
     end
+    if self.turn then -- or it would not come to it where all users are left out
+      local _, err = self.turn()
+      if err then
+        return nil, 0 -- the stream waits, and is refused in its turn
+      end
+    end
   end
   parent:close()
   self:finish("limit")
@@ -269,7 +293,8 @@ function Derived:holds()
 end
 
 local function derive(self, pick, left)
-  local source = { parent = self.source, pick = pick, left = left, head = stream.nobody, finished = false }
+  local source = { parent = self.source, pick = pick, left = left, head = stream.nobody, finished = false,
+    turn = self.loop.turn }
   setmetatable(source, Derived)
   self.source.holder = source
   return stream.iterator(stream.new(source, self.loop, { provider = self.provider, account = self.account }))

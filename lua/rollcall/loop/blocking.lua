@@ -1,5 +1,30 @@
 -- How a plain script waits: it blocks, in poll(2), until one of its engines has something to do.
 
 local core = require "rollcall.core"
+local task = require "rollcall.task"
 
-return { wait = core.wait }
+---@type rollcall.Loop
+local blocking = { wait = core.wait }
+
+local Task = {}
+Task.__index = Task
+
+function Task.cancel()
+  return false
+end
+
+--- Nothing else is there to go on: the function runs to its end before this returns.
+---@param f function
+---@param on_done function?
+---@return rollcall.Task
+function blocking.spawn(f, on_done)
+  local outcome = task.call(f)
+  if on_done then
+    on_done((unpack or table.unpack)(outcome, 1, outcome.n))
+  elseif outcome[1] ~= nil then
+    error(outcome[1], 0)
+  end
+  return setmetatable({}, Task)
+end
+
+return blocking

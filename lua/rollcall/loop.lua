@@ -1,0 +1,49 @@
+-- How a client waits: by the loop of the host that it runs in, or one that its options name or bring.
+
+---@class rollcall.Loop how to wait, and for whom else there is work
+---@field wait fun(engines: rollcall.Engine[], seconds: number?): boolean?, rollcall.Error? returns when one of the
+---  engines may have news, or so many seconds are over (nil: no limit); early is allowed. It may yield the
+---  coroutine that runs. nil and an error end the stream that waits
+---@field turn (fun(): boolean?, rollcall.Error?)? lets whoever else has something to do go on, and returns. Called
+---  often while users are plentiful: what is no more than a few milliseconds after the last time may be left out
+---@field spawn (fun(f: function, on_done: function?): rollcall.Task)? see rollcall.spawn; of the built-in ones
+
+local loop = {}
+
+-- Hosts, the first that is here is it.
+local hosts = {
+  { name = "uv", is_here = function()
+    return rawget(_G, "vim") ~= nil or package.loaded.luv ~= nil
+  end },
+}
+
+--- The names that the client option takes.
+loop.names = { "blocking" }
+for _, host in ipairs(hosts) do
+  loop.names[#loop.names + 1] = host.name
+end
+
+--- The loop of that name, or nil and why it is not to be had here.
+---@param name string
+---@return rollcall.Loop?
+---@return string? problem
+function loop.named(name)
+  local good, found = pcall(require, "rollcall.loop." .. name)
+  if good then
+    return found
+  end
+  return nil, ("%s: %s"):format(name, tostring(found):match "^[^\n]*")
+end
+
+--- The loop of the host that this runs in.
+---@return rollcall.Loop
+function loop.detect()
+  for _, host in ipairs(hosts) do
+    if host.is_here() then
+      return require("rollcall.loop." .. host.name)
+    end
+  end
+  return require "rollcall.loop.blocking"
+end
+
+return loop

@@ -1,0 +1,59 @@
+-- What rollcall.spawn answers, and how the function of one ends, whatever the host.
+
+local errors = require "rollcall.errors"
+
+---@class rollcall.Task a function that runs beside the rest of the program
+---@field cancel fun(self: rollcall.Task): boolean ends it: the stream that it is in is closed and fails with an
+---  error of kind "closed", as does every later one of it. Whether there was something left to end
+
+---@class rollcall.Outcome what on_done is called with: the error or nil, then what the function answered
+---@field n integer
+---@field [integer] any
+
+local task = {}
+
+--- What a stream fails with that is waited for in a cancelled task.
+---@return rollcall.Error
+function task.cancelled()
+  return errors.new("closed", "the task was cancelled")
+end
+
+--- For xpcall. A text gets a traceback; error objects, and what else is no text, stay what they are.
+local function trace(problem)
+  if type(problem) == "string" or problem == nil then
+    return debug.traceback(problem or "nil was raised as an error", 2)
+  end
+  return problem
+end
+
+local function outcome(good, ...)
+  if good then
+    return { n = select("#", ...) + 1, nil, ... }
+  end
+  return { n = 1, (...) }
+end
+
+--- Calls it to its end, and catches its error.
+---@param f function
+---@return rollcall.Outcome
+function task.call(f)
+  return outcome(xpcall(f, trace))
+end
+
+--- Of an error that nobody takes: what the host is to report.
+---@param problem any
+---@return string
+function task.report(problem)
+  return "rollcall.spawn: " .. tostring(problem)
+end
+
+--- Raises unless both can be called, at the caller of who calls this.
+function task.check(f, on_done)
+  if type(f) ~= "function" then
+    error("spawn: expected a function, got a " .. type(f), 3)
+  elseif on_done ~= nil and type(on_done) ~= "function" then
+    error("spawn: on_done: expected a function, got a " .. type(on_done), 3)
+  end
+end
+
+return task
