@@ -20,6 +20,7 @@ description = {
 dependencies = {
   "lua >= 5.1, < 5.5", -- 5.4, or LuaJIT 2.1, which LuaRocks calls 5.1
   "lua-cjson",
+  "argparse", -- for the command
 }
 
 test_dependencies = {
@@ -80,6 +81,7 @@ build = {
         "csrc/record.c",
         "csrc/scan.c",
         "csrc/seen.c",
+        "csrc/terminal.c",
         "csrc/transfer.c",
         "csrc/value.c",
       },

@@ -8,6 +8,7 @@
 #include "failure.h"
 #include "ledger.h"
 #include "record.h"
+#include "terminal.h"
 #include "transfer.h"
 #include "value.h"
 
@@ -38,6 +39,7 @@ int luaopen_rollcall_core(lua_State *L) {
   rc_decoder_open(L);
   rc_ledger_open(L);
   rc_transfer_open(L);
+  rc_terminal_open(L);
   rc_push_null(L);
   lua_setfield(L, -2, "null");
   return 1;
