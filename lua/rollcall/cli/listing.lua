@@ -92,15 +92,28 @@ end
 
 -- -- everything there is of a user ------------------------------------------------------------------
 
---- Is there a field of the user's own of this name? Null is one, too.
+-- What to look for in a user's text for a field of a name, and the pointer to it.
+local marks = {}
+for _, group in ipairs { names.COMMON, { "source" } } do
+  for _, name in ipairs(group) do
+    marks[name] = { quoted = '"' .. name .. '"', null = '"' .. name .. '"%s*:%s*null', pointer = "/" .. name }
+  end
+end
+
+--- Is there a field of the user's own of this name? Null is one, too. The cheap question goes first.
 local function is_own(user, text, name)
-  return at(user, "/" .. name) ~= nil
-    or text:find('"' .. name .. '"%s*:%s*null') ~= nil and core.totable(user)[name] ~= nil
+  local mark = marks[name]
+  if not text:find(mark.quoted, 1, true) then
+    return false
+  end
+  return at(user, mark.pointer) ~= nil or text:find(mark.null) ~= nil and core.totable(user)[name] ~= nil
 end
 
 --- A function that makes the JSON text of a whole user in one line: as received, and before it the
 --- source and the common fields that are not among the user's own.
-local function whole_user(current)
+---@param current { source: rollcall.cli.Source } whose user it is
+---@return fun(user: rollcall.User): string
+function listing.whole_user(current)
   return function(user)
     local text = ndjson.encode(user)
     if is_own(user, text, "source") or is_own(user, text, "provider") then
@@ -132,7 +145,7 @@ local writers = {}
 
 function writers.ndjson(session, columns, current)
   local line = columns and ndjson.new(columns) or nil
-  local whole = whole_user(current)
+  local whole = listing.whole_user(current)
   return {
     row = function(user)
       session.output:write(line and line(user) or whole(user) .. "\n")
@@ -142,7 +155,7 @@ function writers.ndjson(session, columns, current)
 end
 
 function writers.json(session, columns, current)
-  local line, whole, count = columns and ndjson.new(columns) or nil, whole_user(current), 0
+  local line, whole, count = columns and ndjson.new(columns) or nil, listing.whole_user(current), 0
   local held -- one row: a comma follows it, or the end
   return {
     row = function(user)
@@ -180,7 +193,7 @@ function writers.table(session, columns)
   end
   local rows = tables.new(header, function(line)
     session.output:write(line)
-  end, { columns = session:columns(), bold = session:is_bold() })
+  end, { columns = session:columns(), bold = session:is_bold(), widest = 60 })
   local is_empty = true
   return {
     row = function(user)

@@ -58,7 +58,11 @@ function Session:complain(line)
   if self.progress then
     self.progress:clear()
   end
-  io.stderr:write("rollcall: ", (tables.cell(line:gsub("\n", "\0")):gsub("%z", "\n")), "\n")
+  local lines = {}
+  for part in (line .. "\n"):gmatch "([^\n]*)\n" do
+    lines[#lines + 1] = tables.cell(part)
+  end
+  io.stderr:write("rollcall: ", table.concat(lines, "\n"), "\n")
 end
 
 --- A line for stderr, where --quiet was not given.
@@ -167,7 +171,10 @@ function Session:try_client(source, more)
   end
   local good, made = pcall(rollcall.client, source.provider, options)
   if not good then
-    return nil, ("%s: %s (%s)"):format(source.name, failure.plain(made), source.origin)
+    local problem_text = failure.plain(made)
+    local prefix = source.name .. ": " -- which it may begin with already, as the provider's name
+    problem_text = problem_text:sub(1, #prefix) == prefix and problem_text or prefix .. problem_text
+    return nil, ("%s (%s)"):format(problem_text, source.origin)
   end
   return made
 end

@@ -16,6 +16,7 @@ local NARROWEST = 4 -- of a column that is cut to fit a terminal
 ---@class rollcall.cli.TableOptions
 ---@field columns integer? of the terminal that rows are cut for; nil cuts nothing
 ---@field bold boolean? the header
+---@field widest integer? that one long cell can make its column
 ---@field right table<integer, boolean>? which columns are numbers
 
 ---@param header string[]
@@ -69,11 +70,12 @@ end
 
 --- The rows that wait, once their widths are decided.
 function Table:settle()
+  local widest = self.options.widest or math.huge
   self.widths = {}
   for i, cell in ipairs(self.header) do
     self.widths[i] = width.of(cell)
     for _, row in ipairs(self.rows) do
-      self.widths[i] = math.max(self.widths[i], width.of(row[i]))
+      self.widths[i] = math.max(self.widths[i], math.min(width.of(row[i]), widest))
     end
   end
   if self.options.columns then
