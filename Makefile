@@ -136,7 +136,7 @@ $(BUILD)/fuzz/%: spec/fuzz/%.c spec/fuzz/fuzz.h $(PURE:%=$(BUILD)/c-fuzz/obj/%.o
 CPUS := $(shell nproc 2>/dev/null || echo 2)
 JOBS := -j$(CPUS)
 
-demo: ## list the users of both providers, served by the sandbox
+demo: ## list the users of both providers, served by the sandbox, and review them
 	@spec/support/packages.sh demo
 	@$(MAKE) run-demo
 
@@ -149,7 +149,11 @@ run-demo: $(BUILD)/$(LUA)/rollcall/core.so
 	  trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM; \
 	  set -a; . $(abspath $(BUILD)/sandbox-demo/env); set +a; \
 	fi; \
-	LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/$(LUA)/?.so;;' $(LUA) examples/list_users.lua
+	export LUA_PATH='$(abspath lua)/?.lua;$(abspath lua)/?/init.lua;;' LUA_CPATH='$(abspath $(BUILD))/$(LUA)/?.so;;'; \
+	$(LUA) examples/list_users.lua; \
+	echo; \
+	echo '$$ rollcall review'; \
+	$(LUA) lua/rollcall/cli/rollcall review
 
 sandbox: ## serve both APIs on loopback until interrupted
 	@spec/support/packages.sh demo
@@ -238,13 +242,22 @@ lint-builds:
 
 SHARE = $(DESTDIR)$(PREFIX)/share/lua/$($(LUA)_VERSION)
 LIB = $(DESTDIR)$(PREFIX)/lib/lua/$($(LUA)_VERSION)
+BIN = $(DESTDIR)$(PREFIX)/bin
+# The command finds its modules under any PREFIX: the second line of the installed script.
+INSTALLED = $(abspath $(PREFIX))/share/lua/$($(LUA)_VERSION)
+PATHS = package.path = "$(INSTALLED)/?.lua;$(INSTALLED)/?/init.lua;" .. package.path \
+  package.cpath = "$(abspath $(PREFIX))/lib/lua/$($(LUA)_VERSION)/?.so;" .. package.cpath
 
 install: $(BUILD)/$(LUA)/rollcall/core.so ## install for LUA (lua5.4 or luajit) under DESTDIR and PREFIX
 	cd lua && find rollcall -name '*.lua' -exec install -Dm644 {} $(abspath $(SHARE))/{} ';'
 	install -Dm755 $< $(LIB)/rollcall/core.so
+	mkdir -p $(BIN)
+	{ echo '#!/usr/bin/env $(LUA)'; echo '$(PATHS)'; tail -n +2 lua/rollcall/cli/rollcall; } >$(BIN)/rollcall
+	chmod 755 $(BIN)/rollcall
 
 uninstall: ## remove what `make install` installed
 	rm -rf $(SHARE)/rollcall $(LIB)/rollcall
+	rm -f $(BIN)/rollcall
 
 clean: ## remove what was built
 	rm -rf $(BUILD)

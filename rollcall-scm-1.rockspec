@@ -20,6 +20,7 @@ description = {
 dependencies = {
   "lua >= 5.1, < 5.5", -- 5.4, or LuaJIT 2.1, which LuaRocks calls 5.1
   "lua-cjson",
+  "argparse", -- for the command
 }
 
 test_dependencies = {
@@ -34,6 +35,9 @@ external_dependencies = {
 
 build = {
   type = "builtin",
+  install = {
+    bin = { rollcall = "lua/rollcall/cli/rollcall" },
+  },
   modules = {
     ["rollcall"] = "lua/rollcall/init.lua",
     ["rollcall.auth"] = "lua/rollcall/auth.lua",
@@ -45,11 +49,31 @@ build = {
     ["rollcall.auth.secret"] = "lua/rollcall/auth/secret.lua",
     ["rollcall.base64"] = "lua/rollcall/base64.lua",
     ["rollcall.checkpoint"] = "lua/rollcall/checkpoint.lua",
+    ["rollcall.cli.check"] = "lua/rollcall/cli/check.lua",
+    ["rollcall.cli.config"] = "lua/rollcall/cli/config.lua",
+    ["rollcall.cli.diff"] = "lua/rollcall/cli/diff.lua",
+    ["rollcall.cli.failure"] = "lua/rollcall/cli/failure.lua",
+    ["rollcall.cli.find"] = "lua/rollcall/cli/find.lua",
+    ["rollcall.cli.listing"] = "lua/rollcall/cli/listing.lua",
+    ["rollcall.cli.main"] = "lua/rollcall/cli/main.lua",
+    ["rollcall.cli.names"] = "lua/rollcall/cli/names.lua",
+    ["rollcall.cli.output"] = "lua/rollcall/cli/output.lua",
+    ["rollcall.cli.progress"] = "lua/rollcall/cli/progress.lua",
+    ["rollcall.cli.review"] = "lua/rollcall/cli/review.lua",
+    ["rollcall.cli.sandbox"] = "lua/rollcall/cli/sandbox.lua",
+    ["rollcall.cli.session"] = "lua/rollcall/cli/session.lua",
+    ["rollcall.cli.shell"] = "lua/rollcall/cli/shell.lua",
+    ["rollcall.cli.sources"] = "lua/rollcall/cli/sources.lua",
+    ["rollcall.cli.table"] = "lua/rollcall/cli/table.lua",
+    ["rollcall.cli.users"] = "lua/rollcall/cli/users.lua",
+    ["rollcall.cli.width"] = "lua/rollcall/cli/width.lua",
     ["rollcall.client"] = "lua/rollcall/client.lua",
     ["rollcall.clock"] = "lua/rollcall/clock.lua",
+    ["rollcall.csv"] = "lua/rollcall/csv.lua",
     ["rollcall.errors"] = "lua/rollcall/errors.lua",
     ["rollcall.exchange"] = "lua/rollcall/exchange.lua",
     ["rollcall.fields"] = "lua/rollcall/fields.lua",
+    ["rollcall.fold"] = "lua/rollcall/fold.lua",
     ["rollcall.formats"] = "lua/rollcall/formats.lua",
     ["rollcall.json"] = "lua/rollcall/json.lua",
     ["rollcall.limits"] = "lua/rollcall/limits.lua",
@@ -58,6 +82,7 @@ build = {
     ["rollcall.loop.blocking"] = "lua/rollcall/loop/blocking.lua",
     ["rollcall.loop.uv"] = "lua/rollcall/loop/uv.lua",
     ["rollcall.merge"] = "lua/rollcall/merge.lua",
+    ["rollcall.ndjson"] = "lua/rollcall/ndjson.lua",
     ["rollcall.paging"] = "lua/rollcall/paging.lua",
     ["rollcall.paging.after"] = "lua/rollcall/paging/after.lua",
     ["rollcall.paging.answer"] = "lua/rollcall/paging/answer.lua",
@@ -71,6 +96,7 @@ build = {
     ["rollcall.paging.page"] = "lua/rollcall/paging/page.lua",
     ["rollcall.paging.target"] = "lua/rollcall/paging/target.lua",
     ["rollcall.paging.token"] = "lua/rollcall/paging/token.lua",
+    ["rollcall.path"] = "lua/rollcall/path.lua",
     ["rollcall.provider"] = "lua/rollcall/provider.lua",
     ["rollcall.providers.dintero"] = "lua/rollcall/providers/dintero.lua",
     ["rollcall.providers.tesouro"] = "lua/rollcall/providers/tesouro.lua",
@@ -81,9 +107,11 @@ build = {
     ["rollcall.schema"] = "lua/rollcall/schema.lua",
     ["rollcall.stream"] = "lua/rollcall/stream.lua",
     ["rollcall.task"] = "lua/rollcall/task.lua",
+    ["rollcall.time"] = "lua/rollcall/time.lua",
     ["rollcall.url"] = "lua/rollcall/url.lua",
     ["rollcall.version"] = "lua/rollcall/version.lua",
     ["rollcall.walk"] = "lua/rollcall/walk.lua",
+    ["rollcall.where"] = "lua/rollcall/where.lua",
     ["rollcall.core"] = {
       sources = {
         "csrc/compat.c",
@@ -102,6 +130,7 @@ build = {
         "csrc/record.c",
         "csrc/scan.c",
         "csrc/seen.c",
+        "csrc/terminal.c",
         "csrc/transfer.c",
         "csrc/value.c",
       },

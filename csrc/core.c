@@ -9,6 +9,7 @@
 #include "failure.h"
 #include "ledger.h"
 #include "record.h"
+#include "terminal.h"
 #include "transfer.h"
 #include "value.h"
 
@@ -40,6 +41,7 @@ int luaopen_rollcall_core(lua_State *L) {
   rc_ledger_open(L);
   rc_transfer_open(L);
   rc_descriptor_open(L);
+  rc_terminal_open(L);
   rc_push_null(L);
   lua_setfield(L, -2, "null");
   return 1;

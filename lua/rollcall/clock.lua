@@ -7,7 +7,11 @@ local months = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, 
 
 --- Days from 1970-01-01 to a date of the Gregorian calendar. March is the first month of the
 --- year here, so that the leap day is the last.
-local function days(year, month, day)
+---@param year integer
+---@param month integer from 1
+---@param day integer from 1
+---@return integer
+function clock.days(year, month, day)
   if month <= 2 then
     year, month = year - 1, month + 12
   end
@@ -25,7 +29,7 @@ function clock.parse_http_date(text)
   if not month then
     return nil
   end
-  return days(tonumber(year), month, tonumber(day)) * 86400 + tonumber(hour) * 3600 + tonumber(minute) * 60
+  return clock.days(tonumber(year), month, tonumber(day)) * 86400 + tonumber(hour) * 3600 + tonumber(minute) * 60
     + tonumber(second)
 end
 

@@ -102,4 +102,26 @@ function core.at(record, pointer) end
 ---@type lightuserdata
 core.null = nil
 
+--- What the command line needs of its terminal and of signals. Nothing happens to a signal before `catch`.
+core.terminal = {}
+
+--- Is this file descriptor a terminal?
+---@param fd integer
+---@return boolean
+function core.terminal.is_terminal(fd) end
+
+--- How many columns the terminal has; nil where it is none or does not say.
+---@param fd integer
+---@return integer? columns
+function core.terminal.columns(fd) end
+
+--- From now on SIGINT, SIGTERM and SIGHUP end a wait and are told by `caught`; the second one of a kind
+--- kills. A write to a closed pipe fails and does not kill.
+function core.terminal.catch() end
+
+--- The signal that came, once, and the status that a shell gives to it; nil for none.
+---@return "INT"|"TERM"|"HUP"|nil name
+---@return integer? status
+function core.terminal.caught() end
+
 return core

@@ -53,6 +53,7 @@ for_demo() {
   need lua5.4 have lua5.4
   need liblua5.4-dev header lua5.4 /usr/include/lua5.4/lua.h /usr/local/include/lua5.4/lua.h
   need lua-cjson module lua5.4 cjson
+  need lua-argparse module lua5.4 argparse
   need libcurl4-openssl-dev header libcurl /usr/include/curl/curl.h /usr/include/*/curl/curl.h
   need nginx have nginx
   need libnginx-mod-http-lua file /usr/lib/nginx/modules/ngx_http_lua_module.so \
@@ -69,6 +70,8 @@ for_test() {
   need libluajit2-5.1-dev header luajit /usr/include/luajit-2.1/lua.h
   need lua-busted module lua5.4 busted.runner
   need lua-socket module lua5.4 socket.core
+  need tmux have tmux
+  need python3 have python3
 }
 
 for_lint() {

@@ -1,0 +1,85 @@
+/* terminal.c - see terminal.h. */
+#define _GNU_SOURCE /* sigaction, ioctl's TIOCGWINSZ */
+
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "terminal.h"
+
+/* The one variable of the module that outlives a call and has no owner: a signal handler can reach
+ * nothing else. It is written by the handler and by `caught` alone. */
+static volatile sig_atomic_t last_signal;
+
+static void remember(int number) {
+  last_signal = number;
+}
+
+static void ignore(int number) {
+  (void)number;
+}
+
+/* is_terminal(fd) -> boolean */
+static int terminal_is(lua_State *L) {
+  lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+  return 1;
+}
+
+/* columns(fd) -> how wide its terminal is; nil where it is none or does not say */
+static int terminal_columns(lua_State *L) {
+  struct winsize size;
+  if (ioctl((int)luaL_checkinteger(L, 1), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
+    return 0;
+  }
+  lua_pushinteger(L, size.ws_col);
+  return 1;
+}
+
+/* catch(): from now on SIGINT, SIGTERM and SIGHUP end a wait and are there for `caught`, each once:
+ * the second one kills, as it would have. One that is ignored (nohup) stays so. A write to a closed
+ * pipe fails instead of killing; programs that are started have SIGPIPE as it was. A read or write
+ * under way goes on. */
+static int terminal_catch(lua_State *L) {
+  static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+  struct sigaction action, before;
+  (void)L;
+  memset(&action, 0, sizeof action);
+  (void)sigemptyset(&action.sa_mask);
+  action.sa_handler = remember;
+  action.sa_flags = (int)(SA_RESTART | SA_RESETHAND);
+  for (size_t i = 0; i < sizeof ending / sizeof *ending; i++) {
+    if (sigaction(ending[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+      (void)sigaction(ending[i], &action, NULL);
+    }
+  }
+  action.sa_handler = ignore;
+  action.sa_flags = SA_RESTART;
+  (void)sigaction(SIGPIPE, &action, NULL);
+  return 0;
+}
+
+/* caught() -> "INT", "TERM" or "HUP" once, and the status that a shell gives it; nil for none */
+static int terminal_caught(lua_State *L) {
+  const int number = last_signal;
+  if (number == 0) {
+    return 0;
+  }
+  last_signal = 0;
+  lua_pushstring(L, number == SIGINT ? "INT" : number == SIGTERM ? "TERM" : "HUP");
+  lua_pushinteger(L, 128 + number);
+  return 2;
+}
+
+void rc_terminal_open(lua_State *L) {
+  static const luaL_Reg functions[] = {{"is_terminal", terminal_is},
+                                       {"columns", terminal_columns},
+                                       {"catch", terminal_catch},
+                                       {"caught", terminal_caught}};
+  lua_createtable(L, 0, 4);
+  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+    lua_pushcfunction(L, functions[i].func);
+    lua_setfield(L, -2, functions[i].name);
+  }
+  lua_setfield(L, -2, "terminal");
+}

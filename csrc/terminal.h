@@ -1,0 +1,15 @@
+/* terminal.h - what a command line needs of its terminal and of signals, and Lua does not have. */
+#ifndef RC_TERMINAL_H
+#define RC_TERMINAL_H
+
+#include "compat.h"
+
+#pragma GCC visibility push(hidden)
+
+/* Adds the table `terminal` to the table on top: is_terminal, columns, catch, caught. Nothing
+ * happens to any signal before `catch` is called. */
+void rc_terminal_open(lua_State *L);
+
+#pragma GCC visibility pop
+
+#endif

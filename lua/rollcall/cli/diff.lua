@@ -1,0 +1,368 @@
+-- rollcall diff OLD [NEW]: who has come, gone and changed between two snapshots, or a snapshot and now.
+--
+-- Of the old snapshot an index is kept, of some 150 bytes a user: where the line of each stands. Its
+-- lines are read again when they are compared. Of the new one nothing is kept.
+
+local core = require "rollcall.core"
+local csv = require "rollcall.csv"
+local failure = require "rollcall.cli.failure"
+local json = require "rollcall.json"
+local listing = require "rollcall.cli.listing"
+local ndjson = require "rollcall.ndjson"
+local path = require "rollcall.path"
+local progress = require "rollcall.cli.progress"
+local tables = require "rollcall.cli.table"
+
+local diff = { summary = "Compare two snapshots, or a snapshot and now: who came, left and changed." }
+
+diff.description = [[Snapshots are what `rollcall users --format ndjson` writes. Without NEW the old one is compared with what its sources say now.
+
+Users are known again by source, account_id and id (or email, where they have no id).]]
+
+diff.epilog = [[Memory: some 150 bytes for each user of OLD, nothing for those of NEW. OLD is read twice, so it is kept in memory as a whole where it is a pipe.
+
+Exit status: 0 no difference, 1 differences, 2 wrong usage, configuration or snapshot, 3 a source failed.
+
+Examples:
+  rollcall users --format ndjson > monday.ndjson
+  rollcall diff monday.ndjson
+  rollcall diff monday.ndjson friday.ndjson --format csv]]
+
+-- What of users changes without anybody's doing.
+local IGNORED = "last_seen_at,updated_at"
+
+function diff.declare(command)
+  command:argument "old":description "A snapshot."
+  command:argument "new":description "Another one; - is stdin. Now, where it is left out.":args "?"
+  command:option "-s" "--source":description "Without NEW: compare with this source only; may be repeated. By default those of OLD."
+    :count "*":argname "<source>"
+  command:option "--fields":description "Compare these fields only, with commas between. By default all that OLD has."
+    :argname "<field,...>"
+  command:option "--ignore":description "Do not compare these fields.":argname "<field,...>":default(IGNORED)
+  command:option "-f" "--format":description "How: table, csv (a row for each field that changed) or ndjson."
+    :choices { "table", "csv", "ndjson" }:default "table"
+  command:flag "--bom":description "CSV: begin with a byte order mark, by which Excel knows UTF-8."
+  command:flag "--formulas":description "CSV: leave texts as they are that a spreadsheet may take for formulas."
+end
+
+-- -- snapshots --------------------------------------------------------------------------------------
+
+local function open(name)
+  if name == "-" then
+    return io.stdin
+  end
+  local file, problem = io.open(name, "rb")
+  if not file then
+    failure.usage("cannot read the snapshot %s", problem)
+  end
+  return file
+end
+
+--- A line of a snapshot as a table; ends the command where it is none.
+local function decode(text, name, number)
+  local user = text:find "^%s*{" and json.decode(text)
+  if type(user) ~= "table" then
+    failure.usage("%s:%d: no JSON object; a snapshot is what `rollcall users --format ndjson` writes", name, number)
+  end
+  return user
+end
+
+local function text_of(value)
+  return type(value) == "string" and value or type(value) == "number" and ("%.14g"):format(value) or ""
+end
+
+--- By what a user is known again.
+local function key_of(user, name, number)
+  local id = text_of(user.id)
+  if id == "" then
+    id = text_of(user.email)
+  end
+  if id == "" then
+    failure.usage("%s:%d: a user without id and email; snapshots need one of them", name, number)
+  end
+  return text_of(user.source) .. "\n" .. text_of(user.account_id) .. "\n" .. id
+end
+
+---@class rollcall.cli.Snapshot
+local Snapshot = {}
+Snapshot.__index = Snapshot
+
+--- Reads the old snapshot: where each user's line is, which fields and sources there are.
+local function index(session, name)
+  local file = open(name)
+  local self = setmetatable({ file = file, name = name, places = {}, fields = {}, sources = {}, count = 0 }, Snapshot)
+  self.is_kept = name == "-" or not file:seek("cur", 0)
+  local number, place = 0, 0
+  while true do
+    local text, problem = file:read "*l"
+    if not text then
+      if problem then
+        failure.usage("cannot read the snapshot %s: %s", name, problem)
+      end
+      break
+    end
+    number = number + 1
+    if text:find "%S" then
+      local user = decode(text, name, number)
+      local key = key_of(user, name, number)
+      for field in pairs(user) do
+        self.fields[field] = true
+      end
+      if user.source then
+        self.sources[user.source] = true
+      end
+      if self.places[key] == nil then
+        self.count = self.count + 1
+      end
+      self.places[key] = self.is_kept and text or place
+    end
+    place = place + #text + 1
+    if number % 1000 == 0 then
+      session:look_at_signals()
+    end
+  end
+  return self
+end
+
+--- The line of a user again.
+function Snapshot:text(place)
+  if self.is_kept then
+    return place
+  end
+  self.file:seek("set", place)
+  return self.file:read "*l" or failure.usage("the snapshot %s changed while it was read", self.name)
+end
+
+--- Who of the snapshot was not taken, in its order.
+function Snapshot:left()
+  local list = {}
+  for _, place in pairs(self.places) do
+    list[#list + 1] = place or nil
+  end
+  table.sort(list)
+  return list
+end
+
+-- -- what has changed -------------------------------------------------------------------------------
+
+local common = { id = true, email = true, name = true, status = true, role_names = true, mfa = true,
+  created_at = true, updated_at = true, last_seen_at = true, account_id = true, account_name = true }
+
+local function list_of(text, option)
+  local list = {}
+  for part in (text or ""):gmatch "[^,]+" do
+    part = part:match "^%s*(.-)%s*$"
+    if not path.is_name(part) then
+      failure.usage("%s: %q is no field's name", option, part)
+    end
+    list[#list + 1] = part
+  end
+  return list
+end
+
+--- A function that answers how two users differ: a list of { field, old, new }, sorted.
+local function comparer(args, known)
+  local chosen = args.fields and list_of(args.fields, "--fields") or nil
+  local ignored = {}
+  for _, name in ipairs(list_of(args.ignore, "--ignore")) do
+    ignored[name] = true
+  end
+  if not chosen then
+    chosen = {}
+    for name in pairs(known) do
+      chosen[#chosen + 1] = "/" .. name:gsub("~", "~0"):gsub("/", "~1")
+    end
+    table.sort(chosen)
+  end
+  local getters = {}
+  for i, name in ipairs(chosen) do
+    getters[i] = { name = args.fields and name or name:sub(2):gsub("~1", "/"):gsub("~0", "~"), get = path.compile(name) }
+  end
+  return function(old, new)
+    local changes, told = {}, {}
+    for pass = 1, 2 do -- common fields first: a provider's own name for the same is not told again
+      for _, field in ipairs(getters) do
+        if (common[field.name] or false) == (pass == 1) then
+          local before, after = ndjson.encode(field.get(old)), ndjson.encode(field.get(new))
+          local both = before .. "\n" .. after
+          if before ~= after and not (pass == 2 and told[both]) then
+            told[both] = true
+            if not ignored[field.name] then
+              changes[#changes + 1] = { field = field.name, old = field.get(old), new = field.get(new) }
+            end
+          end
+        end
+      end
+    end
+    return changes
+  end
+end
+
+-- -- how it is shown --------------------------------------------------------------------------------
+
+local shows = {}
+
+local function shown(value)
+  return value == nil and "-" or csv.text(value)
+end
+
+function shows.table(session)
+  local rows = tables.new({ "CHANGE", "SOURCE", "EMAIL", "NAME", "WHAT" }, function(line)
+    session.output:write(line)
+  end, { columns = session:columns(), bold = session:is_bold(), widest = 60 })
+  local is_empty = true
+  return function(change, user, changes)
+    local parts = {}
+    for i, one in ipairs(changes or {}) do
+      parts[i] = ("%s: %s → %s"):format(one.field, shown(one.old), shown(one.new))
+    end
+    is_empty = false
+    rows:row { change, text_of(user.source), text_of(user.email), text_of(user.name), table.concat(parts, "; ") }
+  end, function()
+    if not is_empty then
+      rows:finish()
+    end
+  end
+end
+
+local function get(name)
+  return { name = name, get = function(row)
+    return row[name]
+  end }
+end
+
+function shows.csv(session)
+  local columns = {}
+  for i, name in ipairs { "change", "source", "id", "email", "name", "field", "old", "new" } do
+    columns[i] = get(name)
+  end
+  local writer = csv.new(columns, { bom = session.args.bom, formulas = session.args.formulas })
+  session.output:write(writer:header())
+  return function(change, user, changes)
+    for _, one in ipairs(changes or { {} }) do
+      session.output:write(writer:row {
+        change = change, source = path.compile "source"(user), id = path.compile "id"(user),
+        email = path.compile "email"(user), name = path.compile "name"(user),
+        field = one.field, old = one.old, new = one.new,
+      })
+    end
+  end, function() end
+end
+
+function shows.ndjson(session)
+  return function(change, user, changes)
+    local fields
+    if changes then
+      fields = {}
+      for _, one in ipairs(changes) do
+        fields[one.field] = { old = one.old == nil and core.null or one.old, new = one.new == nil and core.null or one.new }
+      end
+    end
+    session.output:write(ndjson.encode {
+      change = change, source = user.source, id = user.id, email = user.email, name = user.name, fields = fields,
+    } .. "\n")
+  end, function() end
+end
+
+-- -- the command ------------------------------------------------------------------------------------
+
+--- Calls visit(text, where, number) for each line of the new snapshot.
+local function each_line(session, name, visit)
+  local file = open(name)
+  local number = 0
+  for text in file:lines() do
+    number = number + 1
+    if text:find "%S" then
+      visit(text, name, number)
+    end
+    if number % 1000 == 0 then
+      session:look_at_signals()
+    end
+  end
+end
+
+--- The same for each user of the sources as they are now; answers how many sources failed.
+local function each_user(session, old, visit)
+  local wanted = session.args.source or {}
+  if #wanted == 0 then
+    for name in pairs(old.sources) do
+      wanted[#wanted + 1] = name
+    end
+    table.sort(wanted)
+  end
+  local sources = session:sources(wanted)
+  session:clients(sources)
+  local current = {}
+  local whole = listing.whole_user(current)
+  local number = 0
+  local _, failures = session:walk(sources, { writes_at_end = session.args.format == "table" }, function(user, source)
+    current.source = source
+    number = number + 1
+    visit(whole(user), source.name, number)
+  end)
+  return failures
+end
+
+---@param session rollcall.cli.Session
+---@return integer status
+function diff.run(session)
+  local args = session.args
+  if args.old == "-" and args.new == "-" then
+    failure.usage("diff: only one of the snapshots can be stdin")
+  elseif args.new and #(args.source or {}) > 0 then
+    failure.usage("--source is for a comparison with now, without NEW")
+  end
+  local old = index(session, args.old)
+  local compare = comparer(args, old.fields)
+  local show, finish = shows[args.format](session)
+  local joined, changed, same = 0, 0, 0
+  local function visit(text, name, number)
+    local user = decode(text, name, number)
+    local key = key_of(user, name, number)
+    local place = old.places[key]
+    if place == nil then
+      joined = joined + 1
+      old.places[key] = false
+      show("joined", user)
+    elseif place then -- once: who is listed twice is compared once
+      old.places[key] = false
+      local before = old:text(place)
+      local changes = before ~= text and compare(decode(before, old.name, 0), user) or {}
+      if #changes > 0 then
+        changed = changed + 1
+        show("changed", user, changes)
+      else
+        same = same + 1
+      end
+    end
+  end
+  local failures = 0
+  if args.new then
+    each_line(session, args.new, visit)
+  else
+    failures = each_user(session, old, visit)
+  end
+  local left = failures == 0 and old:left() or {}
+  local wanted = {}
+  for _, name in ipairs(not args.new and args.source or {}) do
+    wanted[name] = true
+  end
+  local gone = 0
+  for _, place in ipairs(left) do
+    local user = decode(old:text(place), old.name, 0)
+    if next(wanted) == nil or user.source == nil or wanted[user.source] then
+      gone = gone + 1
+      show("left", user)
+    end
+  end
+  finish()
+  session:say(("%s joined, %s, %s changed, %s the same"):format(progress.number(joined),
+    failures > 0 and "who left is not known" or progress.number(gone) .. " left", progress.number(changed),
+    progress.number(same)))
+  if failures > 0 then
+    return failure.FAILED
+  end
+  return joined + gone + changed > 0 and failure.NONE or failure.FOUND
+end
+
+return diff

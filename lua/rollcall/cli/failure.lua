@@ -1,0 +1,63 @@
+-- How the command ends where it cannot go on: values that are raised, and caught in main.
+
+---@class rollcall.cli.Failure
+---@field status integer of the process
+---@field message string? one or more lines for stderr; nil ends quietly
+local Failure = {}
+Failure.__index = Failure
+
+local failure = {
+  FOUND = 0,
+  NONE = 1, -- nobody found, differences, findings to fail on
+  USAGE = 2, -- the options, the configuration or a file are wrong; nothing was asked for
+  FAILED = 3, -- it was tried, and did not work
+}
+
+function failure.is(value)
+  return type(value) == "table" and getmetatable(value) == Failure
+end
+
+--- Ends the command.
+---@param status integer
+---@param message string?
+function failure.raise(status, message)
+  error(setmetatable({ status = status, message = message }, Failure), 0)
+end
+
+--- What was called wrongly, with what to do about it.
+---@param message string with %s
+function failure.usage(message, ...)
+  failure.raise(failure.USAGE, select("#", ...) > 0 and message:format(...) or message)
+end
+
+--- An error message of Lua's without the position before it: of those that users of the command made.
+---@param message any
+---@return string
+function failure.plain(message)
+  return (tostring(message):gsub("^[^\n]-%.lua:%d+: ", ""):gsub("^%[string [^\n]-%]:%d+: ", ""))
+end
+
+local advice = {
+  network = "Check the network, the proxy variables (https_proxy) and the source's base_url",
+  timeout = "The server said nothing in time: try again later, or give the source a longer idle_timeout",
+  tls = "Check the computer's clock and its authorities; an authority of your own is ca_file in the configuration",
+  auth = "Check the client id and secret of this source, whether they have expired, and what they may read",
+  rate_limit = "Try again later, or with fewer other programs that use the same client",
+  http = "Check the source's base_url, account and filters; the provider's support knows the request id",
+  decode = "The server's answer is not what it declares: look at base_url, or tell the provider's support",
+  loop = "The server ignores the page token: the configuration's query_names can send it by another name",
+}
+
+--- What to do about an error of the library's, as a sentence.
+---@param err rollcall.Error
+---@param name string? of the source
+---@return string?
+function failure.advice(err, name)
+  local text = advice[err.kind]
+  if err.kind == "auth" and err.status == 403 then
+    text = "These credentials may not read the users of this account: ask its administrator for the right to"
+  end
+  return text and ("%s. `rollcall check%s` tries each step."):format(text, name and " " .. name or "")
+end
+
+return failure

@@ -1,0 +1,76 @@
+-- rollcall find EMAIL|NAME: where a person has access, in all sources at once.
+
+local failure = require "rollcall.cli.failure"
+local fold = require "rollcall.fold"
+local listing = require "rollcall.cli.listing"
+
+local find = { summary = "Find a person in all sources, by email or name." }
+
+find.description = [[Looks through every user of every source, whatever the status. A whole email address must be the same, capital or small; of anything else each word must be in the name or the email.]]
+
+find.epilog = [[Exit status: 0 found, 1 nobody was found, 2 wrong usage or configuration, 3 a source failed, so that nobody can be sure.
+
+Examples:
+  rollcall find jane.doe@example.com
+  rollcall find 'jane doe' --format csv]]
+
+function find.declare(command)
+  command:argument "person":description "An email address, or words of a name."
+  command:option "-s" "--source":description "Look in this source only; may be repeated.":count "*":argname "<source>"
+  listing.declare(command)
+end
+
+--- Is this the person that was asked for?
+local function matcher(text)
+  local wanted = fold.lower(text:match "^%s*(.-)%s*$")
+  if wanted == "" then
+    failure.usage("find: expected an email address or a name")
+  end
+  if wanted:find "^[^@%s]+@[^@%s]+$" then
+    return function(user)
+      return type(user.email) == "string" and fold.lower(user.email) == wanted
+    end
+  end
+  local words = {}
+  for word in wanted:gmatch "%S+" do
+    words[#words + 1] = word
+  end
+  return function(user)
+    local email, name = user.email, user.name
+    local both = fold.lower((type(email) == "string" and email or "") .. "\n" .. (type(name) == "string" and name or ""))
+    for _, word in ipairs(words) do
+      if not both:find(word, 1, true) then
+        return false
+      end
+    end
+    return true
+  end
+end
+
+---@param session rollcall.cli.Session
+---@return integer status
+function find.run(session)
+  local args = session.args
+  local is_wanted = matcher(args.person)
+  local sources = session:sources(args.source)
+  session:clients(sources)
+  local predicate = listing.predicate(session, sources)
+  args.fields = args.fields
+    or args.format == "table" and "source,account_id,email,name,status,role_names,mfa,last_seen_at" or nil
+  local writer = listing.writer(session, sources)
+  local found = 0
+  local _, failures = session:walk(sources, {}, function(user, source)
+    if is_wanted(user) and (not predicate or predicate(user)) then
+      writer.row(user, source)
+      found = found + 1
+      return args.limit ~= nil and found >= args.limit
+    end
+  end)
+  writer.finish()
+  if found == 0 and failures == 0 then
+    session:say(("nobody was found for %q in %d source%s"):format(args.person, #sources, #sources == 1 and "" or "s"))
+  end
+  return failures > 0 and failure.FAILED or found > 0 and failure.FOUND or failure.NONE
+end
+
+return find

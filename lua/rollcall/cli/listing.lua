@@ -1,0 +1,273 @@
+-- Lists of users as table, CSV, NDJSON or JSON: what `users`, `find` and `review --list` share.
+
+local core = require "rollcall.core"
+local csv = require "rollcall.csv"
+local failure = require "rollcall.cli.failure"
+local names = require "rollcall.cli.names"
+local ndjson = require "rollcall.ndjson"
+local path = require "rollcall.path"
+local tables = require "rollcall.cli.table"
+local where = require "rollcall.where"
+
+local at = core.at
+
+local listing = {}
+
+local FORMATS = { "table", "csv", "ndjson", "json" }
+local DEFAULT = { "email", "name", "status", "role_names", "mfa", "last_seen_at" }
+
+--- Declares the options of a command that lists users.
+---@param command table argparse's
+function listing.declare(command)
+  command:option "-f" "--format"
+    :description "How: table, csv (RFC 4180), ndjson (a JSON object a line) or json (one array)."
+    :choices(FORMATS):default "table"
+  command:option "--fields"
+    :description("Which fields, with commas between: common names, the provider's own, names with dots "
+      .. "(department.name) or JSON Pointers. By default a table and CSV have a few common ones, ndjson and json all.")
+    :argname "<field,...>"
+  command:option "-w" "--where"
+    :description("Only users of whom this holds; several must all hold. FIELD=VALUE, != (is, is not; without a value: "
+      .. "is absent, is there), ~, !~ (contains, does not), <, <=, >, >= (numbers, texts, times). A time is an RFC 3339 "
+      .. "one, a date, or a duration back from now: last_seen_at<90d is longer ago than 90 days, or never.")
+    :argname "<condition>":count "*"
+  command:option "--limit":description "Stop after so many users.":argname "<n>":convert(listing.whole)
+  command:flag "--bom":description "CSV: begin with a byte order mark, by which Excel knows UTF-8."
+  command:flag "--formulas"
+    :description "CSV: leave texts that begin with = + - @ as they are, without the ' that keeps a spreadsheet from running them."
+end
+
+--- A whole number, for argparse.
+function listing.whole(text)
+  local number = text:find "^%d+$" and tonumber(text)
+  if not number or number < 1 then
+    return nil, ("%s: expected a whole number of at least 1"):format(text)
+  end
+  return number
+end
+
+local function split(text)
+  local list = {}
+  for part in (text .. ","):gmatch "([^,]*)," do
+    part = part:match "^%s*(.-)%s*$"
+    if not path.is_name(part) then
+      failure.usage("--fields %s: expected fields with commas between, such as id,email,department.name", text)
+    end
+    list[#list + 1] = part
+  end
+  return list
+end
+
+local function clients_of(sources)
+  local clients = {}
+  for i, source in ipairs(sources) do
+    clients[i] = source.client
+  end
+  return clients
+end
+
+--- The predicate of --where; checked before anything is sent.
+---@param session rollcall.cli.Session
+---@param sources rollcall.cli.Source[]
+---@return (fun(user: rollcall.User): boolean)?
+function listing.predicate(session, sources)
+  local tests, fields = {}, {}
+  for i, expression in ipairs(session.args.where or {}) do
+    local test, name = where.compile(expression, { now = session.now })
+    if not test then
+      failure.usage("--where %s", name)
+    end
+    tests[i], fields[i] = test, name
+  end
+  names.check(fields, clients_of(sources), "--where")
+  return #tests > 0 and function(user)
+    for i = 1, #tests do
+      if not tests[i](user) then
+        return false
+      end
+    end
+    return true
+  end or nil
+end
+
+-- -- everything there is of a user ------------------------------------------------------------------
+
+-- What to look for in a user's text for a field of a name, and the pointer to it.
+local marks = {}
+for _, group in ipairs { names.COMMON, { "source" } } do
+  for _, name in ipairs(group) do
+    marks[name] = { quoted = '"' .. name .. '"', null = '"' .. name .. '"%s*:%s*null', pointer = "/" .. name }
+  end
+end
+
+--- Is there a field of the user's own of this name? Null is one, too. The cheap question goes first.
+local function is_own(user, text, name)
+  local mark = marks[name]
+  if not text:find(mark.quoted, 1, true) then
+    return false
+  end
+  return at(user, mark.pointer) ~= nil or text:find(mark.null) ~= nil and core.totable(user)[name] ~= nil
+end
+
+--- A function that makes the JSON text of a whole user in one line: as received, and before it the
+--- source and the common fields that are not among the user's own.
+---@param current { source: rollcall.cli.Source } whose user it is
+---@return fun(user: rollcall.User): string
+function listing.whole_user(current)
+  return function(user)
+    local text = ndjson.encode(user)
+    if is_own(user, text, "source") or is_own(user, text, "provider") then
+      local object = core.totable(user) -- ours must not be there twice
+      for _, name in ipairs(names.COMMON) do
+        if object[name] == nil then
+          object[name] = user[name]
+        end
+      end
+      object.source, object.provider = current.source.name, user.provider
+      return ndjson.encode(object)
+    end
+    local parts = { '{"source":' .. ndjson.encode(current.source.name) }
+    for _, name in ipairs(names.COMMON) do
+      local value = user[name]
+      if value ~= nil and not is_own(user, text, name) then
+        local shown = name == "role_names" and #value == 0 and "[]" or ndjson.encode(value)
+        parts[#parts + 1] = ('"%s":%s'):format(name, shown)
+      end
+    end
+    local rest = text:match "^{%s*(.*)$"
+    return table.concat(parts, ",") .. (rest == "}" and "" or ",") .. rest
+  end
+end
+
+-- -- the formats ------------------------------------------------------------------------------------
+
+local writers = {}
+
+function writers.ndjson(session, columns, current)
+  local line = columns and ndjson.new(columns) or nil
+  local whole = listing.whole_user(current)
+  return {
+    row = function(user)
+      session.output:write(line and line(user) or whole(user) .. "\n")
+    end,
+    finish = function() end,
+  }
+end
+
+function writers.json(session, columns, current)
+  local line, whole, count = columns and ndjson.new(columns) or nil, listing.whole_user(current), 0
+  local held -- one row: a comma follows it, or the end
+  return {
+    row = function(user)
+      if held then
+        session.output:write((count == 0 and "[\n" or "") .. held .. ",\n")
+        count = count + 1
+      end
+      held = line and line(user):sub(1, -2) or whole(user)
+    end,
+    finish = function()
+      session.output:write((count == 0 and "[\n" or "") .. (held and held .. "\n" or "") .. "]\n")
+    end,
+  }
+end
+
+function writers.csv(session, columns, _, is_resumed)
+  local writer = csv.new(columns, { bom = session.args.bom, formulas = session.args.formulas })
+  if not is_resumed then
+    session.output:write(writer:header())
+  end
+  return {
+    row = function(user)
+      session.output:write(writer:row(user))
+    end,
+    finish = function() end,
+  }
+end
+
+local HEADERS = { role_names = "ROLES", last_seen_at = "LAST SEEN" }
+
+function writers.table(session, columns)
+  local header = {}
+  for i, column in ipairs(columns) do
+    header[i] = tables.cell(HEADERS[column.name] or column.name:upper())
+  end
+  local rows = tables.new(header, function(line)
+    session.output:write(line)
+  end, { columns = session:columns(), bold = session:is_bold(), widest = 60 })
+  local is_empty = true
+  return {
+    row = function(user)
+      local cells = {}
+      for i, column in ipairs(columns) do
+        local value = column.get(user)
+        cells[i] = value == nil and "-" or csv.text(value)
+        if column.is_day and value ~= nil then
+          cells[i] = cells[i]:sub(1, 10)
+        end
+      end
+      rows:row(cells)
+      is_empty = false
+    end,
+    finish = function()
+      if not is_empty then
+        rows:finish()
+      end
+    end,
+  }
+end
+
+--- What writes users as the options say: `row(user, source)` for each, and `finish()`.
+---@param session rollcall.cli.Session
+---@param sources rollcall.cli.Source[] with their clients
+---@param more { name: string, get: function }[]? columns of the command's own, that go first
+---@return { row: fun(user: rollcall.User, source: rollcall.cli.Source), finish: fun() }
+function listing.writer(session, sources, more)
+  local args, current = session.args, {}
+  local columns, chosen
+  local own = { { name = "source", get = function()
+    return current.source.name
+  end } }
+  for _, column in ipairs(more or {}) do
+    own[#own + 1] = column
+  end
+  if args.fields then
+    local by_name, extra = {}, {}
+    for i, column in ipairs(own) do
+      by_name[column.name], extra[i] = column, column.name
+    end
+    chosen = split(args.fields)
+    names.check(chosen, clients_of(sources), "--fields", extra)
+    columns = {}
+    for i, name in ipairs(chosen) do
+      columns[i] = by_name[name] or { name = name, get = path.compile(name) }
+    end
+  elseif args.format == "table" or args.format == "csv" or more then
+    columns = {}
+    for _, column in ipairs(own) do
+      if column.name ~= "source" or #sources > 1 or args.format ~= "table" then
+        columns[#columns + 1] = column
+      end
+    end
+    for _, name in ipairs(args.format == "table" and DEFAULT or names.COMMON) do
+      columns[#columns + 1] = { name = name, get = path.compile(name), is_day = name == "last_seen_at" }
+    end
+  end
+  local is_resumed = false
+  if args.resume then
+    local file = io.open(args.resume)
+    is_resumed = file ~= nil
+    if file then
+      file:close()
+    end
+  end
+  local writer = writers[args.format](session, columns, current, is_resumed)
+  return {
+    row = function(user, source)
+      current.source = source
+      writer.row(user)
+    end,
+    finish = writer.finish,
+  }
+end
+
+return listing

@@ -1,0 +1,121 @@
+-- The command line: its options, and how it ends.
+
+local argparse = require "argparse"
+local errors = require "rollcall.errors"
+local failure = require "rollcall.cli.failure"
+local session = require "rollcall.cli.session"
+local time = require "rollcall.time"
+local version = require "rollcall.version"
+
+local main = {}
+
+local COMMANDS = { "users", "find", "review", "diff", "sources", "check", "sandbox" }
+
+local function moment(text)
+  local seconds, problem = time.parse(text)
+  if not seconds then
+    return nil, problem
+  end
+  return seconds
+end
+
+--- Options that every command takes.
+local function declare_common(command)
+  command:option "--config"
+    :description "The configuration, instead of $ROLLCALL_CONFIG or ~/.config/rollcall/rollcall.lua."
+    :argname "<file>"
+  command:option "--now":description "Count days back from this time, RFC 3339 or a date, instead of from now."
+    :argname "<time>":convert(moment)
+  command:flag "-q" "--quiet":description "No progress, no notes and no warnings on stderr; errors only."
+  command:flag "-v" "--verbose":description "Each request, answer, retry and page on stderr, without secrets."
+end
+
+local function parser()
+  local root = argparse "rollcall"
+    :description "Every user of every account of your payment platforms, from a shell."
+    :epilog [[Sources, that is accounts and their credentials, are in ~/.config/rollcall/rollcall.lua (see `rollcall sources --help`), or in the environment: TESOURO_CLIENT_ID and TESOURO_CLIENT_SECRET; DINTERO_CLIENT_ID, DINTERO_CLIENT_SECRET and DINTERO_ACCOUNT.
+
+Exit status: 0 found, 1 none or differences, 2 wrong usage or configuration, 3 it was tried and failed. 128 and the signal's number after Ctrl-C and the like.]]
+    :help_max_width(100)
+    :usage_max_width(100)
+    :add_complete_command()
+  root:command_target "command"
+  root:flag "--version":description "Show the version and exit.":action(function()
+    io.stdout:write("rollcall ", version, "\n")
+    os.exit(0)
+  end)
+  for _, name in ipairs(COMMANDS) do
+    local command = require("rollcall.cli." .. name)
+    local declared = root:command(name):summary(command.summary):description(command.description or command.summary)
+      :help_max_width(100):usage_max_width(100)
+    if command.epilog then
+      declared:epilog(command.epilog)
+    end
+    command.declare(declared)
+    declare_common(declared)
+  end
+  function root.error(at, message)
+    io.stderr:write(at:get_usage(), "\n\nrollcall: ", message, "\n")
+    os.exit(failure.USAGE)
+  end
+  return root
+end
+
+--- Ends the walk that a signal has ended: what was written stays, and it can be gone on with.
+local function report_signal(run)
+  local checkpoint = run.checkpoint_of_all and run.count > 0 and run.checkpoint_of_all()
+  if not checkpoint or run.args.command == "review" then
+    run:complain "interrupted"
+  elseif run.args.resume then
+    run:complain(("interrupted; the same command goes on from %s"):format(run.args.resume))
+  else
+    run:complain(("interrupted after %d users. To go on behind them, write the next line to a file, and add "
+      .. "--resume FILE to the command:\n%s"):format(run.count, checkpoint))
+  end
+end
+
+--- What a run that was ended has to say, and its status.
+local function conclude(run, raised)
+  if failure.is(raised) then
+    if run.signal then
+      report_signal(run)
+    elseif raised.message then
+      run:complain(raised.message)
+    end
+    return raised.status
+  elseif errors.is(raised) then
+    run:report(raised)
+  else
+    run:complain("this is a mistake in rollcall itself: " .. tostring(raised))
+  end
+  return failure.FAILED
+end
+
+local function with_traceback(raised)
+  if failure.is(raised) or errors.is(raised) or type(raised) ~= "string" then
+    return raised
+  end
+  return debug.traceback(raised, 2)
+end
+
+--- Runs a command line.
+---@param arguments string[]
+---@return integer status of the process
+function main.run(arguments)
+  local root = parser()
+  local args = root:parse(arguments)
+  local run = session.new(args)
+  local good, status = xpcall(function()
+    return require("rollcall.cli." .. args.command).run(run)
+  end, with_traceback)
+  if not good then
+    status = conclude(run, status) or failure.FAILED
+  end
+  local finished, problem = pcall(run.finish, run)
+  if not finished then
+    status = conclude(run, problem)
+  end
+  return status
+end
+
+return main

@@ -1,0 +1,53 @@
+-- What goes to stdout: whole lines, in few large writes.
+
+local failure = require "rollcall.cli.failure"
+
+---@class rollcall.cli.Output
+---@field before function? called before each write
+local Output = {}
+Output.__index = Output
+
+local output = {}
+
+local SIZE = 32768
+local EPIPE = 32
+
+---@param file file*
+---@return rollcall.cli.Output
+function output.new(file)
+  file:setvbuf "no" -- each flush is one write: no line is cut where some buffer was full
+  return setmetatable({ file = file, parts = {}, count = 0, size = 0 }, Output)
+end
+
+--- Takes one or more whole lines.
+---@param lines string
+function Output:write(lines)
+  self.count = self.count + 1
+  self.parts[self.count] = lines
+  self.size = self.size + #lines
+  if self.size >= SIZE then
+    self:flush()
+  end
+end
+
+--- Hands over what was taken. Ends the command, quietly, where nobody reads any more.
+function Output:flush()
+  if self.count == 0 then
+    return
+  end
+  if self.before then
+    self.before()
+  end
+  local text = table.concat(self.parts, "", 1, self.count)
+  self.parts, self.count, self.size = {}, 0, 0
+  local good, problem, code = self.file:write(text)
+  if not good then
+    self.broken = true
+    if code == EPIPE then
+      failure.raise(failure.FOUND) -- who closed the pipe has had enough
+    end
+    failure.raise(failure.FAILED, "cannot write the output: " .. tostring(problem))
+  end
+end
+
+return output

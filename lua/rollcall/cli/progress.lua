@@ -1,0 +1,82 @@
+-- How far a walk is: one line of stderr that is drawn again and again, and gone at the end.
+
+local core = require "rollcall.core"
+local width = require "rollcall.cli.width"
+
+---@class rollcall.cli.Progress
+local Progress = {}
+Progress.__index = Progress
+
+local progress = {}
+
+local EVERY = 0.1 -- seconds
+local FIRST = 0.3 -- a walk that is shorter draws nothing
+local CLEAR = "\r\27[K"
+
+--- 1234567 as "1,234,567".
+---@param number integer
+---@return string
+function progress.number(number)
+  local text = ("%.0f"):format(number):reverse():gsub("(%d%d%d)", "%1,"):reverse()
+  return (text:gsub("^,", ""))
+end
+
+---@param file file* a terminal
+---@param fd integer its descriptor
+---@return rollcall.cli.Progress
+function progress.new(file, fd)
+  local now = core.now()
+  return setmetatable({ file = file, fd = fd, parts = {}, started = now, due = now + FIRST }, Progress)
+end
+
+--- Begins to watch: a list of names and what has their `stats`.
+---@param parts { name: string, stats: fun(): rollcall.Stats }[]
+function Progress:watch(parts)
+  self.parts, self.started = parts, core.now()
+end
+
+local function count(number, one)
+  return ("%s %s%s"):format(progress.number(number), one, number == 1 and "" or "s")
+end
+
+function Progress:line(seconds, now)
+  local texts, users = {}, 0
+  for i, part in ipairs(self.parts) do
+    local stats = part.stats()
+    users = users + stats.users
+    texts[i] = ("%s %s, %s%s"):format(part.name, count(stats.users, "user"), count(stats.pages, "page"),
+      stats.waits >= 1 and (", waited %.0f s"):format(stats.waits) or "")
+  end
+  local elapsed = math.max(now - self.started, 0.001)
+  texts[#texts + 1] = progress.number(math.floor(users / elapsed)) .. "/s"
+  if seconds and seconds >= 1 and seconds < 3600 then
+    texts[#texts + 1] = ("waiting %.0f s"):format(seconds)
+  end
+  return table.concat(texts, " | ")
+end
+
+--- Draws the line where the last one is some time ago.
+---@param seconds number? to wait at most, where the walk is about to wait
+function Progress:draw(seconds)
+  local now = core.now()
+  if now < self.due or #self.parts == 0 then
+    return
+  end
+  self.due = now + EVERY
+  local columns = core.terminal.columns(self.fd) or 80
+  local line = self:line(seconds, now)
+  self.file:write(CLEAR, width.cut(line, math.max(columns - 1, 1)))
+  self.file:flush()
+  self.is_drawn = true
+end
+
+--- Takes the line away.
+function Progress:clear()
+  if self.is_drawn then
+    self.file:write(CLEAR)
+    self.file:flush()
+    self.is_drawn = false
+  end
+end
+
+return progress

@@ -1,0 +1,330 @@
+-- rollcall review [SOURCE…]: what an access review asks, counted for each source.
+
+local csv = require "rollcall.csv"
+local failure = require "rollcall.cli.failure"
+local fold = require "rollcall.fold"
+local listing = require "rollcall.cli.listing"
+local progress = require "rollcall.cli.progress"
+local tables = require "rollcall.cli.table"
+local time = require "rollcall.time"
+
+local review = { summary = "Count, for each source, what an access review asks." }
+
+review.description = [[For each source: its users by status, and these findings:
+
+  no-mfa      can sign in, and is known to have no second factor
+  stale       can sign in, and was not seen for --days days, or never and was made before them
+  never-came  was invited and has never come
+  admin       can sign in, and has a role with one of the words of --admin in its name
+
+Who can sign in is whose status is not INVITED, INACTIVE or DELETED. Where a provider says nothing of second factors there is a "-".]]
+
+review.epilog = [[Exit status: 0 reviewed, 1 no users, or one of the findings of --fail-on, 2 wrong usage or configuration, 3 a source failed.
+
+Examples:
+  rollcall review --format markdown > review.md
+  rollcall review --fail-on no-mfa,stale --quiet
+  rollcall review --list stale,admin --format csv > who.csv]]
+
+local DAY = 86400
+local FINDINGS = { "no-mfa", "stale", "never-came", "admin" }
+local TITLES = { ["no-mfa"] = "NO MFA", stale = "STALE", ["never-came"] = "NEVER CAME", admin = "ADMIN" }
+local STATUSES = { "ACTIVE", "INVITED", "INACTIVE", "DELETED" } -- these first
+local cannot_sign_in = { INVITED = true, INACTIVE = true, DELETED = true }
+
+local function days(text)
+  local number = tonumber(text:match "^(%d+)d?$")
+  if not number then
+    return nil, ("%s: expected a number of days"):format(text)
+  end
+  return number
+end
+
+--- A list of findings, for argparse.
+local function findings(text)
+  local list = {}
+  for part in text:gmatch "[^,%s]+" do
+    if part == "all" then
+      return FINDINGS
+    elseif not TITLES[part] then
+      return nil, ("%s is none of %s, all"):format(part, table.concat(FINDINGS, ", "))
+    end
+    list[#list + 1] = part
+  end
+  if #list == 0 then
+    return nil, "expected one or more of " .. table.concat(FINDINGS, ", ") .. ", all"
+  end
+  return list
+end
+
+function review.declare(command)
+  command:argument "source":description "Names of sources; all by default.":args "*"
+  command:option "--days":description "After how many days without a sign of life somebody is stale.":argname "<n>"
+    :convert(days):default "90"
+  command:option "--admin":description "Words of administrators' roles, with commas between.":argname "<word,...>"
+    :default "admin,owner"
+  command:option "--fail-on":description "End with status 1 where one of these is found: findings with commas between, or all."
+    :argname "<finding,...>":convert(findings)
+  command:option "-l" "--list":description("List who has one of these findings, with all the findings of each, "
+    .. "instead of counting."):argname "<finding,...>":convert(findings)
+  command:option "-f" "--format":description "How: table, markdown, csv; with --list table, csv, ndjson, json."
+    :choices { "table", "markdown", "csv", "ndjson", "json" }:default "table"
+  command:option "--fields":description "With --list: which fields; findings is one.":argname "<field,...>"
+  command:flag "--bom":description "CSV: begin with a byte order mark, by which Excel knows UTF-8."
+  command:flag "--formulas":description "CSV: leave texts as they are that a spreadsheet may take for formulas."
+end
+
+-- -- what is found ----------------------------------------------------------------------------------
+
+local function words_of(text)
+  local words = {}
+  for word in text:gmatch "[^,]+" do
+    words[#words + 1] = fold.lower(word:match "^%s*(.-)%s*$")
+  end
+  return words
+end
+
+local function is_admin(user, words)
+  for _, role in ipairs(user.role_names or {}) do
+    local name = type(role) == "string" and fold.lower(role) or ""
+    for _, word in ipairs(words) do
+      if word ~= "" and name:find(word, 1, true) then
+        return true
+      end
+    end
+  end
+  return false
+end
+
+--- When there was a sign of life of a user last, or when the user was made; nil where nothing is known.
+local function last_sign(user)
+  return time.parse(user.last_seen_at) or time.parse(user.created_at)
+end
+
+--- A function that says what is found about a user: a set, by the names of FINDINGS.
+local function finder(session)
+  local words = words_of(session.args.admin)
+  local stale_before = session.now - session.args.days * DAY
+  return function(user)
+    local status, found = user.status, {}
+    if status == "INVITED" then
+      found["never-came"] = user.last_seen_at == nil
+    end
+    if not cannot_sign_in[status] then
+      local at = last_sign(user)
+      found["no-mfa"] = user.mfa == false
+      found.stale = at == nil or at < stale_before
+      found.admin = is_admin(user, words)
+    end
+    return found
+  end
+end
+
+local function new_count(name)
+  return { name = name, users = 0, statuses = {}, found = {}, says_mfa = false }
+end
+
+local function add(count, user, found)
+  local status = type(user.status) == "string" and user.status or "?"
+  count.users = count.users + 1
+  count.statuses[status] = (count.statuses[status] or 0) + 1
+  count.says_mfa = count.says_mfa or user.mfa ~= nil
+  for name, is_found in pairs(found) do
+    count.found[name] = (count.found[name] or 0) + (is_found and 1 or 0)
+  end
+end
+
+local function sum_of(counts)
+  local sum = new_count "total"
+  for _, count in ipairs(counts) do
+    sum.users = sum.users + count.users
+    sum.says_mfa = sum.says_mfa or count.says_mfa
+    for _, group in ipairs { "statuses", "found" } do
+      for name, number in pairs(count[group]) do
+        sum[group][name] = (sum[group][name] or 0) + number
+      end
+    end
+  end
+  return sum
+end
+
+-- -- how it is shown --------------------------------------------------------------------------------
+
+--- All statuses that there are, the usual ones first.
+local function statuses_of(sum)
+  local list, rest, known = {}, {}, {}
+  for _, status in ipairs(STATUSES) do
+    known[status] = true
+    list[#list + 1] = sum.statuses[status] and status or nil
+  end
+  for status in pairs(sum.statuses) do
+    rest[#rest + 1] = not known[status] and status or nil
+  end
+  table.sort(rest)
+  for _, status in ipairs(rest) do
+    list[#list + 1] = status
+  end
+  return list
+end
+
+--- The table of counts: a header, and a row of numbers and texts for each source.
+local function grid(counts, sum)
+  local header, rows, statuses = { "SOURCE", "USERS" }, {}, statuses_of(sum)
+  for _, status in ipairs(statuses) do
+    header[#header + 1] = status
+  end
+  for _, name in ipairs(FINDINGS) do
+    header[#header + 1] = TITLES[name]
+  end
+  local all = {}
+  for i, count in ipairs(counts) do
+    all[i] = count
+  end
+  all[#all + 1] = #counts > 1 and sum or nil
+  for i, count in ipairs(all) do
+    local row = { count.name, count.users }
+    for _, status in ipairs(statuses) do
+      row[#row + 1] = count.statuses[status] or 0
+    end
+    for _, name in ipairs(FINDINGS) do
+      local is_known = name ~= "no-mfa" or count.says_mfa
+      row[#row + 1] = is_known and (count.found[name] or 0) or "-"
+    end
+    rows[i] = row
+  end
+  return header, rows
+end
+
+local function texts(row)
+  local cells = {}
+  for i, value in ipairs(row) do
+    cells[i] = type(value) == "number" and progress.number(value) or value
+  end
+  return cells
+end
+
+local shows = {}
+
+function shows.table(session, header, rows)
+  local right = {}
+  for i = 2, #header do
+    right[i] = true
+  end
+  local shown = tables.new(header, function(line)
+    session.output:write(line)
+  end, { columns = session:columns(), bold = session:is_bold(), right = right })
+  for _, row in ipairs(rows) do
+    shown:row(texts(row))
+  end
+  shown:finish()
+end
+
+function shows.markdown(session, header, rows)
+  local function line(cells)
+    for i, cell in ipairs(cells) do
+      cells[i] = tables.cell(cell):gsub("[\\|]", "\\%0")
+    end
+    session.output:write("| " .. table.concat(cells, " | ") .. " |\n")
+  end
+  session.output:write(("Access review, %s: stale is not seen for %d days.\n\n"):format(
+    time.format(session.now):sub(1, 10), session.args.days))
+  line(header)
+  session.output:write("| --- |" .. (" ---: |"):rep(#header - 1) .. "\n")
+  for _, row in ipairs(rows) do
+    line(texts(row))
+  end
+end
+
+function shows.csv(session, header, rows)
+  local columns = {}
+  for i, title in ipairs(header) do
+    columns[i] = { name = title:lower():gsub(" ", "_"), get = function(row)
+      return row[i] ~= "-" and row[i] or nil
+    end }
+  end
+  local writer = csv.new(columns, { bom = session.args.bom, formulas = session.args.formulas })
+  session.output:write(writer:header())
+  for _, row in ipairs(rows) do
+    session.output:write(writer:row(row))
+  end
+end
+
+-- -- the command ------------------------------------------------------------------------------------
+
+local function check_format(args)
+  if args.list and args.format == "markdown" then
+    failure.usage("--list: expected --format table, csv, ndjson or json")
+  elseif not args.list and not shows[args.format] then
+    failure.usage("--format %s is for --list; without it: table, markdown or csv", args.format)
+  elseif args.fields and not args.list then
+    failure.usage("--fields is for --list")
+  end
+end
+
+--- A writer of those who have one of the findings of --list; nil without --list.
+local function lister(session, sources)
+  if not session.args.list then
+    return nil
+  end
+  local current
+  local writer = listing.writer(session, sources, { { name = "findings", get = function()
+    local list = {}
+    for _, name in ipairs(FINDINGS) do
+      list[#list + 1] = current[name] and name or nil
+    end
+    return list
+  end } })
+  return {
+    see = function(user, source, found)
+      for _, name in ipairs(session.args.list) do
+        if found[name] then
+          current = found
+          writer.row(user, source)
+          return
+        end
+      end
+    end,
+    finish = writer.finish,
+  }
+end
+
+---@param session rollcall.cli.Session
+---@return integer status
+function review.run(session)
+  local args = session.args
+  check_format(args)
+  local sources = session:sources(args.source)
+  session:clients(sources)
+  local find, list = finder(session), lister(session, sources)
+  local counts, by_source = {}, {}
+  for i, source in ipairs(sources) do
+    counts[i] = new_count(source.name)
+    by_source[source] = counts[i]
+  end
+  local users, failures = session:walk(sources, { writes_at_end = not list }, function(user, source)
+    local found = find(user)
+    add(by_source[source], user, found)
+    if list then
+      list.see(user, source, found)
+    end
+  end)
+  local sum = sum_of(counts)
+  if list then
+    list.finish()
+  else
+    shows[args.format](session, grid(counts, sum))
+  end
+  local reasons = {}
+  for _, name in ipairs(args.fail_on or {}) do
+    local number = sum.found[name] or 0
+    if number > 0 then
+      reasons[#reasons + 1] = ("%s %s"):format(progress.number(number), name)
+    end
+  end
+  if #reasons > 0 then
+    session:say("found what --fail-on names: " .. table.concat(reasons, ", "))
+  end
+  return failures > 0 and failure.FAILED or (users == 0 or #reasons > 0) and failure.NONE or failure.FOUND
+end
+
+return review

@@ -1,0 +1,421 @@
+-- What the commands share in one run: sources and their clients, stdout and stderr, progress, signals,
+-- and the walk over users.
+
+local blocking = require "rollcall.loop.blocking"
+local checkpoint = require "rollcall.checkpoint"
+local config = require "rollcall.cli.config"
+local core = require "rollcall.core"
+local failure = require "rollcall.cli.failure"
+local output = require "rollcall.cli.output"
+local progress = require "rollcall.cli.progress"
+local rollcall = require "rollcall"
+local tables = require "rollcall.cli.table"
+
+---@class rollcall.cli.Session
+---@field args table what argparse made of the command line
+---@field output rollcall.cli.Output
+---@field now number seconds since 1970 that days are counted back from
+local Session = {}
+Session.__index = Session
+
+local session = {}
+
+local LONGEST_WAIT = 0.25 -- seconds until a signal or the clock is looked at
+local BETWEEN_SAVES = 1 -- seconds from one checkpoint in a file to the next
+local PULSE = 64 -- users from one look at the signals to the next
+
+local function is_plain()
+  return (os.getenv "NO_COLOR" or "") ~= "" or os.getenv "TERM" == "dumb"
+end
+
+---@param args table
+---@return rollcall.cli.Session
+function session.new(args)
+  core.terminal.catch()
+  local self = setmetatable({
+    args = args,
+    output = output.new(io.stdout),
+    is_terminal = core.terminal.is_terminal(1),
+  }, Session)
+  self.loop = { wait = function(engines, seconds)
+    self:idle(seconds)
+    blocking.wait(engines, math.min(seconds, LONGEST_WAIT))
+    self:look_at_signals()
+  end }
+  self.output.before = function()
+    if self.progress then
+      self.progress:clear()
+    end
+  end
+  return self
+end
+
+-- -- what people read ------------------------------------------------------------------------------
+
+--- A line for stderr, also with --quiet: an error or a warning.
+---@param line string
+function Session:complain(line)
+  if self.progress then
+    self.progress:clear()
+  end
+  local lines = {}
+  for part in (line .. "\n"):gmatch "([^\n]*)\n" do
+    lines[#lines + 1] = tables.cell(part)
+  end
+  io.stderr:write("rollcall: ", table.concat(lines, "\n"), "\n")
+end
+
+--- A line for stderr, where --quiet was not given.
+---@param line string
+function Session:say(line)
+  if not self.args.quiet then
+    self:complain(line)
+  end
+end
+
+--- Does stdout take colours and the like?
+---@return boolean
+function Session:is_bold()
+  return self.is_terminal and not is_plain()
+end
+
+--- How wide stdout's terminal is; nil where it is none.
+---@return integer?
+function Session:columns()
+  return self.is_terminal and (core.terminal.columns(1) or 80) or nil
+end
+
+--- Shows how far the walk is, where stderr is a terminal. While a command writes as it goes its output
+--- must be somewhere else.
+---@param parts { name: string, stats: function }[]
+---@param writes_at_end boolean
+function Session:watch(parts, writes_at_end)
+  local is_wanted = not self.args.quiet and not self.args.verbose and core.terminal.is_terminal(2)
+    and os.getenv "TERM" ~= "dumb" and (writes_at_end or not self.is_terminal)
+  if is_wanted then
+    self.progress = progress.new(io.stderr, 2)
+    self.progress:watch(parts)
+  end
+end
+
+function Session:report(err, source)
+  local advice = failure.advice(err, source and source.name)
+  self:complain(("%s%s%s"):format(source and source.name .. ": " or "", tostring(err), advice and "\n  " .. advice or ""))
+end
+
+-- -- sources ----------------------------------------------------------------------------------------
+
+--- The hooks of --verbose.
+function Session:hooks(source)
+  if not self.args.verbose then
+    return nil
+  end
+  local function tell(message, ...)
+    self:complain(source.name .. ": " .. message:format(...))
+  end
+  return {
+    request = function(event)
+      tell("%s %s%s", event.method, event.url, event.attempt > 1 and (" (attempt %d)"):format(event.attempt) or "")
+    end,
+    response = function(event)
+      tell("%s, %d bytes in %.3f s%s", event.failure or tostring(event.status), event.bytes, event.seconds,
+        event.request_id and ", request " .. event.request_id or "")
+    end,
+    retry = function(event)
+      tell("again in %.1f s: %s", event.wait, event.message)
+    end,
+    page = function(event)
+      tell("page %d%s: %d users", event.number, event.account and " of " .. event.account or "", event.users)
+    end,
+  }
+end
+
+--- All sources, or those of these names.
+---@param wanted string[]?
+---@return rollcall.cli.Source[]
+function Session:sources(wanted)
+  local all = config.sources(self.args.config, function(line)
+    self:say(line)
+  end)
+  local chosen, by_name, names = {}, {}, {}
+  for i, source in ipairs(all) do
+    by_name[source.name], names[i] = source, source.name
+  end
+  for _, name in ipairs(wanted or {}) do
+    local source = by_name[name]
+    if source == nil then
+      failure.usage("there is no source %s; there are: %s", name, table.concat(names, ", "))
+    elseif source then
+      chosen[#chosen + 1] = source
+      by_name[name] = false
+    end
+  end
+  chosen = #chosen > 0 and chosen or all
+  self.now = self.args.now or chosen[1].now or os.time()
+  return chosen
+end
+
+--- Makes the client of a source; nil and what is wrong with its configuration.
+---@param source rollcall.cli.Source
+---@param more table? further options
+---@return rollcall.Client?
+---@return string? problem
+function Session:try_client(source, more)
+  local options, problem = config.options(source)
+  if not options then
+    return nil, problem
+  end
+  options.loop, options.on = self.loop, self:hooks(source)
+  for name, value in pairs(more or {}) do
+    options[name] = value
+  end
+  local good, made = pcall(rollcall.client, source.provider, options)
+  if not good then
+    local problem_text = failure.plain(made)
+    local prefix = source.name .. ": " -- which it may begin with already, as the provider's name
+    problem_text = problem_text:sub(1, #prefix) == prefix and problem_text or prefix .. problem_text
+    return nil, ("%s (%s)"):format(problem_text, source.origin)
+  end
+  return made
+end
+
+--- The clients of the sources; ends the command where one cannot be made.
+---@param sources rollcall.cli.Source[]
+---@return rollcall.Client[]
+function Session:clients(sources)
+  local clients = {}
+  for i, source in ipairs(sources) do
+    local client, problem = self:try_client(source)
+    if not client then
+      failure.usage("%s", problem)
+    end
+    clients[i], source.client = client, client
+  end
+  return clients
+end
+
+--- What a source is asked for: everybody, with all there is of them, but for what its configuration and
+--- the command line say.
+---@param source rollcall.cli.Source with its client
+---@param given table<string, any> filters of the command line
+---@return table query
+---@return table<string, boolean> taken the names of `given` that it knows
+function Session:query(source, given)
+  local query, taken = {}, {}
+  for name, filter in pairs(source.client.provider.users.filters or {}) do
+    for _, value in ipairs(filter.enum or {}) do
+      if value == "ALL" then
+        query[name] = value
+      end
+    end
+    if name == "expand" and filter.list then
+      query[name] = filter.enum
+    end
+    if given[name] ~= nil then
+      taken[name] = true
+    end
+  end
+  for name, value in pairs(source.query) do
+    query[name] = value
+  end
+  for name in pairs(taken) do
+    query[name] = given[name]
+  end
+  return query, taken
+end
+
+-- -- the walk ---------------------------------------------------------------------------------------
+
+--- Between users: has somebody pressed Ctrl-C?
+function Session:look_at_signals()
+  local name, status = core.terminal.caught()
+  if name then
+    self.signal = name
+    failure.raise(status)
+  end
+end
+
+--- Before a wait: what is known is handed over.
+function Session:idle(seconds)
+  self.output:flush()
+  self:save(false)
+  if self.progress then
+    self.progress:draw(seconds)
+  end
+end
+
+--- Writes where the walk stands to the file of --resume, whole or not at all.
+---@param is_last boolean
+function Session:save(is_last)
+  local saving = self.saving
+  if not saving or self.output.broken or (not is_last and core.now() < saving.due) then
+    return
+  end
+  saving.due = core.now() + BETWEEN_SAVES
+  local text = saving.checkpoint()
+  if text == saving.last then
+    return
+  end
+  local name = saving.file .. ".new"
+  local file, problem = io.open(name, "wb")
+  local good = file
+  if file then
+    good, problem = file:write(text, "\n")
+    local closed, close_problem = file:close()
+    good, problem = good and closed, problem or close_problem
+  end
+  if good then
+    good, problem = os.rename(name, saving.file)
+  end
+  if not good then
+    self.saving = nil
+    failure.raise(failure.FAILED, ("cannot write the checkpoint: %s"):format(tostring(problem)))
+  end
+  saving.last = text
+end
+
+--- The checkpoints in a file of --resume, by the name of the source; nil where there is no file yet.
+local function read_checkpoints(name)
+  local file, problem, code = io.open(name, "rb")
+  if not file then
+    if code == 2 then
+      return nil
+    end
+    failure.usage("--resume: cannot read %s", problem)
+  end
+  local text = file:read "*a"
+  file:close()
+  local parts, wrong = checkpoint.decode_parts(text or "")
+  if not parts then
+    failure.usage("--resume: %s: %s; expected what an earlier run has written there", name, wrong)
+  end
+  return parts
+end
+
+---@class rollcall.cli.WalkOptions
+---@field filters table<string, any>? for the providers that know them
+---@field page_size integer?
+---@field limit integer? the most users that a walk of one source must give
+---@field resume string? a file
+---@field writes_at_end boolean? nothing is written before the last user has come
+
+--- The streams of the sources.
+local function streams_of(self, sources, options, saved)
+  local streams, known = {}, {}
+  for i, source in ipairs(sources) do
+    local query, taken = self:query(source, options.filters or {})
+    for name in pairs(taken) do
+      known[name] = true
+    end
+    for name in pairs(options.filters or {}) do
+      if not taken[name] then
+        self:say(("%s has no filter %s: all its users are listed"):format(source.name, name))
+      end
+    end
+    query.page_size = options.page_size or query.page_size
+    local paging = source.client.provider.users.paging
+    if options.page_size and (not paging.size or options.page_size > paging.max_size) then
+      query.page_size = paging.size and paging.max_size or nil
+    end
+    query.limit = #sources == 1 and options.limit or query.limit
+    if saved then
+      query.resume = saved[source.name]
+      if not query.resume then
+        failure.usage("--resume: %s is of a walk without %s; name the sources that it was of, or another file",
+          options.resume, source.name)
+      end
+    end
+    local good, made = pcall(source.client.users, source.client, query)
+    if not good then
+      failure.usage("%s: %s", source.name, failure.plain(made))
+    end
+    streams[i] = made
+  end
+  for name in pairs(options.filters or {}) do
+    if not known[name] then
+      failure.usage("no source here has a filter %s", name)
+    end
+  end
+  return streams
+end
+
+--- Calls visit(user, source) for each user of the sources, as they arrive, until it answers true. A
+--- source that fails is reported, and the others go on.
+---@param sources rollcall.cli.Source[] with their clients
+---@param options rollcall.cli.WalkOptions
+---@param visit fun(user: rollcall.User, source: rollcall.cli.Source): boolean?
+---@return integer count of users
+---@return integer failures of sources
+function Session:walk(sources, options, visit)
+  local saved = options.resume and read_checkpoints(options.resume)
+  for name in pairs(saved or {}) do
+    local is_known = false
+    for _, source in ipairs(sources) do
+      is_known = is_known or source.name == name
+    end
+    if not is_known then
+      failure.usage("--resume: %s is of a walk with %s, too; name the sources that it was of", options.resume, name)
+    end
+  end
+  local streams, by_stream, watched = streams_of(self, sources, options, saved), {}, {}
+  for i, source in ipairs(sources) do
+    by_stream[streams[i]] = source
+    watched[i] = { name = source.name, stats = function()
+      return streams[i]:stats()
+    end }
+  end
+  local function checkpoint_of_all()
+    local parts = {}
+    for i, source in ipairs(sources) do
+      parts[source.name] = streams[i]:checkpoint()
+    end
+    return checkpoint.encode_parts(parts)
+  end
+  self.checkpoint_of_all = checkpoint_of_all
+  if options.resume then
+    self.saving = { file = options.resume, checkpoint = checkpoint_of_all, due = core.now() + BETWEEN_SAVES }
+  end
+  self.count = 0
+  local failures = 0
+  local users = rollcall.merge(streams, { on_error = function(err, stream)
+    failures = failures + 1
+    self:report(err, by_stream[stream])
+  end })
+  self:watch(watched, options.writes_at_end or false)
+  while true do
+    local user, stream = users:next()
+    if user == nil then
+      if stream then
+        error(stream, 0)
+      end
+      break
+    end
+    self.count = self.count + 1
+    if visit(user, by_stream[stream]) then
+      break
+    end
+    if self.count % PULSE == 0 then
+      self:look_at_signals()
+      if self.progress then
+        self.progress:draw()
+      end
+    end
+  end
+  if self.progress then
+    self.progress:clear()
+  end
+  return self.count, failures
+end
+
+--- Writes what is left, and the last checkpoint. Once, at the end of the command, however it ends.
+function Session:finish()
+  if self.progress then
+    self.progress:clear()
+  end
+  if not self.output.broken then
+    self.output:flush()
+    self:save(true)
+  end
+end
+
+return session

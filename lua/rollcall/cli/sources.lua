@@ -1,0 +1,87 @@
+-- rollcall sources: what is configured, without asking anybody.
+
+local config = require "rollcall.cli.config"
+local failure = require "rollcall.cli.failure"
+local ndjson = require "rollcall.ndjson"
+local tables = require "rollcall.cli.table"
+
+local sources = { summary = "Show the sources that are configured." }
+
+sources.description = "Shows each source's provider, address, accounts and where its credentials are from; never the credentials. Nothing is sent."
+
+sources.epilog = [[A configuration is a Lua file that returns a table; it can call nothing. The keys of a source are the options of a rollcall client (base_url, environment, account, accounts, ca_file, proxy, …), and
+
+  provider         "dintero", "tesouro" or a provider's table; the source's own name by default
+  client_id, client_secret, token
+                   { env = "NAME" }, { command = "…" } or, where nobody else can read the file, a text
+  secret_command   the same as client_secret = { command = "…" }: the first line that it prints
+  token_command    the same for token
+  query            filters that always apply, such as { status = "ACTIVE" }
+
+Example, for ~/.config/rollcall/rollcall.lua:
+
+  ]] .. config.EXAMPLE:gsub("\n", "\n  ") .. [[
+
+Without a configuration: TESOURO_CLIENT_ID, TESOURO_CLIENT_SECRET (or TESOURO_TOKEN), TESOURO_ENVIRONMENT, TESOURO_BASE_URL, TESOURO_CA_FILE; the same with DINTERO_, and DINTERO_ACCOUNT, one or several with commas between. Where none of them is set, the variables that the sandbox prints.]]
+
+function sources.declare(command)
+  command:option "-f" "--format":description "How: table or ndjson.":choices { "table", "ndjson" }:default "table"
+end
+
+local function credentials_of(source)
+  local parts = {}
+  for _, name in ipairs { "token", "client_id", "client_secret" } do
+    if source.options[name] ~= nil then
+      parts[#parts + 1] = ("%s %s"):format(name:gsub("_", " "), config.origin(source.options[name]))
+    end
+  end
+  return #parts > 0 and table.concat(parts, ", ") or "none"
+end
+
+--- What a source is, as far as it can be said without its secrets.
+local function describe(session, source)
+  local options = source.options
+  -- A client with stand-ins for the secrets: the rest is checked as it will be.
+  local stand_ins = { name = source.name, provider = source.provider, origin = source.origin, options = {} }
+  for name, value in pairs(options) do
+    stand_ins.options[name] = value
+  end
+  for _, name in ipairs { "token", "client_id", "client_secret" } do
+    stand_ins.options[name] = options[name] ~= nil and "stand-in" or nil
+  end
+  local client, problem = session:try_client(stand_ins)
+  if not client then
+    failure.usage("%s", problem)
+  end
+  local accounts = options.accounts or { options.account }
+  local described = { name = source.name, provider = client.provider.name, base_url = client.base_url,
+    accounts = accounts, credentials = credentials_of(source), origin = source.origin }
+  client:close()
+  return described
+end
+
+---@param session rollcall.cli.Session
+---@return integer status
+function sources.run(session)
+  local list = session:sources()
+  if session.args.format == "ndjson" then
+    for _, source in ipairs(list) do
+      local described = describe(session, source)
+      described.accounts = #described.accounts > 0 and described.accounts or nil
+      session.output:write(ndjson.encode(described) .. "\n")
+    end
+    return failure.FOUND
+  end
+  local rows = tables.new({ "SOURCE", "PROVIDER", "ADDRESS", "ACCOUNTS", "CREDENTIALS", "FROM" }, function(line)
+    session.output:write(line)
+  end, { columns = session:columns(), bold = session:is_bold() })
+  for _, source in ipairs(list) do
+    local one = describe(session, source)
+    rows:row { one.name, one.provider, one.base_url, #one.accounts > 0 and table.concat(one.accounts, ", ") or "-",
+      one.credentials, one.origin }
+  end
+  rows:finish()
+  return failure.FOUND
+end
+
+return sources

@@ -1,0 +1,91 @@
+-- rollcall users [SOURCE…]: every user of the sources, or those that are asked for.
+
+local failure = require "rollcall.cli.failure"
+local listing = require "rollcall.cli.listing"
+
+local users = { summary = "List the users of all sources, or of those named." }
+
+-- The filters of the built-in providers, as options; --filter has those of others.
+local FILTERS = { "status", "organization_type", "organization_id", "expand", "search" }
+
+users.description = [[Lists users as they arrive, in constant memory. Everybody is listed, whatever the status, unless a filter says otherwise.
+
+Filters (--status and those below) are the provider's own and save requests; --where works on every field of every provider.]]
+
+users.epilog = [[Exit status: 0 somebody was listed, 1 nobody, 2 wrong usage or configuration, 3 a source failed.
+
+Examples:
+  rollcall users --where 'last_seen_at<90d' --where status=ACTIVE
+  rollcall users tesouro --format csv --fields id,email,department.name > users.csv
+  rollcall users --format ndjson --resume walk.checkpoint >> users.ndjson]]
+
+local function pair(text)
+  local name, value = text:match "^([%w_]+)=(.+)$"
+  if not name then
+    return nil, ("%s: expected NAME=VALUE"):format(text)
+  end
+  return { name, value }
+end
+
+function users.declare(command)
+  command:argument "source":description "Names of sources; all by default.":args "*"
+  listing.declare(command)
+  command:option "--page-size":description "Users a page, at most the provider's maximum, which is the default."
+    :argname "<n>":convert(listing.whole)
+  command:option "--resume"
+    :description("Write to this file, as users are written, where the walk stands, and go on from what is there: "
+      .. "append the output of the same command to that of the interrupted one (>>). For ndjson and csv.")
+    :argname "<file>"
+  command:option "--status":description "Tesouro: ACTIVE, INACTIVE, INVITED or ALL, the default here."
+  command:option "--organization-type":description "Tesouro: BANK, EMBEDDED, PLATFORM, TRANSACTOR or VERTICAL_SOFTWARE_PROVIDER."
+  command:option "--organization-id":description "Tesouro: the organization of this id and all below it."
+  command:option "--expand":description "Dintero: roles, which is the default here."
+  command:option "--search":description "Dintero: in email and name, by the server."
+  command:option "--filter":description "A filter of a provider of your own."
+    :argname "<name=value>":count "*":convert(pair)
+end
+
+--- The filters that the command line gave.
+local function filters_of(args)
+  local filters = {}
+  for _, name in ipairs(FILTERS) do
+    filters[name] = args[name]
+  end
+  for _, one in ipairs(args.filter or {}) do
+    filters[one[1]] = one[2]
+  end
+  return filters
+end
+
+---@param session rollcall.cli.Session
+---@return integer status
+function users.run(session)
+  local args = session.args
+  if args.resume and args.format ~= "ndjson" and args.format ~= "csv" then
+    failure.usage("--resume: a %s cannot be gone on with; add --format ndjson or --format csv", args.format)
+  end
+  local sources = session:sources(args.source)
+  session:clients(sources)
+  local predicate = listing.predicate(session, sources)
+  local writer = listing.writer(session, sources)
+  local written = 0
+  local _, failures = session:walk(sources, {
+    filters = filters_of(args),
+    page_size = args.page_size,
+    limit = not predicate and args.limit or nil,
+    resume = args.resume,
+  }, function(user, source)
+    if not predicate or predicate(user) then
+      writer.row(user, source)
+      written = written + 1
+      return args.limit ~= nil and written >= args.limit
+    end
+  end)
+  writer.finish()
+  if written == 0 and failures == 0 then
+    session:say(args.resume and "nobody was left to list" or "nobody was found")
+  end
+  return failures > 0 and failure.FAILED or written > 0 and failure.FOUND or failure.NONE
+end
+
+return users

@@ -1,0 +1,97 @@
+-- Users as CSV (RFC 4180): lines end with CR LF, fields are quoted where they must be.
+--
+-- A text that a spreadsheet would take for a formula (it begins with = + - @, a tab or a line break) gets
+-- a ' before it, which spreadsheets do not show: what a stranger wrote into a name must not be run.
+-- `formulas = true` leaves it out, for programs that want the data to the letter.
+
+local ndjson = require "rollcall.ndjson"
+
+---@class rollcall.CsvOptions
+---@field formulas boolean? leave texts as they are, though a spreadsheet may take them for formulas
+---@field bom boolean? begin with a byte order mark, by which Excel knows UTF-8
+
+---@class rollcall.Csv
+---@field header fun(self: rollcall.Csv): string the line of names
+---@field row fun(self: rollcall.Csv, user: rollcall.User|table): string
+local Csv = {}
+Csv.__index = Csv
+Csv.__name = "rollcall.csv"
+
+local csv = {}
+
+--- A value as the text of a cell: of a list of scalars its elements with commas between, of what else
+--- has a structure its JSON, and nothing of nil.
+---@param value any
+---@return string
+function csv.text(value)
+  if value == nil then
+    return ""
+  elseif type(value) ~= "table" then
+    return type(value) == "string" and value or ndjson.encode(value)
+  end
+  local parts = {}
+  for i, element in ipairs(value) do
+    if type(element) == "table" then
+      return ndjson.encode(value)
+    end
+    parts[i] = csv.text(element)
+  end
+  return (#parts > 0 or next(value) == nil) and table.concat(parts, ", ") or ndjson.encode(value)
+end
+
+function Csv:cell(value)
+  local text = csv.text(value)
+  if not self.formulas and type(value) ~= "number" and text:find "^[=+%-@\t\r\n]" then
+    text = "'" .. text
+  end
+  if text:find '[",\r\n]' then
+    return '"' .. text:gsub('"', '""') .. '"'
+  end
+  return text
+end
+
+local function line(self, get)
+  local cells = {}
+  for i, column in ipairs(self.columns) do
+    cells[i] = self:cell(get(column))
+  end
+  -- A line of one empty cell would be an empty line, which is no record to many readers.
+  return (#cells == 1 and cells[1] == "" and '""' or table.concat(cells, ",")) .. "\r\n"
+end
+
+function Csv:header()
+  return (self.bom and "\239\187\191" or "") .. line(self, function(column)
+    return column.name
+  end)
+end
+
+function Csv:row(user)
+  return line(self, function(column)
+    return column.get(user)
+  end)
+end
+
+--- What writes CSV of these columns.
+---@param columns rollcall.Column[]
+---@param options rollcall.CsvOptions?
+---@return rollcall.Csv
+function csv.new(columns, options)
+  options = options or {}
+  if type(options) ~= "table" then
+    error("csv: expected a table of options", 2)
+  end
+  for name, value in pairs(options) do
+    if name ~= "formulas" and name ~= "bom" then
+      error(("csv: %s: unknown; it takes bom, formulas"):format(tostring(name)), 2)
+    elseif type(value) ~= "boolean" then
+      error(("csv: %s: expected a boolean, got a %s"):format(name, type(value)), 2)
+    end
+  end
+  return setmetatable({
+    columns = ndjson.columns(columns, "csv", 2),
+    formulas = options.formulas or false,
+    bom = options.bom or false,
+  }, Csv)
+end
+
+return csv

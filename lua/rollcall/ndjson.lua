@@ -1,0 +1,150 @@
+-- Users as lines of JSON (NDJSON): one object a line.
+
+local core = require "rollcall.core"
+local path = require "rollcall.path"
+
+local null = core.null
+
+--- A column of a file or table: a field's name, or a name and what gives the value.
+---@alias rollcall.Column string|{ name: string, get: fun(user: rollcall.User|table): any }
+
+local ndjson = {}
+
+local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f", ["\n"] = "\\n", ["\r"] = "\\r",
+  ["\t"] = "\\t" }
+
+local function escape(character)
+  return ESCAPES[character] or ("\\u%04x"):format(character:byte())
+end
+
+local function quote(text)
+  return '"' .. text:gsub('[%c"\\]', escape) .. '"'
+end
+
+--- The shortest text that reads back as the same number.
+local function number_text(number)
+  if number == math.floor(number) and number > -2 ^ 53 and number < 2 ^ 53 then
+    return ("%.0f"):format(number)
+  end
+  local whole = tostring(number)
+  if whole:find "^-?%d+$" then -- an integer of Lua 5.4
+    return whole
+  end
+  for digits = 15, 16 do
+    local text = ("%%.%dg"):format(digits):format(number)
+    if tonumber(text) == number then
+      return text
+    end
+  end
+  return ("%.17g"):format(number)
+end
+
+--- An empty table says not whether it was a list: the user's own text does, by the name before it.
+local function empty_text(key, source)
+  local name = quote(key or ""):gsub("%p", "%%%0")
+  return source and source:find(name .. "%s*:%s*%[%s*%]") and "[]" or "{}"
+end
+
+local encode
+
+local function encode_object(object, source)
+  local keys, parts = {}, {}
+  for key in pairs(object) do
+    keys[#keys + 1] = tostring(key)
+  end
+  table.sort(keys)
+  for i, key in ipairs(keys) do
+    parts[i] = quote(key) .. ":" .. encode(object[key], key, source)
+  end
+  return "{" .. table.concat(parts, ",") .. "}"
+end
+
+function encode(value, key, source)
+  local kind = type(value)
+  if value == nil or value == null then
+    return "null"
+  elseif kind == "string" then
+    return quote(value)
+  elseif kind == "number" then
+    return number_text(value)
+  elseif kind == "boolean" then
+    return tostring(value)
+  elseif kind == "userdata" then
+    return (core.json(value):gsub("[\r\n\t]", " ")) -- outside of strings: in them they are escaped
+  elseif next(value) == nil then
+    return empty_text(key, source)
+  elseif value[1] == nil then
+    return encode_object(value, source)
+  end
+  local parts = {}
+  for i, element in ipairs(value) do
+    parts[i] = encode(element, key, source)
+  end
+  return "[" .. table.concat(parts, ",") .. "]"
+end
+
+--- The JSON text of a value in one line: a text, number, boolean, rollcall.null, a user, or a table of
+--- them (whose keys come out sorted). Numbers read back as the same.
+---@param value any
+---@return string
+function ndjson.encode(value)
+  return encode(value)
+end
+
+--- Checks a list of columns and answers copies with `name` and `get`. Raises at `level`.
+---@param columns rollcall.Column[]
+---@param where string begins the message
+---@param level integer
+---@return { name: string, get: fun(user: rollcall.User|table): any }[]
+function ndjson.columns(columns, where, level)
+  if type(columns) ~= "table" or #columns == 0 then
+    error(where .. ": expected a list of fields", level + 1)
+  end
+  local list = {}
+  for i, column in ipairs(columns) do
+    if type(column) == "table" and type(column.name) == "string" and type(column.get) == "function" then
+      list[i] = { name = column.name, get = column.get }
+    elseif path.is_name(column) then
+      list[i] = { name = column, get = path.compile(column) }
+    else
+      error(("%s: %d: expected a field's name, or { name = …, get = … }"):format(where, i), level + 1)
+    end
+  end
+  return list
+end
+
+--- A function that makes a line of a user, with its line feed. Without columns the line is the user's
+--- JSON as received; with them an object of these, under their names.
+---@param columns rollcall.Column[]?
+---@return fun(user: rollcall.User|table): string
+function ndjson.new(columns)
+  if columns == nil then
+    return function(user)
+      return encode(user) .. "\n"
+    end
+  end
+  local list = ndjson.columns(columns, "ndjson", 2)
+  local names = {}
+  for i, column in ipairs(list) do
+    names[i] = quote(column.name) .. ":"
+  end
+  return function(user)
+    local parts = {}
+    local source -- for the empty tables of a user
+    for i, column in ipairs(list) do
+      local value = column.get(user)
+      if type(value) == "table" and not source and type(user) == "userdata" then
+        source = core.json(user)
+      end
+      local key = column.name:match "[^./]*$"
+      if key == "role_names" and type(value) == "table" and next(value) == nil then
+        parts[i] = names[i] .. "[]"
+      else
+        parts[i] = names[i] .. encode(value, key, source)
+      end
+    end
+    return "{" .. table.concat(parts, ",") .. "}\n"
+  end
+end
+
+return ndjson

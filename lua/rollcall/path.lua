@@ -1,0 +1,100 @@
+-- What a field's name in a command or a table of columns leads to: "email", "department.name",
+-- "/department/name". The same for users and for plain tables that were users.
+
+local core = require "rollcall.core"
+
+local at, null = core.at, core.null
+
+local path = {}
+
+local function present(value)
+  if value == null then
+    return nil
+  end
+  return value
+end
+
+local function unescape(step)
+  return (step:gsub("~1", "/"):gsub("~0", "~"))
+end
+
+--- One step into a plain table: an object's field, or an array's element, counted from 0.
+local function child(value, step)
+  if type(value) ~= "table" then
+    return nil
+  end
+  local found = value[step]
+  if found == nil and step:find "^%d+$" then
+    found = value[tonumber(step) + 1]
+  end
+  return present(found)
+end
+
+local function walk(value, steps, from)
+  for i = from, #steps do
+    value = child(value, steps[i])
+    if value == nil then
+      return nil
+    end
+  end
+  return value
+end
+
+--- May a field be named like this? A name, names with dots between them, or a JSON Pointer.
+---@param name any
+---@return boolean
+function path.is_name(name)
+  if type(name) ~= "string" or name:find "%c" then
+    return false
+  elseif name:sub(1, 1) == "/" then
+    return not (name .. "$"):find "~[^01]"
+  end
+  return name ~= "" and not name:find "^%." and not name:find "%.$" and not name:find("..", 1, true)
+end
+
+--- What gives this field of a user; nil where it is absent or null. Where the name has dots, a field
+--- whose own name has them goes first.
+---@param name string
+---@return fun(user: rollcall.User|table): any
+function path.compile(name)
+  if not path.is_name(name) then
+    error(("path: expected a field's name, names with dots, or a JSON Pointer, got %s"):format(
+      type(name) == "string" and ("%q"):format(name) or "a " .. type(name)), 2)
+  end
+  local steps, pointer = {}, name
+  if name:sub(1, 1) == "/" then
+    for step in name:gmatch "/([^/]*)" do
+      steps[#steps + 1] = unescape(step)
+    end
+  elseif not name:find(".", 1, true) then
+    return function(user)
+      return present(user[name])
+    end
+  else
+    for step in name:gmatch "[^.]+" do
+      steps[#steps + 1] = step
+    end
+    pointer = "/" .. name:gsub("~", "~0"):gsub("/", "~1"):gsub("%.", "/")
+  end
+  local is_dotted = pointer ~= name
+  return function(user)
+    local value
+    if is_dotted then
+      value = present(user[name])
+      if value ~= nil then
+        return value
+      end
+    end
+    if type(user) ~= "table" then
+      value = at(user, pointer)
+      if value == nil and is_dotted then
+        value = walk(user[steps[1]], steps, 2) -- of a common field
+      end
+    else
+      value = walk(user, steps, 1)
+    end
+    return present(value)
+  end
+end
+
+return path

@@ -1,0 +1,120 @@
+-- Times as users have them, RFC 3339, as seconds since 1970 and back; and durations such as "90d".
+
+local clock = require "rollcall.clock"
+
+local time = {}
+
+local DAY = 86400
+local month_days = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
+local unit_seconds = { s = 1, m = 60, h = 3600, d = DAY, w = 7 * DAY }
+
+local function days_of(year, month)
+  local is_leap = year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
+  return month == 2 and is_leap and 29 or month_days[month]
+end
+
+--- The first second of a day; nil for a day that no calendar has.
+local function midnight(year, month, day)
+  year, month, day = tonumber(year), tonumber(month), tonumber(day)
+  if month < 1 or month > 12 or day < 1 or day > days_of(year, month) then
+    return nil
+  end
+  return clock.days(year, month, day) * DAY
+end
+
+local function invalid(text)
+  return nil, ("%q is no RFC 3339 time, such as 2025-10-03T12:00:00Z"):format(text)
+end
+
+--- How many seconds a zone is ahead of UTC: "Z", "+02:00".
+local function offset_of(zone)
+  if zone == "Z" or zone == "z" then
+    return 0
+  end
+  local sign, hours, minutes = zone:match "^([+-])(%d%d):(%d%d)$"
+  if not sign or tonumber(hours) > 23 or tonumber(minutes) > 59 then
+    return nil
+  end
+  return (sign == "-" and -1 or 1) * (tonumber(hours) * 3600 + tonumber(minutes) * 60)
+end
+
+--- An RFC 3339 time, with a fraction and an offset where it has them, as seconds since 1970-01-01
+--- UTC. A date alone is its midnight in UTC. A leap second is the second after it.
+---@param text string
+---@return number? seconds
+---@return string? problem
+function time.parse(text)
+  if type(text) ~= "string" then
+    return nil, "expected a text, got a " .. type(text)
+  end
+  local year, month, day, rest = text:match "^(%d%d%d%d)%-(%d%d)%-(%d%d)(.*)$"
+  local start = year and midnight(year, month, day)
+  if not start then
+    return invalid(text)
+  elseif rest == "" then
+    return start
+  end
+  local hour, minute, second, fraction, zone = rest:match "^[Tt ](%d%d):(%d%d):(%d%d)(%.?%d*)(.+)$"
+  local offset = zone and offset_of(zone)
+  hour, minute, second = tonumber(hour), tonumber(minute), tonumber(second)
+  if not offset or hour > 23 or minute > 59 or second > 60 or fraction == "." then
+    return invalid(text)
+  elseif fraction ~= "" and not fraction:find "^%.%d" then
+    return invalid(text)
+  end
+  local whole = start + hour * 3600 + minute * 60 + second - offset
+  return fraction == "" and whole or whole + tonumber("0" .. fraction)
+end
+
+--- Seconds since 1970 as an RFC 3339 time in UTC: "2025-10-03T12:00:00Z".
+---@param seconds number from -62167219200, which is the year 0, to the end of the year 9999
+---@param digits integer? of a fraction, 0 by default, at most 9; further ones are cut off
+---@return string
+function time.format(seconds, digits)
+  if type(seconds) ~= "number" or not (seconds >= -62167219200 and seconds < 253402300800) then
+    error("time.format: expected seconds since 1970, in the years 0 to 9999", 2)
+  end
+  local whole = math.floor(seconds)
+  local day = math.floor(whole / DAY)
+  local second = whole - day * DAY
+  -- From a day to its date: the inverse of clock.days, by eras of 400 years that begin in March.
+  local from_era = day + 719468
+  local era = math.floor(from_era / 146097)
+  local in_era = from_era - era * 146097
+  local year = math.floor((in_era - math.floor(in_era / 1460) + math.floor(in_era / 36524)
+    - math.floor(in_era / 146096)) / 365)
+  local in_year = in_era - (365 * year + math.floor(year / 4) - math.floor(year / 100))
+  local from_march = math.floor((5 * in_year + 2) / 153)
+  local month = from_march < 10 and from_march + 3 or from_march - 9
+  local fraction = ""
+  if digits and digits > 0 then
+    -- As much above the fraction as its own error can be: 0.57 is 0.569… as a double.
+    local scaled = math.floor((seconds - whole) * 10 ^ digits + 1e-3)
+    fraction = ("%%.%dd"):format(digits):format(math.min(scaled, 10 ^ digits - 1)):gsub("^", ".", 1)
+  end
+  return ("%04d-%02d-%02dT%02d:%02d:%02d%sZ"):format(
+    year + era * 400 + (month <= 2 and 1 or 0), month, in_year - math.floor((153 * from_march + 2) / 5) + 1,
+    math.floor(second / 3600), math.floor(second / 60) % 60, second % 60, fraction)
+end
+
+--- A duration in seconds: a number and s, m (minutes), h, d or w, or several: "90d", "1.5h", "1d12h".
+---@param text string
+---@return number? seconds
+---@return string? problem
+function time.duration(text)
+  local total, rest = 0, type(text) == "string" and text or ""
+  while rest ~= "" do
+    local number, unit, after = rest:match "^(%d+%.?%d*)([smhdw])(.*)$"
+    if not number then
+      break
+    end
+    total, rest = total + tonumber(number) * unit_seconds[unit], after
+  end
+  if type(text) ~= "string" or text == "" or rest ~= "" then
+    return nil, ("%s is no duration; expected numbers with s, m, h, d or w, such as 90d or 1d12h"):format(
+      type(text) == "string" and ("%q"):format(text) or "a " .. type(text))
+  end
+  return total
+end
+
+return time

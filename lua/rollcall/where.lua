@@ -1,0 +1,190 @@
+-- Selection: "status=ACTIVE", "last_seen_at<90d", as a function of a user.
+--
+-- FIELD OPERATOR VALUE. A field is a name, names with dots ("department.name") or a JSON Pointer. The
+-- value is what follows, without the blanks around it; in double quotes they are kept. The operators:
+--
+--   =  !=           the same, to the letter; a number by its value; true and false; of a list: one of its
+--                   elements. A date alone is the whole day of a time. Without a value: absent (null,
+--                   empty), and there
+--   ~  !~           contains, capital or small; of a list: one of its elements does
+--   < <= > >=       numbers by value; times by RFC 3339 or by a duration back from now ("90d" is the moment
+--                   90 days ago, so <90d is longer ago than that); texts by their bytes
+--
+-- Of what is absent, != and !~ are true and all else is false; but a last_seen_at that is absent was
+-- never: longer ago than any time.
+
+local fold = require "rollcall.fold"
+local path = require "rollcall.path"
+local time = require "rollcall.time"
+
+---@class rollcall.WhereOptions
+---@field now number? seconds since 1970 from which durations count back; os.time() by default
+
+local where = {}
+
+local DAY = 86400
+
+--- What is never seen is longer ago than any time; nothing is known of other fields.
+local absent_is_never = { last_seen_at = true }
+
+local comparisons = {
+  ["<"] = function(a, b) return a < b end,
+  ["<="] = function(a, b) return a <= b end,
+  [">"] = function(a, b) return a > b end,
+  [">="] = function(a, b) return a >= b end,
+}
+
+--- Does `matches` hold of the value, or of one of its elements?
+local function any(value, matches)
+  if type(value) ~= "table" then
+    return matches(value)
+  end
+  for _, element in ipairs(value) do
+    if matches(element) then
+      return true
+    end
+  end
+  return false
+end
+
+--- The value as a moment: a time, a date, or so long before now. nil where it is none of them.
+local function moment(text, now)
+  local back = time.duration(text)
+  return back and now - back or time.parse(text)
+end
+
+local function equals(text)
+  local number = tonumber(text)
+  local day = text:find "^%d%d%d%d%-%d%d%-%d%d$" and time.parse(text)
+  local instant = not day and time.parse(text)
+  return function(value)
+    if type(value) == "string" then
+      if value == text then
+        return true
+      end
+      local at = (day or instant) and time.parse(value)
+      return at ~= nil and at ~= false and (instant and at == instant or day and at >= day and at < day + DAY) or false
+    elseif type(value) == "number" then
+      return value == number
+    end
+    return tostring(value) == text
+  end
+end
+
+local function contains(text)
+  local folded = fold.lower(text)
+  return function(value)
+    if type(value) == "string" or type(value) == "number" then
+      return fold.lower(tostring(value)):find(folded, 1, true) ~= nil
+    end
+    return false
+  end
+end
+
+local function is_absent(value)
+  return value == nil or value == "" or type(value) == "table" and next(value) == nil
+end
+
+local function ordered(name, operator, text, now)
+  local compare, number, limit = comparisons[operator], tonumber(text), moment(text, now)
+  local of_never = absent_is_never[name] and limit and operator:sub(1, 1) == "<" or false
+  return function(value)
+    if value == nil then
+      return of_never
+    elseif type(value) == "number" then
+      return number ~= nil and compare(value, number)
+    elseif type(value) ~= "string" then
+      return false
+    end
+    local at = limit and time.parse(value)
+    if at then
+      return compare(at, limit)
+    end
+    return not limit and compare(value, text)
+  end
+end
+
+--- The part of an expression, each without the blanks around it.
+local function split(expression)
+  local first = expression:find "[=!~<>]"
+  local name = first and expression:sub(1, first - 1):match "^%s*(.-)%s*$"
+  if not name or name == "" then
+    return nil
+  end
+  local rest = expression:sub(first)
+  local operator = rest:match "^[!<>]=" or rest:match "^!~" or rest:match "^[=~<>]"
+  if not operator then
+    return nil
+  end
+  local text = rest:sub(#operator + 1):match "^%s*(.-)%s*$"
+  return name, operator, text:match '^"(.*)"$' or text
+end
+
+--- Compiles one expression; nil and what is wrong with it. For what a person has typed.
+---@param expression string
+---@param options rollcall.WhereOptions?
+---@return (fun(user: rollcall.User|table): boolean)? predicate
+---@return string problem, or the field's name
+function where.compile(expression, options)
+  local name, operator, text = split(expression)
+  if not name then
+    return nil, ("%q: expected FIELD, one of = != ~ !~ < <= > >=, and a value"):format(expression)
+  elseif not path.is_name(name) then
+    return nil, ("%q: %q is no field's name"):format(expression, name)
+  end
+  local get, test = path.compile(name), nil
+  if comparisons[operator] then
+    if text == "" then
+      return nil, ("%q: expected a value behind %s"):format(expression, operator)
+    end
+    test = ordered(name, operator, text, options and options.now or os.time())
+  elseif text == "" and operator:find "=" then
+    test = is_absent
+  else
+    local matches = operator:find "=" and equals(text) or contains(text)
+    test = function(value)
+      return value ~= nil and any(value, matches)
+    end
+  end
+  if operator:sub(1, 1) == "!" then
+    return function(user)
+      return not test(get(user))
+    end, name
+  end
+  return function(user)
+    return test(get(user))
+  end, name
+end
+
+--- A predicate for stream:filter: true for users of whom all the expressions hold.
+---@param expressions string|string[]
+---@param options rollcall.WhereOptions?
+---@return fun(user: rollcall.User|table): boolean
+function where.all(expressions, options)
+  if type(expressions) == "string" then
+    expressions = { expressions }
+  elseif type(expressions) ~= "table" then
+    error("where: expected an expression such as status=ACTIVE, or a list of them", 2)
+  end
+  local tests = {}
+  for i, expression in ipairs(expressions) do
+    local test, problem = nil, "expected a text, got a " .. type(expression)
+    if type(expression) == "string" then
+      test, problem = where.compile(expression, options)
+    end
+    if not test then
+      error("where: " .. problem, 2)
+    end
+    tests[i] = test
+  end
+  return function(user)
+    for i = 1, #tests do
+      if not tests[i](user) then
+        return false
+      end
+    end
+    return true
+  end
+end
+
+return where
