@@ -45,6 +45,7 @@ typedef struct transfer {
   bool judged;    /* the ledger has seen the item that next gives now */
   bool conflict;  /* the ledger cannot tell what was given before */
   bool told_done; /* next has answered nil once since the last byte arrived */
+  bool has_budget; /* next answers nil every few milliseconds, for whoever reads to look at it */
   bool told;      /* next has answered nil, though a record may wait, and none since */
 } transfer;
 
@@ -269,6 +270,7 @@ static int engine_request(lua_State *L) {
                                       "max_headers",
                                       "max_collected",
                                       "fresh_connection",
+                                      "has_budget",
                                       NULL};
   static const char where[] = "request";
   const char *lines[MAX_REQUEST_HEADERS + 1];
@@ -299,9 +301,11 @@ static int engine_request(lua_State *L) {
   if (strpbrk(request.method, "\r\n ") != NULL) {
     return luaL_error(L, "request: method: a line break or blank in it");
   }
+  rc_options_push(L, 2, "has_budget");
   rc_options_push(L, 2, "fresh_connection");
+  const bool has_budget = lua_toboolean(L, -2);
   request.fresh_connection = lua_toboolean(L, -1);
-  lua_pop(L, 1);
+  lua_pop(L, 2);
   check_headers(L, 2, lines);
   rc_options_push(L, 2, "body"); /* stays on the stack, at 3 */
   if (!lua_isnil(L, 3)) {
@@ -312,6 +316,7 @@ static int engine_request(lua_State *L) {
   transfer *t = lua_newuserdatauv(L, sizeof *t, 1);
   memset(t, 0, sizeof *t);
   t->engine = e;
+  t->has_budget = has_budget;
   t->watermark = (size_t)rc_options_size(L, 2, where, "watermark", 1 << 20, INT32_MAX);
   luaL_getmetatable(L, TRANSFER);
   lua_setmetatable(L, 4);
@@ -419,8 +424,9 @@ static bool loop_is_due(engine *e) {
  *
  * nil is no end: it says that there is something to look at. No whole item waits, or the ledger
  * allows no more, or (once) the last byte has arrived, so that the next request can leave before
- * the records that wait are read, or a loop is to have its turn. Of the last two there is never
- * one after the other: whoever calls again gets a record, where one waits. */
+ * the records that wait are read, or a loop is to have its turn, or a budget is to be looked at. Of
+ * the last three there is never one after the other: whoever calls again gets a record, where one
+ * waits. */
 static int transfer_next(lua_State *L) {
   transfer *t = check_transfer(L);
   rc_ledger *ledger = t->ledger;
@@ -432,8 +438,14 @@ static int transfer_next(lua_State *L) {
     t->told = true;
     return 0;
   }
-  if (t->engine->http != NULL && turn_is_due(t)) {
-    rc_http_drive(t->engine->http);
+  if (turn_is_due(t)) {
+    if (t->engine->http != NULL) {
+      rc_http_drive(t->engine->http);
+    }
+    if (t->has_budget && !t->told) {
+      t->told = true;
+      return 0;
+    }
   }
   if (ledger != NULL && !next_is_due(t)) {
     resume_if_drained(t);

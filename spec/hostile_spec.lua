@@ -133,6 +133,31 @@ describe("a body without end", function()
     assert.is_true(ended.count > 0 and ended.seconds < 5)
   end)
 
+  -- As fast as the server is: there are always users to give.
+  for name, budget in pairs { deadline = { deadline = 0.5 }, max_bytes = { max_bytes = 4 * MIB } } do
+    it("of users is ended by its " .. name .. " where the script is slower than the server", function()
+      server:script { [USERS] = { users } }
+      local client = rollcall.tesouro { token = SECRET, base_url = server.url }
+      local walked = client:users(budget)
+      local began, count, err = core.now(), 0, nil
+      for _ = 1, 20000 do
+        local user
+        user, err = walked:next()
+        if not user then
+          break
+        end
+        count = count + 1
+        local until_then = core.now() + 0.0005
+        while core.now() < until_then do end
+      end
+      local seconds = core.now() - began
+      client:close()
+      check.failure(err, "budget", { SECRET })
+      assert.is_true(count > 0)
+      assert.is_true(name == "max_bytes" or seconds < 2, seconds)
+    end)
+  end
+
   it("of users is ended by max_bytes", function()
     ends(walk(users, { max_bytes = MIB }), nil, "budget")
   end)

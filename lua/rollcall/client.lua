@@ -374,7 +374,7 @@ function client.new(declared, config, level)
     provider = checked,
     config = kept,
     base_url = base_url,
-    engine = core.engine { turn = loop.turn and TURN or nil },
+    engine = core.engine { turn = self.loop.turn and TURN or nil },
     limits = limits.new(),
     retry = retry.new(kept.retry),
     redactor = redact.new(),

@@ -245,6 +245,7 @@ function states.start(self)
   local options = client:transport()
   options.method, options.url, options.headers, options.body = spec.method, spec.url, headers, spec.body
   options.fresh_connection = self.fresh_connection
+  options.has_budget = spec.budget ~= nil and spec.budget:has_running_part()
   options.decoder, options.ledger = self.decoder, spec.ledger
   local transfer, err = client.engine:request(options)
   if not transfer then

@@ -95,6 +95,11 @@ function Budget:requests_spent()
   end
 end
 
+--- Can it be used up between two requests?
+function Budget:has_running_part()
+  return self.deadline ~= nil or self.max_bytes ~= nil
+end
+
 --- What is used up at this time, in words.
 ---@param now number
 ---@return string?
