@@ -259,8 +259,8 @@ uninstall: ## remove what `make install` installed
 	rm -rf $(SHARE)/rollcall $(LIB)/rollcall
 	rm -f $(BIN)/rollcall
 
-clean: ## remove what was built
-	rm -rf $(BUILD)
+clean: ## remove what was built, by LuaRocks too
+	rm -rf $(BUILD) csrc/*.o rollcall
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Keeps hashes of items without an id apart from hashes of ids. */
-#define TEXT_SALT 0xA24BAED4963EE407u
+#define HAS_ID ((uint64_t)1)
 
 void rc_delivery_init(rc_delivery *delivery, const char *id, size_t id_length) {
   memset(delivery, 0, sizeof *delivery);
@@ -29,20 +28,39 @@ void rc_delivery_begin_body(rc_delivery *delivery) {
   delivery->before = delivery->given;
   delivery->position = 0;
   delivery->body_fingerprint = 0;
-  delivery->differs = false;
+  delivery->differs = delivery->unsure = false;
   rc_seen_clear(&delivery->seen);
 }
 
-/* The hash of the item's id; of its text where it has none. */
+/* Of what a value means: a string is the same however its characters are escaped. */
+static uint64_t hash_value(rc_span value) {
+  if ((value.flags & RC_JSON_ESCAPED) == 0) {
+    return rc_hash(value.bytes, value.length);
+  }
+  char few[256];
+  char *decoded = value.length <= sizeof few ? few : malloc(value.length);
+  if (decoded == NULL) {
+    return rc_hash(value.bytes, value.length);
+  }
+  decoded[0] = '"';
+  const size_t length = rc_json_unescape(decoded + 1, value.bytes + 1, value.length - 2);
+  decoded[length + 1] = '"';
+  const uint64_t hash = rc_hash(decoded, length + 2);
+  if (decoded != few) {
+    free(decoded);
+  }
+  return hash;
+}
+
+/* The hash of the item's id; of its text where it has none. The last bit says which. */
 static uint64_t identify(const rc_delivery *delivery, const rc_item *item, bool *has_id) {
   const rc_object *object = &item->object;
   const rc_field *id = rc_field_find(object, delivery->id, delivery->id_length);
   *has_id = id != NULL && RC_FIELD_TYPE(id->tag) != RC_JSON_NULL;
   if (!*has_id) {
-    return rc_hash_mix(TEXT_SALT, rc_hash(object->bytes, object->length));
+    return rc_hash(object->bytes, object->length) & ~HAS_ID;
   }
-  const rc_span value = rc_field_value(object, id);
-  return rc_hash(value.bytes, value.length);
+  return hash_value(rc_field_value(object, id)) | HAS_ID;
 }
 
 /* From here on the body is not what was given: its items are looked up one by one. */
@@ -63,7 +81,7 @@ rc_verdict rc_delivery_judge(rc_delivery *delivery, const rc_item *item) {
   delivery->position++;
   if (!delivery->differs) {
     if (place >= delivery->before) {
-      return RC_GIVE;
+      return delivery->unsure ? RC_CONFLICT : RC_GIVE;
     }
     if (!delivery->all_kept) {
       delivery->body_fingerprint = rc_hash_mix(delivery->body_fingerprint, delivery->hash);
@@ -72,9 +90,14 @@ rc_verdict rc_delivery_judge(rc_delivery *delivery, const rc_item *item) {
                  : RC_CONFLICT;
     }
     if (delivery->kept[place] == delivery->hash) {
+      delivery->unsure = false;
       return RC_SKIP;
     }
-    if (!begin_difference(delivery)) {
+    if (!has_id && (delivery->kept[place] & HAS_ID) == 0) {
+      delivery->unsure = true;
+      return RC_SKIP;
+    }
+    if (delivery->unsure || !begin_difference(delivery)) {
       return RC_CONFLICT;
     }
   }

@@ -2,8 +2,9 @@
  *
  * A body breaks off and its page is fetched again, or a walk goes on from a checkpoint: delivery
  * says which items of the new body were given before. As long as the new body begins like the old
- * one, what it gave is its prefix. Where the two differ, items are known by their ids; where ids
- * are missing, or were too many to keep, it cannot tell and says so. Pure.
+ * one, what it gave is its prefix. Where the two differ, items are known by their ids; one without
+ * an id by its place, if what stands behind it still stands there. Where neither can tell, or ids
+ * were too many to keep, it says so. Pure.
  */
 #ifndef RC_DELIVERY_H
 #define RC_DELIVERY_H
@@ -27,7 +28,8 @@ typedef struct rc_delivery {
   uint64_t before;           /* items that earlier bodies gave */
   uint64_t position;         /* items judged */
   uint64_t body_fingerprint; /* of the items judged, while only the fingerprint is there */
-  bool differs;              /* from what was given: `seen` has the hashes of that now */
+  bool unsure; /* an item without id was taken for another of its place: one behind it must match */
+  bool differs; /* from what was given: `seen` has the hashes of that now */
   rc_seen seen;
   uint64_t hash; /* of the item judged last */
   size_t id_length;

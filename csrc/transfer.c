@@ -41,12 +41,12 @@ typedef struct transfer {
   size_t watermark;      /* bytes that may wait unread before the transfer pauses */
   time_t tick_seconds;   /* when next last gave the engine its turn */
   long tick_nanoseconds;
-  bool cancelled; /* its memory is freed when it is collected: a call may be reading from it */
-  bool judged;    /* the ledger has seen the item that next gives now */
-  bool conflict;  /* the ledger cannot tell what was given before */
-  bool told_done; /* next has answered nil once since the last byte arrived */
+  bool cancelled;  /* its memory is freed when it is collected: a call may be reading from it */
+  bool judged;     /* the ledger has seen the item that next gives now */
+  bool conflict;   /* the ledger cannot tell what was given before */
+  bool told_done;  /* next has answered nil once since the last byte arrived */
   bool has_budget; /* next answers nil every few milliseconds, for whoever reads to look at it */
-  bool told;      /* next has answered nil, though a record may wait, and none since */
+  bool told;       /* next has answered nil, though a record may wait, and none since */
 } transfer;
 
 /* -- the sink: from curl, no Lua ------------------------------------------------------------ */
@@ -252,26 +252,16 @@ static void check_headers(lua_State *L, int options, const char **lines) {
 
 /* engine:request{…} -> transfer | nil, err */
 static int engine_request(lua_State *L) {
-  static const char *const known[] = {"method",
-                                      "url",
-                                      "headers",
-                                      "body",
-                                      "ca_file",
-                                      "client_cert",
-                                      "client_key",
-                                      "proxy",
-                                      "connect_timeout",
-                                      "idle_timeout",
-                                      "timeout",
-                                      "max_body",
-                                      "decoder",
-                                      "ledger",
-                                      "watermark",
-                                      "max_headers",
-                                      "max_collected",
-                                      "fresh_connection",
-                                      "has_budget",
-                                      NULL};
+  static const char *const known[] = {"method",          "url",
+                                      "headers",         "body",
+                                      "ca_file",         "client_cert",
+                                      "client_key",      "proxy",
+                                      "connect_timeout", "idle_timeout",
+                                      "timeout",         "max_body",
+                                      "decoder",         "ledger",
+                                      "watermark",       "max_headers",
+                                      "max_collected",   "fresh_connection",
+                                      "has_budget",      NULL};
   static const char where[] = "request";
   const char *lines[MAX_REQUEST_HEADERS + 1];
   engine *e = check_engine(L, 1);
@@ -545,12 +535,17 @@ static int transfer_header(lua_State *L) {
   return count > 0 ? 1 : 0;
 }
 
-/* transfer:body() -> the collected body, and whether it was cut. */
+/* transfer:body() -> the collected body, and whether it was cut; "" until the transfer has ended.
+ * Only then it stays where it is: while Lua makes room for the copy, a finalizer may drive the
+ * engine. */
 static int transfer_body(lua_State *L) {
   const transfer *t = check_transfer(L);
-  size_t length;
-  int cut;
-  const char *body = rc_transfer_body(t->transfer, &length, &cut);
+  size_t length = 0;
+  int cut = 0;
+  const char *body = "";
+  if (rc_transfer_state(t->transfer) == RC_HTTP_DONE) {
+    body = rc_transfer_body(t->transfer, &length, &cut);
+  }
   lua_pushlstring(L, body, length);
   lua_pushboolean(L, cut);
   return 2;
@@ -584,9 +579,10 @@ static int transfer_gc(lua_State *L) {
 
 void rc_transfer_open(lua_State *L) {
   static const luaL_Reg engine_methods[] = {
-      {"request", engine_request},   {"drive", engine_drive},     {"close", engine_close},
-      {"counters", engine_counters}, {"sockets", engine_sockets}, {"timeout", engine_timeout},
-      {"action", engine_action},     {NULL, NULL}};
+      {"request", engine_request}, {"drive", engine_drive},
+      {"close", engine_close},     {"counters", engine_counters},
+      {"sockets", engine_sockets}, {"timeout", engine_timeout},
+      {"action", engine_action},   {NULL, NULL}};
   static const luaL_Reg transfer_methods[] = {
       {"next", transfer_next},     {"conflict", transfer_conflict},
       {"done", transfer_done},     {"failure", transfer_failure},

@@ -5,7 +5,7 @@ local checkpoint = require "rollcall.checkpoint"
 local json = require "rollcall.json"
 
 local WALK = {
-  provider = "acme", origin = "https://api.acme.example", collection = "users", variables = { account = "T12345678" },
+  provider = "acme", base_url = "https://api.acme.example", collection = "users", variables = { account = "T12345678" },
   query = { status = "ALL", page_size = 100, expand = { "roles", "groups" } },
 }
 
@@ -42,7 +42,7 @@ describe("a checkpoint's text", function()
 
   local others = {
     provider = function(walk) walk.provider = "other" end,
-    origin = function(walk) walk.origin = "https://api.other.example" end,
+    base_url = function(walk) walk.base_url = "https://api.acme.example/v2" end,
     collection = function(walk) walk.collection = "roles" end,
     account = function(walk) walk.variables.account = "T87654321" end,
     status = function(walk) walk.query.status = "ACTIVE" end,

@@ -544,3 +544,79 @@ describe("an answer that says little", function()
     assert.equal(1, #server:requests())
   end)
 end)
+
+describe("a hook that uses its own stream", function()
+  --- What a walk of three pages gives where its hook asks for users, too: those of both.
+  for _, name in ipairs { "request", "response", "retry", "page" } do
+    it("gets users of it, each once: " .. name, function()
+      local function page(id, after)
+        return { body = ('{"data":[{"id":"%s"}],"nextPaginationToken":%s}'):format(id, after and '"' .. id .. '"' or "null") }
+      end
+      local ids, users = {}, nil
+      server:script {
+        [USERS .. "?Limit=100"] = { { status = 503 }, page("1", true) },
+        [USERS .. "?Limit=100&PaginationToken=1"] = { page("2", true) },
+        [USERS .. "?Limit=100&PaginationToken=2"] = { page "3" },
+      }
+      users = client({ on = { [name] = function()
+        local user, err = users:next()
+        ids[#ids + 1] = user and user.id or err and error(err, 0) or nil
+      end } }):users()
+      for user in users do
+        ids[#ids + 1] = user.id
+      end
+      table.sort(ids)
+      assert.equal("1 2 3", table.concat(ids, " "))
+    end)
+  end
+
+  it("ends it at once where it closes the client, whatever it would have waited for", function()
+    server:script { [USERS] = { { status = 503, headers = { "Retry-After: 6" } }, GOOD } }
+    local asked
+    asked = client({ on = { retry = function() asked:close() end } })
+    local began = core.now()
+    check.failure(select(2, asked:users():next()), "closed")
+    assert.is_true(core.now() - began < 3)
+  end)
+
+  it("that is the token function sends nothing once it has closed the stream", function()
+    server:script { [USERS] = { GOOD } }
+    local users
+    users = rollcall.tesouro({ base_url = server.url, token = function()
+      users:close()
+      return SECRET
+    end }):users()
+    assert.is_nil((users:next()))
+    assert.equal("closed", users:reason())
+    assert.equal(0, requests())
+  end)
+end)
+
+describe("an answer that says too much", function()
+  it("is cut in the message, and not in the middle of a character", function()
+    local _, err = walk({ { status = 400, body = cjson.encode { message = ("é"):rep(250000), code = ("c"):rep(9000) },
+      headers = { "X-Request-Id: " .. ("r"):rep(3000) } } })
+    assert.is_true(#err.message < 600 and #err.code < 600 and #err.request_id < 600)
+    assert.is_nil(err.message:find "\195%.")
+    _, err = walk({ { status = 302, headers = { "Location: /" .. ("l"):rep(30000) } } })
+    assert.is_true(#tostring(err) < 2000)
+  end)
+
+  it("is refused where it names the token as the next page", function()
+    local body = '{"data":[{"id":"a"}],"nextPaginationToken":"x%s"}'
+    local _, err = walk { { body = body:format(SECRET) } }
+    check.failure(err, "decode", { SECRET })
+    check.contains(err.message, "secret")
+  end)
+
+  it("drop by drop ends a request for a token all the same", function()
+    server:script { ["/openid/connect/token"] = { { body = (" "):rep(1000), chunked = true, step = 1, pause = 0.1 } } }
+    local began = core.now()
+    local asked = rollcall.tesouro { client_id = "one", client_secret = SECRET, base_url = server.url, idle_timeout = 0.3,
+      retry = false }
+    local _, err = asked:users():next()
+    check.failure(err, "auth", { SECRET })
+    check.contains(err.message, "no token", "took too long")
+    assert.is_true(core.now() - began < 5)
+  end)
+end)

@@ -51,6 +51,27 @@ describe("rate limits", function()
     assert.equal(0, (wait("X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 1500000000")))
   end)
 
+  it("read a reset in milliseconds since 1970, or as a date", function()
+    local seconds = wait("X-RateLimit-Remaining: 0", ("X-RateLimit-Reset: %d000"):format(os.time() + 20))
+    assert.is_true(seconds > 15 and seconds <= 20, seconds)
+    seconds = wait("RateLimit-Remaining: 0", "RateLimit-Reset: " .. os.date("!%a, %d %b %Y %H:%M:%S GMT", os.time() + 20))
+    assert.is_true(seconds > 15 and seconds <= 20, seconds)
+  end)
+
+  it("read the one header that says all, in both its forms", function()
+    assert.equal(7, (wait "RateLimit: limit=10, remaining=0, reset=7"))
+    assert.equal(7, (wait 'RateLimit: "default";r=0;t=7'))
+    assert.equal(0, (wait "RateLimit: limit=10, remaining=1, reset=7"))
+    assert.equal(0, (wait 'RateLimit: "r=0";r=5;t=7'))
+    assert.equal(0, (wait "RateLimit: nothing"))
+    assert.equal(2.5, (wait("X-RateLimit-Remaining: 0", "X-RateLimit-Reset-After: 2.5", "X-RateLimit-Reset: 9")))
+  end)
+
+  it("go by a Retry-After, which is about this client", function()
+    assert.equal(3, (wait("X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 300", "Retry-After: 3")))
+    assert.equal(3, (wait("X-RateLimit-Remaining: 0", "Retry-After: 3")))
+  end)
+
   it("are never waited for longer than an hour", function()
     assert.equal(3600, (wait("RateLimit-Remaining: 0", "RateLimit-Reset: 1000000")))
   end)
@@ -100,6 +121,42 @@ describe("a walk under a rate limit", function()
     assert(first:next())
     assert.equal(0, sandbox.stats().tesouro.rate_limited)
     assert.equal(0, first:stats().retries + second:stats().retries + third:stats().retries)
+  end)
+
+  it("makes a stream wait for what another one's answer says that nobody reads yet", function()
+    local server = require("spec.support.server").start()
+    local function page(name, last)
+      return { body = ('{"data":[{"id":"%s"}],"nextPaginationToken":%s}'):format(name, last and "null" or '"' .. name .. '"') }
+    end
+    local limited = page("a2", true)
+    limited.headers = { "RateLimit-Remaining: 0", "RateLimit-Reset: 1" }
+    local users = "/identity/v1/users?Status=%s&Limit=1"
+    server:script {
+      [users:format "ACTIVE"] = { page "a1" }, [users:format "ACTIVE" .. "&PaginationToken=a1"] = { limited },
+      [users:format "ALL"] = { page "b1" }, [users:format "ALL" .. "&PaginationToken=b1"] = { page "b2" },
+      [users:format "ALL" .. "&PaginationToken=b2"] = { page("b3", true) },
+    }
+    local client = require("rollcall").tesouro { token = "tok-7f3a", base_url = server.url }
+    local one = client:users { status = "ACTIVE", page_size = 1 }
+    local other = client:users { status = "ALL", page_size = 1, prefetch = 0 }
+    assert.equal("a1", one:next().id) -- its second page is under way
+    assert.equal("b1", other:next().id)
+    for _ = 1, 20 do
+      core.wait({}, 0.01)
+      client.shared().engine:drive()
+    end
+    assert.equal("b2", other:next().id)
+    assert.equal("b3", other:next().id)
+    local requests = server:requests()
+    server:stop()
+    local limit_seen
+    for _, request in ipairs(requests) do
+      if request.target:find("a1", 1, true) then
+        limit_seen = request.time
+      elseif request.target:find("b1", 1, true) then
+        assert.is_true(request.time - limit_seen >= 0.95, request.time - limit_seen)
+      end
+    end
   end)
 
   it("makes other streams wait as soon as the headers are there, not only when the body has ended", function()

@@ -227,3 +227,17 @@ describe("an engine", function()
     bounded(4096, before, resident())
   end)
 end)
+
+describe("the page tokens of a walk", function()
+  it("are remembered in some bytes each, a million of them", function()
+    local seen = core.seen()
+    local before = resident()
+    for i = 1, 1000000 do
+      assert(seen:add(("%d"):format(i)))
+    end
+    collected()
+    bounded(48 * 1024, before, resident())
+    assert.is_false(seen:add "1")
+    assert.is_false(seen:add "1000000")
+  end)
+end)

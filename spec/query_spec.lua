@@ -134,3 +134,13 @@ describe("query.request", function()
     assert.same({ { "k", "a,b" } }, made(collection, { kind = { "a", "b" } }).parameters)
   end)
 end)
+
+describe("a filter that is sent by a header", function()
+  it("is refused where nothing would be sent", function()
+    local collection = { path = "/", items = "", paging = { type = "none" }, filters = { tenant = { header = "X-Tenant" } } }
+    for _, value in ipairs { "", " ", "   " } do
+      check.misuse(function() query.check(collection, { tenant = value }, "it", 1) end, "tenant: ", "header")
+    end
+    query.check(collection, { tenant = "a" }, "it", 1)
+  end)
+end)

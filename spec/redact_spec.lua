@@ -22,6 +22,16 @@ describe("redact", function()
     assert.equal("[secret] axb+c", made:clean "a.b+c%41=[x]* axb+c")
   end)
 
+  it("finds what a page of HTML makes of a secret", function()
+    local made = redactor [[a&b<c>"d'é]]
+    for _, text in ipairs { "a&amp;b&lt;c&gt;&quot;d&#39;é", "&#97;&#x26;b&#60;c&#X3E;&#34;d&apos;&#xe9;",
+      [[{"m":"a&amp;b&lt;c&gt;&quot;d&#39;\u00e9"}]] } do
+      assert.is_nil(made:clean(text):find("&lt;c", 1, true) or made:clean(text):find("#60", 1, true), text)
+      assert.truthy(made:clean(text):find("[secret]", 1, true), text)
+    end
+    assert.equal("&amp;&nothing;&#9999999999; [secret]", redactor "hunter22":clean "&amp;&nothing;&#9999999999; hunter&#50;2")
+  end)
+
   it("leaves short texts readable", function()
     assert.equal("a cat", redactor("a", "cat"):clean "a cat")
   end)

@@ -525,16 +525,19 @@ describe("a repeated page token", function()
 end)
 
 describe("a budget", function()
-  it("of time ends the walk, waits included", function()
+  it("of time ends the walk, waits included: at once where one would outlast it", function()
     local began = core.now()
-    local users = walk({ page("1 2", "t2"), { status = 503 } }, { deadline = 0.2 },
+    local users = walk({ page("1 2", "t2"), { status = 503 } }, { deadline = 0.9 },
       { retry = { base = 10, cap = 10, jitter = 0 } })
     local ids, err = ids_of(users)
     assert.equal("1 2", ids)
     check.failure(err, "budget")
     assert.equal("budget", users:reason())
     local took = core.now() - began
-    assert.is_true(took >= 0.19 and took < 1, took)
+    assert.is_true(took < 0.5, took)
+    assert.equal(503, err.status)
+    check.contains(err.message, "deadline", "10 seconds", "503")
+    assert.equal(0, users:stats().waits)
     assert.is_string(err.checkpoint)
   end)
 
@@ -603,7 +606,7 @@ describe("a checkpoint", function()
     end, "resume")
     check.misuse(function()
       client({ base_url = "http://127.0.0.1:1" }):users { status = "ALL", page_size = 2, resume = saved }
-    end, "resume", "origin")
+    end, "resume", "base_url")
     check.misuse(function()
       rollcall.dintero({ token = "x", account = "T123", base_url = server.url }):users { resume = saved }
     end, "resume", "provider")
@@ -779,7 +782,7 @@ describe("a checkpoint that somebody wrote", function()
   it("is refused in words, whatever is inside", function()
     local saved = walk({ page "1" }, { status = "ALL" }):checkpoint()
     for _, position in ipairs { '{"token":5}', '{"token":true}', '{"token":{}}', '{"token":null}', '{"token":""}',
-      '{"token":"a\\nb"}', '{"token":"\\u0000"}', "5", "null", '"x"' } do
+      "5", "null", '"x"' } do
       local changed = saved:gsub('^{', '{"position":' .. position:gsub("%%", "%%%%") .. ",", 1)
       changed = changed:gsub(',"position":{}', "")
       check.misuse(function() client():users { status = "ALL", resume = changed } end, "resume: ", "was changed")

@@ -9,20 +9,27 @@ for i = 1, #digits do
   values[digits:byte(i)] = i - 1
 end
 
+-- What 12 bits are: two digits.
+local pairs_of_digits = {}
+for i = 0, 4095 do
+  local first, second = math.floor(i / 64) + 1, i % 64 + 1
+  pairs_of_digits[i] = digits:sub(first, first) .. digits:sub(second, second)
+end
+
 ---@param text string
 ---@return string
 function base64.encode(text)
-  local out = {}
+  local out, n, past = {}, 0, -#text % 3
+  text = text .. ("\0"):rep(past)
   for i = 1, #text, 3 do
     local a, b, c = text:byte(i, i + 2)
-    local n = a * 65536 + (b or 0) * 256 + (c or 0)
-    for j = 1, 4 do
-      local digit = math.floor(n / 64 ^ (4 - j)) % 64
-      local past = (j == 3 and not b) or (j == 4 and not c)
-      out[#out + 1] = past and "=" or digits:sub(digit + 1, digit + 1)
-    end
+    local low = b % 16
+    out[n + 1] = pairs_of_digits[a * 16 + (b - low) / 16]
+    out[n + 2] = pairs_of_digits[low * 256 + c]
+    n = n + 2
   end
-  return table.concat(out)
+  local encoded = table.concat(out)
+  return encoded:sub(1, #encoded - past) .. ("="):rep(past)
 end
 
 --- nil where the text is none.

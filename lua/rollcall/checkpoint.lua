@@ -16,7 +16,7 @@ local FORMAT = 1
 
 ---@class rollcall.WalkIdentity
 ---@field provider string
----@field origin string
+---@field base_url string
 ---@field collection string
 ---@field variables table<string, string> such as the account
 ---@field query table<string, any> filters, page size, direction
@@ -60,7 +60,7 @@ end
 
 --- What of two walks differs first, in words; nil where they are the same.
 local function difference(saved, wanted)
-  for _, name in ipairs { "provider", "origin", "collection" } do
+  for _, name in ipairs { "provider", "base_url", "collection" } do
     if saved[name] ~= wanted[name] then
       return ("%s %s, not %s"):format(name, show(saved[name]), show(wanted[name]))
     end

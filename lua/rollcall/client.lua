@@ -95,7 +95,8 @@ local Client = {}
 local methods = {}
 Client.__name = "rollcall.client"
 
---- What the streams of a client share. A client's own table does not lead to it, nor so to the secrets.
+--- What the streams of a client share. A client has it behind a function: whoever prints a client does not meet the
+--- secrets, and no table from clients to it keeps them alive (before Lua 5.2 one would, where a hook knows its client).
 ---@class rollcall.Shared
 ---@field provider rollcall.Provider
 ---@field config rollcall.ClientOptions
@@ -103,9 +104,6 @@ Client.__name = "rollcall.client"
 ---@field redactor table
 local Shared = {}
 Shared.__index = Shared
-
----@type table<rollcall.Client, rollcall.Shared>
-local shared_by = setmetatable({}, { __mode = "k" })
 
 local client = {}
 
@@ -374,8 +372,11 @@ function client.new(declared, config, level)
     provider = checked,
     config = kept,
     base_url = base_url,
+    -- What goes to this machine does not leave it, whatever proxy the environment has for the rest of the world.
+    proxy = kept.proxy or (url.is_loopback(url.parse(base_url)) and "" or nil),
     engine = core.engine { turn = self.loop.turn and TURN or nil },
     limits = limits.new(),
+    running = setmetatable({}, { __mode = "k" }), -- exchanges whose answer's headers were not looked at yet
     retry = retry.new(kept.retry),
     redactor = redact.new(),
     loop = self.loop,
@@ -391,7 +392,9 @@ function client.new(declared, config, level)
     record_types = {},
   }, Shared)
   hide_credentials(shared.redactor, kept.proxy)
-  shared_by[self] = shared
+  rawset(self, "shared", function()
+    return shared
+  end)
   return self
 end
 
@@ -402,7 +405,7 @@ function Shared:transport()
     ca_file = config.ca_file,
     client_cert = config.client_cert,
     client_key = config.client_key,
-    proxy = config.proxy,
+    proxy = self.proxy,
     connect_timeout = config.connect_timeout,
     idle_timeout = config.idle_timeout,
     max_body = config.max_page_bytes,
@@ -437,7 +440,7 @@ local function stream_of(self, name, variables, checked, resume, budget)
   local key = key_of(variables)
   local identity = {
     provider = self.provider.name,
-    origin = url.origin(url.parse(self.base_url)),
+    base_url = self.base_url,
     collection = name,
     variables = variables,
     query = query.identity(collection, checked),
@@ -449,7 +452,7 @@ local function stream_of(self, name, variables, checked, resume, budget)
   local saved
   if resume then
     saved, problem = checkpoint.decode(resume, identity, function(position)
-      return kind.restore(position, self.base_url)
+      return kind.restore(position, self.base_url, collection.paging)
     end)
     if not saved then
       return nil, "resume: " .. problem
@@ -502,10 +505,16 @@ local function merged(self, collection, name, accounts, variables, checked)
   return merge.new(streams, { limit = checked.limit }, self.loop, names)
 end
 
+--- What a client shares with its streams; nil where this is no client.
+---@return rollcall.Shared?
+local function shared_of(self)
+  return getmetatable(self) == Client and rawget(self, "shared")() or nil
+end
+
 --- What is in a collection, as a stream. Nothing is sent before the first one is asked for. Raises where
 --- the query is wrong. `level` is that of the caller.
 local function walk_collection(self, name, options, level)
-  local shared = shared_by[self]
+  local shared = shared_of(self)
   if not shared then
     error(("%s: call it with ':', as in client:%s()"):format(name, name), level)
   end
@@ -548,8 +557,8 @@ local function collection_method(name)
 end
 
 function Client.__index(self, key)
-  local shared = shared_by[self]
-  if shared and shared.provider.collections[key] then
+  local shared = rawget(self, "shared")
+  if shared and shared().provider.collections[key] then
     return collection_method(key)
   end
   return methods[key]
@@ -557,7 +566,7 @@ end
 
 --- Closes the connections; streams under way end with an error of kind "closed".
 function methods:close()
-  local shared = shared_by[self]
+  local shared = shared_of(self)
   if not shared then
     error("close: call it with ':', as in client:close()", 2)
   end

@@ -19,12 +19,20 @@ function clock.days(year, month, day)
     + math.floor((153 * (month - 3) + 2) / 5) + day - 1 - 719468
 end
 
---- "Sun, 06 Nov 1994 08:49:37 GMT"; nil for anything else.
+--- "Sun, 06 Nov 1994 08:49:37 GMT", or one of the two obsolete forms, "Sunday, 06-Nov-94 08:49:37 GMT" and
+--- "Sun Nov  6 08:49:37 1994"; nil for anything else.
 ---@param text string
 ---@return number?
 function clock.parse_http_date(text)
   local day, name, year, hour, minute, second =
     text:match("^%a+, (%d%d) (%a%a%a) (%d%d%d%d) (%d%d):(%d%d):(%d%d) GMT$")
+  if not day then
+    day, name, year, hour, minute, second = text:match("^%a+, (%d%d)%-(%a%a%a)%-(%d%d) (%d%d):(%d%d):(%d%d) GMT$")
+    year = year and (tonumber(year) < 70 and 2000 or 1900) + tonumber(year)
+  end
+  if not day then
+    name, day, hour, minute, second, year = text:match("^%a%a%a (%a%a%a) ([ %d]%d) (%d%d):(%d%d):(%d%d) (%d%d%d%d)$")
+  end
   local month = months[name]
   if not month then
     return nil

@@ -34,12 +34,25 @@ local exchange = {}
 exchange.FOREVER = 3600
 
 local MAX_URL_SHOWN = 512
+-- Of what a server says of itself; its whole answer is in `body`.
+local MAX_TEXT = 512
+local IDLE_TIMEOUT = 60
+-- For a whole token request, in idle timeouts: one that drips must end, too.
+local MOST_IDLE_TIMEOUTS = 4
 
 ---@param client rollcall.Shared
 ---@param spec rollcall.ExchangeSpec
 ---@return rollcall.Exchange
 function exchange.new(client, spec)
   return setmetatable({ client = client, spec = spec, state = "token", attempts = 0, events = {} }, Exchange)
+end
+
+--- At most so many bytes of a text, and no half character at its end.
+local function cut(text)
+  if not text or #text <= MAX_TEXT then
+    return text
+  end
+  return text:sub(1, MAX_TEXT):gsub("[\192-\255][\128-\191]*$", "") .. "..."
 end
 
 --- An error about this exchange, with all that is known of it and no secret.
@@ -58,7 +71,9 @@ function Exchange:error(kind, message, fields)
     err.status = err.status or self.transfer:status()
     err.request_id = self.transfer:header("x-request-id")
   end
-  return self:clean(err)
+  self:clean(err)
+  err.message, err.code, err.request_id = cut(err.message), cut(err.code), cut(err.request_id)
+  return err
 end
 
 --- Blots the client's secrets out of every text of a table.
@@ -139,7 +154,7 @@ end
 --- The error of a body that is not what was declared.
 function Exchange:decode_error(err)
   local full = self:error("decode", err.message, { code = err.code, offset = err.offset })
-  if is_html(self.transfer) or err.offset == 0 and err.message:find("'<'", 1, true) then
+  if is_html(self.transfer) or err.message:find("expected a value, got '<'", 1, true) then
     full.message = "the server answered HTML, not JSON; " .. full.message
   end
   return full
@@ -192,7 +207,9 @@ function states.token(self, now)
   local auth = self.spec.auth
   if auth then
     local status, value = auth:authorize(self, now)
-    if status == "wait" then
+    if self.state ~= "token" then
+      return -- the script's own function closed it
+    elseif status == "wait" then
       return "wait", value
     elseif status == "failed" then
       return self:fail(value)
@@ -202,14 +219,26 @@ function states.token(self, now)
   self.state = "gate"
 end
 
+--- Before the next attempt it waits for so long.
+local function back_off(self, now, seconds)
+  self.resume_at, self.waits_since, self.waits, self.state = now + seconds, now, seconds, "backoff"
+end
+
+--- What it has waited, up to now.
+local function count_wait(self, now)
+  count(self, "waits", math.max(0, math.min(self.waits, now - self.waits_since)))
+end
+
 function states.gate(self, now)
+  for other in pairs(self.client.running) do
+    other:observe(now) -- what another one's answer says of the limit holds for this request
+  end
   local wait = self.client.limits:wait(now)
   if wait > self.client.retry.max_retry_after then
     return self:fail(self:error("rate_limit", ("nothing is left of the rate limit for %d seconds"):format(
       math.ceil(wait)), { retry_after = wait }))
   elseif wait > 0 then
-    count(self, "waits", wait)
-    self.resume_at, self.state = now + wait, "backoff"
+    back_off(self, now, wait)
     return "wait", wait
   end
   self.state = "start"
@@ -245,6 +274,9 @@ function states.start(self)
   local options = client:transport()
   options.method, options.url, options.headers, options.body = spec.method, spec.url, headers, spec.body
   options.fresh_connection = self.fresh_connection
+  if not spec.decoder then
+    options.timeout = (options.idle_timeout or IDLE_TIMEOUT) * MOST_IDLE_TIMEOUTS
+  end
   options.has_budget = spec.budget ~= nil and spec.budget:has_running_part()
   options.decoder, options.ledger = self.decoder, spec.ledger
   local transfer, err = client.engine:request(options)
@@ -253,18 +285,25 @@ function states.start(self)
   end
   count(self, "requests", 1)
   self.transfer, self.state, self.observed = transfer, "running", false
+  client.running[self] = true
   self:tell("request", {})
 end
 
 --- An attempt failed: another one, after a while, or the end.
 function Exchange:again_or_fail(err, now)
-  local delay = self.client.retry:delay(err, self.attempts)
+  local delay, problem = self.client.retry:delay(err, self.attempts)
   if not delay then
+    err.message = problem and err.message .. "; " .. problem or err.message
+    return self:fail(err)
+  end
+  local left = self.spec.budget and self.spec.budget:seconds_left(now)
+  if left and delay >= left then
+    err.kind = "budget"
+    err.message = ("the walk's deadline would pass in a wait of %.3g seconds, after: %s"):format(delay, err.message)
     return self:fail(err)
   end
   count(self, "retries", 1)
-  count(self, "waits", delay)
-  self.resume_at, self.state = now + delay, "backoff"
+  back_off(self, now, delay)
   self:tell("retry", { wait = delay, kind = err.kind, status = err.status, message = err.message })
 end
 
@@ -317,12 +356,17 @@ function Exchange:conclude(now)
   self.state = "done"
 end
 
+--- Has the client's limits read the answer, once.
+function Exchange:observe(now)
+  if not self.observed and self.transfer and self.transfer:status() then
+    self.observed, self.client.running[self] = true, nil
+    self.client.limits:observe(self.transfer, now)
+  end
+end
+
 function states.running(self, now)
   local transfer = self.transfer
-  if not self.observed and transfer:status() then
-    self.observed = true -- as soon as the headers are in: other requests may be about to leave
-    self.client.limits:observe(transfer, now)
-  end
+  self:observe(now) -- as soon as the headers are in: other requests may be about to leave
   if not transfer:done() then
     if self.decoder and is_success(transfer:status()) then
       return "open"
@@ -354,6 +398,7 @@ function states.backoff(self, now)
   if now < self.resume_at then
     return "wait", self.resume_at - now
   end
+  count_wait(self, now)
   self.state = "token"
 end
 
@@ -380,6 +425,10 @@ function Exchange:step(now)
 end
 
 function Exchange:cancel()
+  self.client.running[self] = nil
+  if self.state == "backoff" then
+    count_wait(self, core.now())
+  end
   if self.transfer then
     if self.state == "running" then
       count(self, "bytes", (self.transfer:usage()))

@@ -1,6 +1,7 @@
 -- Rate limits before they bite: when an answer says that nothing remains, the client's next
 -- request waits for the reset instead of earning a 429.
 
+local clock = require "rollcall.clock"
 local retry = require "rollcall.retry"
 
 local Limits = {}
@@ -11,6 +12,56 @@ local limits = {}
 -- What a server says of a day far away is not believed, lest the client never sends again.
 local LONGEST = 3600
 
+-- Seconds since 1970 are more than this, milliseconds more than the second: some servers say when, others in how long.
+local EPOCH, EPOCH_MILLISECONDS = 1e9, 1e11
+
+--- Seconds from now on of what a server says of its reset; nil for nothing.
+---@param text string?
+---@return number?
+local function seconds_until(text)
+  local number = retry.number(text)
+  if not number then
+    local date = clock.parse_http_date(text or "")
+    return date and date - os.time()
+  elseif number > EPOCH_MILLISECONDS then
+    number = number / 1000
+  end
+  return number > EPOCH and number - os.time() or number
+end
+
+--- The one header that says all: `limit=100, remaining=0, reset=5`, or `"default";r=0;t=5`.
+local function combined(transfer)
+  local text = (transfer:header("ratelimit") or ""):lower()
+  local function parameter(...)
+    for _, name in ipairs { ... } do
+      local value = text:match("[%s,;]" .. name .. "%s*=%s*(%d+)") or text:match("^" .. name .. "%s*=%s*(%d+)")
+      if value then
+        return value
+      end
+    end
+  end
+  return retry.number(parameter("remaining", "r")), seconds_until(parameter("reset", "t"))
+end
+
+--- What an answer says is left, and in how many seconds there is more.
+local function read(transfer)
+  local remaining = retry.number(transfer:header("ratelimit-remaining"))
+  if remaining then
+    return remaining, seconds_until(transfer:header("ratelimit-reset"))
+  end
+  local reset
+  remaining, reset = combined(transfer)
+  if remaining then
+    return remaining, reset
+  end
+  remaining = retry.number(transfer:header("x-ratelimit-remaining-second"))
+  if remaining then
+    return remaining, 1
+  end
+  return retry.number(transfer:header("x-ratelimit-remaining")),
+    retry.number(transfer:header("x-ratelimit-reset-after")) or seconds_until(transfer:header("x-ratelimit-reset"))
+end
+
 function limits.new()
   return setmetatable({ open_at = 0 }, Limits)
 end
@@ -19,20 +70,13 @@ end
 ---@param transfer userdata
 ---@param now number
 function Limits:observe(transfer, now)
-  local remaining = retry.number(transfer:header("ratelimit-remaining"))
-  local reset = retry.number(transfer:header("ratelimit-reset"))
-  if not remaining then
-    remaining = retry.number(transfer:header("x-ratelimit-remaining-second"))
-    reset = 1
-  end
-  if not remaining then
-    remaining = retry.number(transfer:header("x-ratelimit-remaining"))
-    reset = retry.number(transfer:header("x-ratelimit-reset"))
-  end
-  if remaining and remaining <= 0 and reset then
-    -- Some servers say when, others in how many seconds.
-    local seconds = reset > 1e9 and reset - os.time() or reset
-    self.open_at = math.max(self.open_at, now + math.min(math.max(seconds, 0), LONGEST))
+  local remaining, reset = read(transfer)
+  if remaining and remaining <= 0 then
+    -- A Retry-After is about this client, the reset may be about the end of a longer window.
+    local seconds = retry.retry_after(transfer) or reset
+    if seconds then
+      self.open_at = math.max(self.open_at, now + math.min(math.max(seconds, 0), LONGEST))
+    end
   end
 end
 

@@ -53,6 +53,8 @@ local function scalar_node(filter)
         return clean
       elseif filter.path and (value == "" or value == "." or value == "..") then
         return "it stands in a path; expected more than dots"
+      elseif filter.header and not (filter.enum or format or filter.pattern) and value:find("^%s*$") then
+        return "it stands in a header, which is not sent without a value"
       end
       return (not format or format.test(value)) and (not filter.pattern or matches(value, filter.pattern))
     end,

@@ -90,8 +90,24 @@ local function in_form(text, from)
   end
 end
 
--- The last two: a URL that stands in JSON.
-local families = { { in_json }, { in_url }, { in_form }, { in_json, in_url }, { in_json, in_form } }
+local entities = { amp = "&", lt = "<", gt = ">", quot = '"', apos = "'" }
+
+local function in_html(text, from)
+  local first, last, name = text:find("&(#?%w+);", from)
+  while first do
+    local code = tonumber(name:match("^#(%d+)$")) or tonumber(name:match("^#[xX](%x+)$") or "", 16)
+    if code and code < 0x110000 then
+      return first, last, utf8_text(code)
+    elseif entities[name] then
+      return first, last, entities[name]
+    end
+    first, last, name = text:find("&(#?%w+);", first + 1)
+  end
+end
+
+-- The later ones: a URL, or a page, that stands in JSON.
+local families = { { in_json }, { in_url }, { in_form }, { in_html }, { in_json, in_url }, { in_json, in_form },
+  { in_json, in_html } }
 
 --- The text with the escapes of one spelling undone, and how its bytes have moved by that.
 local function unescape(text, spelling)
@@ -148,7 +164,7 @@ end
 function Redactor:clean(text)
   local spans = {}
   self:search(text, {}, spans)
-  for _, family in ipairs(text:find("[\\%%+]") and families or {}) do
+  for _, family in ipairs(text:find("[\\%%+&]") and families or {}) do
     local view, moves = text, {}
     for i, spelling in ipairs(family) do
       view, moves[i] = unescape(view, spelling)

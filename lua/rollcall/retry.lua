@@ -84,6 +84,7 @@ end
 ---@param err rollcall.Error
 ---@param attempts integer made so far
 ---@return number?
+---@return string? problem why not, where it might have been
 function Retry:delay(err, attempts)
   local transient = err.kind == "network" or err.kind == "timeout" or statuses[err.status]
     or err.code == "unexpected_end"
@@ -95,7 +96,7 @@ function Retry:delay(err, attempts)
   end
   local cost = err.kind == "timeout" and TIMEOUT_COST or RETRY_COST
   if self.left < cost then
-    return nil
+    return nil, "it is not sent again: the client's quota of retries is used up"
   end
   self.left = self.left - cost
   local wait = math.min(self.cap, self.base * 2 ^ (attempts - 1))

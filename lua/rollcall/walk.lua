@@ -95,6 +95,13 @@ function Budget:requests_spent()
   end
 end
 
+--- Seconds until the deadline; nil where there is none.
+---@param now number
+---@return number?
+function Budget:seconds_left(now)
+  return self.ends_at and self.ends_at - now
+end
+
 --- Can it be used up between two requests?
 function Budget:has_running_part()
   return self.deadline ~= nil or self.max_bytes ~= nil
@@ -135,6 +142,7 @@ function walk.new(client, spec)
     finished = false,
     pages = {}, -- the first is read, the others were asked for ahead
     page_count = 0,
+    polls = 0, -- rounds of poll begun: a hook may have begun one inside another
     seen = core.seen(), -- page tokens, so that none is asked for twice
     openings = core.seen(), -- what pages began with, so that none is given twice
     empty = 0, -- pages in a row
@@ -358,6 +366,16 @@ local function ignored(kind, declared)
     request.describe(place)) or "the server's links lead in a circle"
 end
 
+--- Has the server put a token or secret into what leads to the next page? It would be in a URL and in checkpoints.
+function Walk:shows_secret(position)
+  for _, value in pairs(position or {}) do
+    if type(value) == "string" and self.client.redactor:clean(value) ~= value then
+      return true
+    end
+  end
+  return false
+end
+
 --- A whole page: where the next one is, and whether what was asked for ahead is that one.
 function Walk:judge(index)
   local page, kind, declared = self.pages[index], self.paging, self.spec.collection.paging
@@ -366,6 +384,8 @@ function Walk:judge(index)
   if problem then
     page.err = page.asked:error(problem_kind or "decode", problem,
       { code = problem_kind == "http" and "other_origin" or nil })
+  elseif self:shows_secret(position) then
+    page.err = page.asked:error("decode", "the answer names a secret of this client as the next page")
   elseif key and not self.seen:add(key) then
     page.err = page.asked:error("loop", ("the %s after page %d was seen before in this walk; %s"):format(
       position.url and "link" or "token", page.number, ignored(kind, declared)))
@@ -493,14 +513,14 @@ end
 ---@param now number
 ---@return number seconds to wait at most
 function Walk:go_on(now)
-  local wake = exchange.FOREVER
+  local wake, polls = exchange.FOREVER, self.polls
   local is_known = true -- what came before the page
   local i = 1
   while self.pages[i] do
     local page = self.pages[i]
     if not page.ended then
       local status, wait = page.asked:step(now)
-      if self.finished then -- by a hook
+      if self.finished or self.polls ~= polls then -- by a hook, which closed it or asked for users itself
         return wake
       end
       if self.spec.query.direction == "backward" then
@@ -661,8 +681,10 @@ function Walk:poll()
     if self.page_count == 0 then
       self:begin()
     end
+    self.polls = self.polls + 1
+    local polls = self.polls
     local wake = self:go_on(now)
-    local page = self.pages[1]
+    local page = self.polls == polls and self.client.engine and self.pages[1]
     if page then
       self:open(page)
       local user = self.head:next()

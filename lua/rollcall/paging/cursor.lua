@@ -73,8 +73,8 @@ function cursor.show(position)
   return position.token
 end
 
-function cursor.restore(saved)
-  return (saved.token == nil or token.is(saved.token)) and { token = saved.token } or nil
+function cursor.restore(saved, _, paging)
+  return (saved.token == nil or token.is(saved.token, paging.header ~= nil)) and { token = saved.token } or nil
 end
 
 return cursor

@@ -15,18 +15,19 @@ local DEFAULT = { null = true, absent = true, blank = true }
 --- Texts that end a walk though they stand where a token does.
 token.final = { type = "table", values = { type = "string" }, expected = "a list of tokens that end a walk" }
 
---- Is a text one that can be sent?
+--- Is a text one that can be sent? In a URL every byte can be, in a header no control character.
 ---@param value any
+---@param in_header boolean?
 ---@return boolean
-function token.is(value)
-  return type(value) == "string" and value ~= "" and #value <= LONGEST and not value:find("%c")
+function token.is(value, in_header)
+  return type(value) == "string" and value ~= "" and #value <= LONGEST and not (in_header and value:find("%c"))
 end
 
 --- The query's page_token; nil, and what is wrong with it.
 ---@param text string
 ---@return string? problem
 function token.problem(text)
-  return not token.is(text) and "expected a page token" or nil
+  return not token.is(text, true) and "expected a page token" or nil
 end
 
 --- Does the page end the walk whatever token it has: by its flag, or because it is empty?
