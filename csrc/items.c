@@ -11,6 +11,8 @@
 #define ARRAY_POINTER 0u /* patterns[0] is the array's, the captures' follow */
 #define MAX_PATTERNS (RC_ITEMS_CAPTURES + 1)
 
+#define QUEUE_LEAST 4096u
+
 typedef uint32_t pattern_set; /* a bit a pattern */
 
 /* An item that waits or arrives; its fields follow. */
@@ -63,33 +65,33 @@ struct rc_items {
 
 /* -- queue ---------------------------------------------------------------------------------- */
 
-/* Makes room for `count` bytes behind the last one. */
+/* Makes room for `count` bytes behind the last one. Bytes are moved to the front where that is
+ * little work for what has left there; otherwise the block grows, and a large one in its place. */
 static bool queue_grow(queue *q, size_t count) {
   const size_t used = q->tail - q->head;
-  if (q->head > 0 && q->head >= used && q->capacity - used >= count) {
+  const bool is_room_in_front = q->capacity - used >= count && q->head >= used / 4;
+  if (q->head > 0) {
     memmove(q->memory, q->memory + q->head, used);
-  } else {
-    if (used > SIZE_MAX / 4 || count > SIZE_MAX / 4) {
-      return false;
-    }
-    size_t capacity = q->capacity > 0 ? q->capacity : 1024;
-    while (capacity - used < count) {
-      capacity *= 2;
-    }
-    char *memory = malloc(capacity);
-    if (memory == NULL) {
-      return false;
-    }
-    if (used > 0) {
-      memcpy(memory, q->memory + q->head, used);
-    }
-    free(q->memory);
-    q->memory = memory;
-    q->capacity = capacity;
+    q->left += q->head;
+    q->head = 0;
+    q->tail = used;
   }
-  q->left += q->head;
-  q->head = 0;
-  q->tail = used;
+  if (is_room_in_front) {
+    return true;
+  }
+  if (q->capacity > SIZE_MAX / 4 || count > SIZE_MAX / 4) {
+    return false;
+  }
+  size_t capacity = q->capacity > 0 ? q->capacity * 2 : QUEUE_LEAST;
+  while (capacity - used < count) {
+    capacity *= 2;
+  }
+  char *memory = realloc(q->memory, capacity);
+  if (memory == NULL) {
+    return false;
+  }
+  q->memory = memory;
+  q->capacity = capacity;
   return true;
 }
 
