@@ -69,6 +69,11 @@ for_test() {
   need libluajit2-5.1-dev header luajit /usr/include/luajit-2.1/lua.h
   need lua-busted module lua5.4 busted.runner
   need lua-socket module lua5.4 socket.core
+  if [[ $(uname -m) == x86_64 ]]; then # for what is written for another processor
+    need gcc-aarch64-linux-gnu have aarch64-linux-gnu-gcc
+    need libc6-dev-arm64-cross file /usr/aarch64-linux-gnu/include/stdio.h
+    need qemu-user have qemu-aarch64
+  fi
 }
 
 for_lint() {
