@@ -41,6 +41,7 @@ struct rc_items {
   size_t max_item;
 
   queue bytes;          /* of the document, from the first one still needed */
+  rc_habits habits;     /* of the items */
   queue entries;        /* of the items that wait and, behind them, of the one that is arriving */
   uint64_t waiting_end; /* the position in entries behind the items that wait */
   uint64_t item_offset; /* of the arriving item; its entry stands at waiting_end */
@@ -438,8 +439,8 @@ static bool take_whole_items(rc_items *items, const char **bytes, const char *en
       return fail(items, RC_ITEMS_NO_MEMORY, json->offset);
     }
     entry *item = arriving(items);
-    const size_t length =
-        rc_scan_object(*bytes, json->max_depth - json->depth, item->fields, &item->field_count);
+    const size_t length = rc_scan_object(*bytes, json->max_depth - json->depth, &items->habits,
+                                         item->fields, &item->field_count);
     if (length == 0) {
       return true;
     }
