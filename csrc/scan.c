@@ -203,24 +203,24 @@ static inline const char *scan_colon(const char *p) {
 
 /* Past the array or object that p stands on, or NULL. */
 static const char *scan_container(const char *p, unsigned max_depth, rc_habits *habits) {
-  uint8_t places[MAX_DEPTH + 1]; /* names so far, at each level */
-  uint64_t objects = 0;          /* a bit a level, the innermost lowest */
+  uint8_t outer[MAX_DEPTH]; /* the places in what is around */
+  uint8_t place = 0;        /* names so far */
+  uint64_t objects = 0;     /* a bit a level, the innermost lowest */
   unsigned depth = 0;
-  places[0] = 0;
   if (max_depth > MAX_DEPTH) {
     max_depth = MAX_DEPTH;
   }
 value:
   if (*p == '"') {
     uint8_t *strings = habits->strings[depth < RC_SCAN_LEVELS ? depth : RC_SCAN_LEVELS - 1];
-    p = scan_string(p + 1, 0, &strings[places[depth] % RC_SCAN_PLACES]).end;
+    p = scan_string(p + 1, 0, &strings[place % RC_SCAN_PLACES]).end;
   } else if (*p == '{' || *p == '[') {
     const bool object = *p == '{';
     if (depth == max_depth) {
       return NULL;
     }
-    depth++;
-    places[depth] = 0;
+    outer[depth++] = place;
+    place = 0;
     objects = objects << 1 | object;
     p = skip_space(p + 1);
     if (*p == (object ? '}' : ']')) {
@@ -234,8 +234,8 @@ value:
     uint32_t tag = 0;
     p = scan_word(p, &tag);
   }
-  if (p == NULL) {
-    return NULL;
+  if (p == NULL || depth == 0) {
+    return p;
   }
 after_value:
   if (*p != ',') {
@@ -253,7 +253,7 @@ after_value:
   }
 name : {
   uint8_t *names = habits->names[depth < RC_SCAN_LEVELS ? depth : RC_SCAN_LEVELS - 1];
-  uint8_t *rest = &names[++places[depth] % RC_SCAN_PLACES];
+  uint8_t *rest = &names[++place % RC_SCAN_PLACES];
   if (*p != '"' || (p = scan_string(p + 1, 0, rest).end) == NULL || (p = scan_colon(p)) == NULL) {
     return NULL;
   }
@@ -261,7 +261,7 @@ name : {
 }
 close:
   p++;
-  depth--;
+  place = outer[--depth];
   objects >>= 1;
   if (depth > 0) {
     goto after_value;
