@@ -11,7 +11,8 @@
 #define ARRAY_POINTER 0u /* patterns[0] is the array's, the captures' follow */
 #define MAX_PATTERNS (RC_ITEMS_CAPTURES + 1)
 
-#define QUEUE_LEAST 4096u
+#define QUEUE_LEAST ((size_t)4 << 10)
+#define QUEUE_LARGE ((size_t)256 << 10) /* from here on a queue grows by a quarter */
 
 typedef uint32_t pattern_set; /* a bit a pattern */
 
@@ -83,10 +84,12 @@ static bool queue_grow(queue *q, size_t count) {
   if (q->capacity > SIZE_MAX / 4 || count > SIZE_MAX / 4) {
     return false;
   }
-  size_t capacity = q->capacity > 0 ? q->capacity * 2 : QUEUE_LEAST;
-  while (capacity - used < count) {
-    capacity *= 2;
-  }
+  size_t capacity = q->capacity;
+  do {
+    capacity += capacity < QUEUE_LEAST   ? QUEUE_LEAST
+                : capacity < QUEUE_LARGE ? capacity
+                                         : capacity / 4;
+  } while (capacity - used < count);
   char *memory = realloc(q->memory, capacity);
   if (memory == NULL) {
     return false;
