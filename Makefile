@@ -127,6 +127,27 @@ $(FUZZ_TESTS): $(BUILD)/c-asan/fuzz_%: spec/fuzz/%.c spec/fuzz/driver.c spec/fuz
 	$(Q)gcc $(OWN_CFLAGS) -Icsrc $(SANITIZE) -DSEEDS='"$(SEEDS)/$*"' -DWORDS='"$(call dictionary,$*)"' \
 	  -DMUTATIONS=$(or $($*_MUTATIONS),20000) -o $@ $(filter-out %.h,$^) $(CURL_LIBS)
 
+# The search for the end of a string (csrc/plain.h) is written for SSE2, for NEON and in plain C. Above it
+# is as this machine has it; here the targets that need it run with it in plain C, and for NEON on an
+# emulated aarch64, where a compiler and an emulator for it are installed.
+SCANNED := json items
+SCAN_SOURCES := spec/fuzz/driver.c $(patsubst %,csrc/%.c,$(filter-out http,$(PURE)))
+aarch64 := $(and $(shell command -v aarch64-linux-gnu-gcc),$(shell command -v qemu-aarch64))
+VARIANT_TESTS := $(foreach variant,c-plain $(if $(aarch64),c-neon),$(SCANNED:%=$(BUILD)/$(variant)/fuzz_%))
+VARIANT_FLAGS = -std=c11 $(WARNINGS) $(WERROR) -Icsrc -DSEEDS='"$(SEEDS)/$*"' -DWORDS='"$(call dictionary,$*)"' \
+  -DMUTATIONS=4000
+
+$(BUILD)/c-plain/fuzz_%: spec/fuzz/%.c $(SCAN_SOURCES) spec/fuzz/fuzz.h $(wildcard csrc/*.h) | $(SEEDS)/done
+	@mkdir -p $(@D)
+	@echo '  LD $@'
+	$(Q)gcc $(VARIANT_FLAGS) -DRC_PLAIN_C $(SANITIZE) -o $@ $(filter %.c,$^)
+
+$(BUILD)/c-neon/fuzz_%: spec/fuzz/%.c $(SCAN_SOURCES) spec/fuzz/fuzz.h $(wildcard csrc/*.h) | $(SEEDS)/done
+	@mkdir -p $(@D)
+	@echo '  LD $@'
+	$(Q)aarch64-linux-gnu-gcc $(VARIANT_FLAGS) -O2 -static -o $@.aarch64 $(filter %.c,$^)
+	@printf '#!/bin/sh\nexec qemu-aarch64 %s.aarch64\n' '$@' >$@ && chmod +x $@
+
 $(BUILD)/fuzz/%: spec/fuzz/%.c spec/fuzz/fuzz.h $(PURE:%=$(BUILD)/c-fuzz/obj/%.o) | $(SEEDS)/done
 	@echo '  LD $@'
 	$(Q)clang $(OWN_CFLAGS) -Icsrc $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ \
@@ -163,7 +184,7 @@ test: ## build and test everything; SPEC=spec/json_spec.lua and LUAS=luajit narr
 	@spec/support/packages.sh test
 	@$(MAKE) $(JOBS) run-test
 
-PROGRAMS := $(if $(SPEC),,$(C_TESTS) $(EMBED_TESTS) $(FUZZ_TESTS))
+PROGRAMS := $(if $(SPEC),,$(C_TESTS) $(EMBED_TESTS) $(FUZZ_TESTS) $(VARIANT_TESTS))
 
 run-test: $(PLAIN) $(SANITIZED) $(ALONE) $(PROGRAMS)
 	@spec/run $(LUAS) $(LUAS:%=%-asan) $(PROGRAMS)

@@ -12,6 +12,9 @@
 #define ARRAY_POINTER 0u /* patterns[0] is the array's, the captures' follow */
 #define MAX_PATTERNS (RC_ITEMS_CAPTURES + 1)
 
+#define QUEUE_LEAST ((size_t)4 << 10)
+#define QUEUE_LARGE ((size_t)256 << 10) /* from here on a queue grows by a quarter */
+
 typedef uint32_t pattern_set; /* a bit a pattern */
 
 /* An item that waits or arrives; its fields follow. */
@@ -46,6 +49,7 @@ struct rc_items {
   size_t max_item;
 
   queue bytes;          /* of the document, from the first one still needed */
+  rc_habits habits;     /* of the items */
   queue entries;        /* of the items that wait and, behind them, of the one that is arriving */
   uint64_t waiting_end; /* the position in entries behind the items that wait */
   uint64_t item_offset; /* of the arriving item; its entry stands at waiting_end */
@@ -75,33 +79,35 @@ struct rc_items {
 
 /* -- queue ---------------------------------------------------------------------------------- */
 
-/* Makes room for `count` bytes behind the last one. */
+/* Makes room for `count` bytes behind the last one. Bytes are moved to the front where that is
+ * little work for what has left there; otherwise the block grows, and a large one in its place. */
 static bool queue_grow(queue *q, size_t count) {
   const size_t used = q->tail - q->head;
-  if (q->head > 0 && q->head >= used && q->capacity - used >= count) {
+  const bool is_room_in_front = q->capacity - used >= count && q->head >= used / 4;
+  if (q->head > 0) {
     memmove(q->memory, q->memory + q->head, used);
-  } else {
-    if (used > SIZE_MAX / 4 || count > SIZE_MAX / 4) {
-      return false;
-    }
-    size_t capacity = q->capacity > 0 ? q->capacity : 1024;
-    while (capacity - used < count) {
-      capacity *= 2;
-    }
-    char *memory = malloc(capacity);
-    if (memory == NULL) {
-      return false;
-    }
-    if (used > 0) {
-      memcpy(memory, q->memory + q->head, used);
-    }
-    free(q->memory);
-    q->memory = memory;
-    q->capacity = capacity;
+    q->left += q->head;
+    q->head = 0;
+    q->tail = used;
   }
-  q->left += q->head;
-  q->head = 0;
-  q->tail = used;
+  if (is_room_in_front) {
+    return true;
+  }
+  if (q->capacity > SIZE_MAX / 4 || count > SIZE_MAX / 4) {
+    return false;
+  }
+  size_t capacity = q->capacity;
+  do {
+    capacity += capacity < QUEUE_LEAST   ? QUEUE_LEAST
+                : capacity < QUEUE_LARGE ? capacity
+                                         : capacity / 4;
+  } while (capacity - used < count);
+  char *memory = realloc(q->memory, capacity);
+  if (memory == NULL) {
+    return false;
+  }
+  q->memory = memory;
+  q->capacity = capacity;
   return true;
 }
 
@@ -500,8 +506,8 @@ static bool take_whole_items(rc_items *items, const char **bytes, const char *en
       return fail(items, RC_ITEMS_NO_MEMORY, json->offset);
     }
     entry *item = arriving(items);
-    const size_t length =
-        rc_scan_object(*bytes, json->max_depth - json->depth, item->fields, &item->field_count);
+    const size_t length = rc_scan_object(*bytes, json->max_depth - json->depth, &items->habits,
+                                         item->fields, &item->field_count);
     if (length == 0) {
       return true;
     }

@@ -58,6 +58,30 @@ static inline const char *rc_plain_end(const char *p) {
   return p + n;
 }
 
+/* Keeps from the compiler what it knows of n. */
+static inline size_t rc_opaque(size_t n) {
+#if defined(__GNUC__)
+  __asm__("" : "+r"(n));
+#endif
+  return n;
+}
+
+/* The same as rc_plain_end, for what often ends after as many bytes as the last time; *rest keeps
+ * how many they were after the last whole block. Text is read from one end to the next, and where
+ * each is found by a sum the processor has to wait for it; a comparison it guesses, and goes on. */
+static inline const char *rc_plain_end_again(const char *p, uint8_t *rest) {
+  const unsigned before = *rest;
+  unsigned n;
+  while ((n = rc_plain_block(p)) == RC_PLAIN_BLOCK) {
+    p += RC_PLAIN_BLOCK;
+  }
+  if (n == before) {
+    return p + rc_opaque(before);
+  }
+  *rest = (uint8_t)n;
+  return p + n;
+}
+
 /* The same where the bytes end: `end` for none. */
 static inline const char *rc_plain_end_before(const char *p, const char *end) {
   while (end - p >= RC_PLAIN_BLOCK) {

@@ -6,6 +6,8 @@
 
 #define MAX_DEPTH 64 /* a bit each; it gives up on deeper ones */
 
+_Static_assert(RC_SCAN_FIELDS <= RC_SCAN_PLACES, "each field has a place of its own");
+
 static bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -126,9 +128,9 @@ static scanned scan_rest(const char *p, uint32_t escaped) {
   }
 }
 
-/* Past the string that p stands on the first byte of. */
-static inline scanned scan_string(const char *p, uint32_t escaped) {
-  p = rc_plain_end(p);
+/* Past the string that p stands on the first byte of. `rest` as for rc_plain_end_again. */
+static inline scanned scan_string(const char *p, uint32_t escaped, uint8_t *rest) {
+  p = rc_plain_end_again(p, rest);
   return *p == '"' ? (scanned){p + 1, 0} : scan_rest(p, escaped);
 }
 
@@ -200,21 +202,25 @@ static inline const char *scan_colon(const char *p) {
 }
 
 /* Past the array or object that p stands on, or NULL. */
-static const char *scan_container(const char *p, unsigned max_depth) {
-  uint64_t objects = 0; /* a bit a level, the innermost lowest */
+static const char *scan_container(const char *p, unsigned max_depth, rc_habits *habits) {
+  uint8_t outer[MAX_DEPTH]; /* the places in what is around */
+  uint8_t place = 0;        /* names so far */
+  uint64_t objects = 0;     /* a bit a level, the innermost lowest */
   unsigned depth = 0;
   if (max_depth > MAX_DEPTH) {
     max_depth = MAX_DEPTH;
   }
 value:
   if (*p == '"') {
-    p = scan_string(p + 1, 0).end;
+    uint8_t *strings = habits->strings[depth < RC_SCAN_LEVELS ? depth : RC_SCAN_LEVELS - 1];
+    p = scan_string(p + 1, 0, &strings[place % RC_SCAN_PLACES]).end;
   } else if (*p == '{' || *p == '[') {
     const bool object = *p == '{';
     if (depth == max_depth) {
       return NULL;
     }
-    depth++;
+    outer[depth++] = place;
+    place = 0;
     objects = objects << 1 | object;
     p = skip_space(p + 1);
     if (*p == (object ? '}' : ']')) {
@@ -228,8 +234,8 @@ value:
     uint32_t tag = 0;
     p = scan_word(p, &tag);
   }
-  if (p == NULL) {
-    return NULL;
+  if (p == NULL || depth == 0) {
+    return p;
   }
 after_value:
   if (*p != ',') {
@@ -245,14 +251,17 @@ after_value:
   if ((objects & 1u) == 0) {
     goto value;
   }
-name:
-  if (*p != '"' || (p = scan_string(p + 1, 0).end) == NULL || (p = scan_colon(p)) == NULL) {
+name : {
+  uint8_t *names = habits->names[depth < RC_SCAN_LEVELS ? depth : RC_SCAN_LEVELS - 1];
+  uint8_t *rest = &names[++place % RC_SCAN_PLACES];
+  if (*p != '"' || (p = scan_string(p + 1, 0, rest).end) == NULL || (p = scan_colon(p)) == NULL) {
     return NULL;
   }
   goto value;
+}
 close:
   p++;
-  depth--;
+  place = outer[--depth];
   objects >>= 1;
   if (depth > 0) {
     goto after_value;
@@ -260,8 +269,8 @@ close:
   return p;
 }
 
-size_t rc_scan_object(const char *bytes, unsigned max_depth, rc_field fields[RC_SCAN_FIELDS],
-                      uint32_t *count) {
+size_t rc_scan_object(const char *bytes, unsigned max_depth, rc_habits *habits,
+                      rc_field fields[RC_SCAN_FIELDS], uint32_t *count) {
   const char *p = skip_space(bytes + 1);
   uint32_t n = 0;
   if (max_depth == 0) {
@@ -276,18 +285,18 @@ size_t rc_scan_object(const char *bytes, unsigned max_depth, rc_field fields[RC_
     if (*p != '"') {
       return 0;
     }
-    scanned string = scan_string(name, RC_FIELD_NAME_ESCAPED);
+    scanned string = scan_string(name, RC_FIELD_NAME_ESCAPED, &habits->names[0][n]);
     if (string.end == NULL || (p = scan_colon(string.end)) == NULL) {
       return 0;
     }
     uint32_t tag = rc_field_name_tag(name, (size_t)(string.end - 1 - name)) | string.flags;
     if (*p == '"') {
-      string = scan_string(p + 1, RC_FIELD_VALUE_ESCAPED);
+      string = scan_string(p + 1, RC_FIELD_VALUE_ESCAPED, &habits->strings[0][n]);
       tag |= RC_FIELD_TYPE_BITS(RC_JSON_STRING) | string.flags;
       p = string.end;
     } else if (*p == '{' || *p == '[') {
       tag |= RC_FIELD_TYPE_BITS(*p == '{' ? RC_JSON_OBJECT : RC_JSON_ARRAY);
-      p = scan_container(p, max_depth - 1);
+      p = scan_container(p, max_depth - 1, habits);
     } else {
       p = scan_word(p, &tag);
     }

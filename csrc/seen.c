@@ -2,6 +2,9 @@
 #include "seen.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#define HASH_STEP 0x632BE59BD9B4E019u
 
 uint64_t rc_hash_mix(uint64_t a, uint64_t b) {
   uint64_t h = (a ^ b) * 0x9E3779B97F4A7C15u;
@@ -10,18 +13,22 @@ uint64_t rc_hash_mix(uint64_t a, uint64_t b) {
   return h ^ h >> 29;
 }
 
+/* Eight bytes in an order that does not depend on the machine's; compilers make one load of it. */
+static uint64_t read_word(const unsigned char *p) {
+  return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+         (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
+}
+
 uint64_t rc_hash(const void *bytes, size_t length) {
   const unsigned char *p = bytes;
   uint64_t h = rc_hash_mix(0x2545F4914F6CDD1Du, length);
-  while (length > 0) {
-    uint64_t word = 0;
-    const size_t n = length < 8 ? length : 8;
-    for (size_t i = 0; i < n; i++) {
-      word |= (uint64_t)p[i] << (8 * i);
-    }
-    h = rc_hash_mix(h, word) + 0x632BE59BD9B4E019u;
-    p += n;
-    length -= n;
+  for (; length >= 8; p += 8, length -= 8) {
+    h = rc_hash_mix(h, read_word(p)) + HASH_STEP;
+  }
+  if (length > 0) {
+    unsigned char last[8] = {0};
+    memcpy(last, p, length);
+    h = rc_hash_mix(h, read_word(last)) + HASH_STEP;
   }
   return h;
 }

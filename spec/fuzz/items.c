@@ -107,13 +107,14 @@ static void check_names(const rc_object *object) {
 
 /* The quick way, from an exact copy with its padding: what it takes is a whole, valid object, and
  * indexed as the tokenizer does. */
-static void check_scan(const char *text, size_t length, unsigned max_depth) {
+static void check_scan_after(rc_habits *habits, const char *text, size_t length,
+                             unsigned max_depth) {
   rc_field fields[RC_SCAN_FIELDS];
   uint32_t count = 0;
   char *padded = calloc(1, length + RC_SCAN_PADDING);
   CHECK(padded != NULL);
   memcpy(padded, text, length);
-  const size_t taken = rc_scan_object(padded, max_depth, fields, &count);
+  const size_t taken = rc_scan_object(padded, max_depth, habits, fields, &count);
   CHECK(taken <= length && count <= RC_SCAN_FIELDS);
   if (taken > 0) {
     rc_json json;
@@ -128,6 +129,13 @@ static void check_scan(const char *text, size_t length, unsigned max_depth) {
     check_fields(&object);
   }
   free(padded);
+}
+
+/* The second time it is as the time before. */
+static void check_scan(const char *text, size_t length, unsigned max_depth) {
+  rc_habits habits = {0};
+  check_scan_after(&habits, text, length, max_depth);
+  check_scan_after(&habits, text, length, max_depth);
 }
 
 /* -- a whole document ------------------------------------------------------------------------- */

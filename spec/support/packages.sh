@@ -72,6 +72,11 @@ for_test() {
   need lua-socket module lua5.4 socket.core
   need tmux have tmux
   need python3 have python3
+  if [[ $(uname -m) == x86_64 ]]; then # for what is written for another processor
+    need gcc-aarch64-linux-gnu have aarch64-linux-gnu-gcc
+    need libc6-dev-arm64-cross file /usr/aarch64-linux-gnu/include/stdio.h
+    need qemu-user have qemu-aarch64
+  fi
 }
 
 for_lint() {
