@@ -224,8 +224,9 @@ lint-text:
 	shellcheck --exclude=SC2015 $(SCRIPTS)
 	spec/support/style.sh
 
-lint-lua:
+lint-lua: $(BUILD)/$(LUA)/rollcall/core.so
 	luacheck -q --no-color lua spec examples
+	LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/$(LUA)/?.so;;' $(LUA) spec/support/types.lua
 
 lint-c:
 	clang-format-14 --dry-run -Werror $(C_FILES)
