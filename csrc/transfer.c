@@ -572,9 +572,10 @@ static int transfer_gc(lua_State *L) {
 
 void rc_transfer_open(lua_State *L) {
   static const luaL_Reg engine_methods[] = {
-      {"request", engine_request},   {"drive", engine_drive},     {"close", engine_close},
-      {"counters", engine_counters}, {"sockets", engine_sockets}, {"timeout", engine_timeout},
-      {"action", engine_action},     {NULL, NULL}};
+      {"request", engine_request}, {"drive", engine_drive},
+      {"close", engine_close},     {"counters", engine_counters},
+      {"sockets", engine_sockets}, {"timeout", engine_timeout},
+      {"action", engine_action},   {NULL, NULL}};
   static const luaL_Reg transfer_methods[] = {
       {"next", transfer_next},     {"conflict", transfer_conflict},
       {"done", transfer_done},     {"failure", transfer_failure},

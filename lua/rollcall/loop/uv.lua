@@ -138,7 +138,7 @@ function Task:deliver()
   rest()
   local problem = outcome[1]
   if one.on_done then
-    one.on_done((unpack or table.unpack)(outcome, 1, outcome.n))
+    task.tell(one.on_done, outcome)
   elseif problem ~= nil and not one.cancelled then
     error(task.report(problem), 0) -- as the host reports what fails in a callback
   end
@@ -189,7 +189,7 @@ local function pause(one)
   return true
 end
 
-local can_yield = coroutine.isyieldable or function()
+local can_yield = coroutine.isyieldable or function() -- luacheck: ignore 143
   return true
 end
 
