@@ -248,14 +248,16 @@ install: $(BUILD)/$(LUA)/rollcall/core.so ## install for LUA (lua5.4 or luajit) 
 	cd lua && find rollcall -name '*.lua' -exec install -Dm644 {} $(abspath $(SHARE))/{} ';'
 	install -Dm755 $< $(LIB)/rollcall/core.so
 
-neovim: $(BUILD)/luajit/rollcall/core.so ## what a plugin manager runs: the module, where Neovim finds it beside the sources
+neovim: $(BUILD)/luajit/rollcall/core.so ## what a plugin manager runs: puts the module where Neovim finds it
 	install -m755 $< lua/rollcall/core.so
+	@if command -v nvim >/dev/null; then \
+	  nvim --headless -u NONE -i NONE -n -c 'helptags examples/neovim/doc' -c quit </dev/null; fi
 
 uninstall: ## remove what `make install` installed
 	rm -rf $(SHARE)/rollcall $(LIB)/rollcall
 
 clean: ## remove what was built
-	rm -rf $(BUILD) lua/rollcall/core.so
+	rm -rf $(BUILD) lua/rollcall/core.so examples/neovim/doc/tags
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
