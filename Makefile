@@ -39,6 +39,7 @@ SANITIZED := $(LUAS:%=$(BUILD)/%-asan/rollcall/core.so)
 
 .PHONY: all demo run-demo sandbox test run-test fuzz run-fuzz valgrind run-valgrind lint run-lint
 .PHONY: bench bench-check run-bench faults run-faults
+.PHONY: neovim
 .PHONY: lint-text lint-lua lint-c lint-builds install uninstall clean help
 .DELETE_ON_ERROR:
 
@@ -186,8 +187,11 @@ test: ## build and test everything; SPEC=spec/json_spec.lua and LUAS=luajit narr
 
 PROGRAMS := $(if $(SPEC),,$(C_TESTS) $(EMBED_TESTS) $(FUZZ_TESTS) $(VARIANT_TESTS))
 
+# Hosts whose loop waits: the specs of what walks run once more inside. They have LuaJIT.
+HOSTS := $(if $(filter luajit,$(LUAS)),nvim)
+
 run-test: $(PLAIN) $(SANITIZED) $(ALONE) $(PROGRAMS)
-	@spec/run $(LUAS) $(LUAS:%=%-asan) $(PROGRAMS)
+	@spec/run $(LUAS) $(LUAS:%=%-asan) $(if $(SPEC),,$(HOSTS)) $(PROGRAMS)
 
 fuzz: ## fuzz the C core, TIME seconds (60) each target: `make fuzz TIME=600`, `make fuzz FUZZ=items`
 	@spec/support/packages.sh fuzz
@@ -246,8 +250,9 @@ lint-text:
 	shellcheck --exclude=SC2015 $(SCRIPTS)
 	spec/support/style.sh
 
-lint-lua:
+lint-lua: $(BUILD)/$(LUA)/rollcall/core.so
 	luacheck -q --no-color lua spec examples
+	LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/$(LUA)/?.so;;' $(LUA) spec/support/types.lua
 
 lint-c:
 	clang-format-14 --dry-run -Werror $(C_FILES)
@@ -276,12 +281,17 @@ install: $(BUILD)/$(LUA)/rollcall/core.so ## install for LUA (lua5.4 or luajit) 
 	{ echo '#!/usr/bin/env $(LUA)'; echo '$(PATHS)'; tail -n +2 lua/rollcall/cli/rollcall; } >$(BIN)/rollcall
 	chmod 755 $(BIN)/rollcall
 
+neovim: $(BUILD)/luajit/rollcall/core.so ## what a plugin manager runs: puts the module where Neovim finds it
+	install -m755 $< lua/rollcall/core.so
+	@if command -v nvim >/dev/null; then \
+	  nvim --headless -u NONE -i NONE -n -c 'helptags examples/neovim/doc' -c quit </dev/null; fi
+
 uninstall: ## remove what `make install` installed
 	rm -rf $(SHARE)/rollcall $(LIB)/rollcall
 	rm -f $(BIN)/rollcall
 
-clean: ## remove what was built, by LuaRocks too
-	rm -rf $(BUILD) csrc/*.o rollcall
+clean: ## remove what was built, by LuaRocks and plugin managers too
+	rm -rf $(BUILD) csrc/*.o rollcall lua/rollcall/core.so examples/neovim/doc/tags
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile

@@ -8,6 +8,7 @@
 #include "descriptor.h"
 #include "failure.h"
 #include "ledger.h"
+#include "poller.h"
 #include "record.h"
 #include "terminal.h"
 #include "transfer.h"
@@ -32,6 +33,13 @@ static void stay_loaded(void) {
   }
 }
 
+/* set_null(value): what JSON null is from now on, for a JSON library that has another sentinel. */
+static int set_null(lua_State *L) {
+  lua_settop(L, 1);
+  rc_set_null(L);
+  return 0;
+}
+
 int luaopen_rollcall_core(lua_State *L) {
   stay_loaded();
   lua_newtable(L);
@@ -42,6 +50,9 @@ int luaopen_rollcall_core(lua_State *L) {
   rc_transfer_open(L);
   rc_descriptor_open(L);
   rc_terminal_open(L);
+  rc_poller_open(L);
+  lua_pushcfunction(L, set_null);
+  lua_setfield(L, -2, "set_null");
   rc_push_null(L);
   lua_setfield(L, -2, "null");
   return 1;

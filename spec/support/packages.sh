@@ -77,6 +77,12 @@ for_test() {
     need libc6-dev-arm64-cross file /usr/aarch64-linux-gnu/include/stdio.h
     need qemu-user have qemu-aarch64
   fi
+  need lua-luv module lua5.4 luv
+  need lua-luv module luajit luv
+  need lua-cqueues module lua5.4 cqueues
+  need lua-cqueues module luajit cqueues
+  need lua-filesystem module luajit lfs # busted inside Neovim
+  need neovim have nvim
 }
 
 for_lint() {
