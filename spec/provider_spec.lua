@@ -206,3 +206,40 @@ describe("rollcall.provider", function()
     check.misuse(function() rollcall.provider { name = "x" } end, "provider x:", "base_url: missing", "users: missing")
   end)
 end)
+
+describe("the README", function()
+  local file = assert(io.open "README.md")
+  local text = file:read "*a"
+  file:close()
+  local source = assert(text:match "```lua\n(local acme = {.-\n}\n)")
+  local load_text = rawget(_G, "loadstring") or load
+
+  local function acme()
+    return assert(load_text(source .. "return acme"))()
+  end
+
+  it("has a provider that is one", function()
+    assert.equal("/v2/people", rollcall.provider(acme()).users.path)
+  end)
+
+  it("shows the mistakes as they are named", function()
+    local shown = assert(text:match "```\n(provider acme:\n.-)\n```")
+    local wrong = acme()
+    wrong.users.paging.nxt, wrong.users.paging.next = wrong.users.paging.next, nil
+    local good, message = pcall(rollcall.provider, wrong)
+    assert.is_false(good)
+    assert.equal(shown, message:match "provider acme:.*$")
+  end)
+
+  it("says of each paging type and each way to show who asks what it is called", function()
+    for name in pairs(require "rollcall.paging") do
+      check.contains(text, "| `" .. name .. "` |")
+    end
+    for name in pairs(require("rollcall.auth").types) do
+      check.contains(text, "`" .. name .. "`")
+    end
+    for name in pairs(require "rollcall.formats") do
+      check.contains(text, "`" .. name .. "`")
+    end
+  end)
+end)
