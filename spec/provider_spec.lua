@@ -207,6 +207,35 @@ describe("rollcall.provider", function()
   end)
 end)
 
+describe("a provider in the folder providers", function()
+  after_each(function()
+    for _, name in ipairs { "acme_built_in", "acme_broken" } do
+      package.preload["rollcall.providers." .. name], package.loaded["rollcall.providers." .. name] = nil, nil
+      rawset(rollcall, name, nil)
+    end
+  end)
+
+  it("is found by its name", function()
+    package.preload["rollcall.providers.acme_built_in"] = function()
+      return declared(function(p) p.name = "acme_built_in" end)
+    end
+    assert.equal("acme_built_in", rollcall.acme_built_in({ token = "t", tenant = "5" }).provider.name)
+    assert.equal("acme_built_in", rollcall.client("acme_built_in", { token = "t", tenant = "5" }).provider.name)
+    check.misuse(function() rollcall.acme_built_in { tenant = "5" } end, "acme_built_in: expected token")
+    check.misuse(function() rollcall.tesouro {} end, "tesouro: expected token")
+  end)
+
+  it("that is not there is nil, and one that is broken says so", function()
+    assert.is_nil(rollcall.no_such_provider)
+    assert.is_nil(rollcall["../tesouro"])
+    assert.is_nil(rollcall[5])
+    package.preload["rollcall.providers.acme_broken"] = function() error("a typing mistake") end
+    local good, message = pcall(function() return rollcall.acme_broken end)
+    assert.is_false(good)
+    check.contains(message, "acme_broken", "a typing mistake")
+  end)
+end)
+
 describe("the README", function()
   local file = assert(io.open "README.md")
   local text = file:read "*a"
