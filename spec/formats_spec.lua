@@ -1,18 +1,36 @@
--- The named formats of filter and option values.
-
 local formats = require "rollcall.formats"
 
-describe("a uuid", function()
-  it("is 8-4-4-4-12 hexadecimal digits, in either case", function()
-    assert.is_true(formats.uuid "123e4567-e89b-12d3-a456-426614174000")
-    assert.is_true(formats.uuid "123E4567-E89B-12D3-A456-426614174000")
-  end)
+local cases = {
+  uuid = {
+    good = { "3c90c3cc-0d44-4b50-8888-8dd25736052a", "3C90C3CC-0D44-4B50-8888-8DD25736052A" },
+    bad = { "", "3c90c3cc", "3c90c3cc-0d44-4b50-8888-8dd25736052", "3c90c3cc-0d44-4b50-8888-8dd25736052aa",
+      "3c90c3cg-0d44-4b50-8888-8dd25736052a", "{3c90c3cc-0d44-4b50-8888-8dd25736052a}" },
+  },
+  date = {
+    good = { "2026-01-31", "2024-02-29", "1999-12-01" },
+    bad = { "", "2026-1-31", "2026-13-01", "2026-00-10", "2026-01-32", "2026-04-31", "2026-01-00",
+      "2026-01-31T00:00:00Z" },
+  },
+  ["date-time"] = {
+    good = { "2026-01-31T12:00:00Z", "2026-01-31t12:00:00z", "2026-01-31T23:59:60.123456+05:30",
+      "2026-01-31T00:00:00-11:00" },
+    bad = { "", "2026-01-31", "2026-01-31 12:00:00Z", "2026-01-31T12:00Z", "2026-01-31T12:00:00",
+      "2026-01-31T24:00:00Z", "2026-01-31T12:60:00Z", "2026-01-31T12:00:61Z", "2026-01-31T12:00:00.Z",
+      "2026-01-31T12:00:00+5:30", "2026-01-31T12:00:00+24:00", "2026-02-30T12:00:00Z", "2026-01-31T12:00:00Zx" },
+  },
+}
 
-  it("is nothing else", function()
-    for _, wrong in ipairs { "", "123e4567", "123e4567e89b12d3a456426614174000", "g23e4567-e89b-12d3-a456-426614174000",
-      "{123e4567-e89b-12d3-a456-426614174000}", "123e4567-e89b-12d3-a456-426614174000\n",
-      " 123e4567-e89b-12d3-a456-426614174000", "123e4567-e89b-12d3-a456-4266141740000" } do
-      assert.is_false(formats.uuid(wrong), wrong)
-    end
-  end)
+describe("formats", function()
+  for name, values in pairs(cases) do
+    it(name .. " takes what is one, and nothing else", function()
+      assert.equal("string", formats[name].type)
+      assert.is_string(formats[name].expected)
+      for _, value in ipairs(values.good) do
+        assert.is_true(formats[name].test(value), value)
+      end
+      for _, value in ipairs(values.bad) do
+        assert.is_false(formats[name].test(value), value)
+      end
+    end)
+  end
 end)

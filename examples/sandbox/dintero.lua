@@ -1,4 +1,5 @@
--- Dintero's API: the users of one account in one array, and the token endpoint.
+-- Dintero's API: the users of one account in one array, a partner's merchants and an account's roles in pages, and the
+-- token endpoint.
 
 local cjson = require "cjson.safe"
 local clients = require "sandbox.clients"
@@ -107,6 +108,53 @@ local function list_users(oid)
   reply.json(200, "[\n" .. table.concat(texts, ",\n") .. "\n]\n", "application/json; charset=utf-8")
 end
 
+local DEFAULT_LIMIT, MAX_LIMIT = 10, 100
+
+-- Answers with the page that `limit` and `starting_after` ask for; tokens(object) are the values that name an object.
+local function answer_page(list, tokens_of)
+  local args = ngx.req.get_uri_args()
+  local limit = args.limit == nil and DEFAULT_LIMIT or type(args.limit) == "string" and args.limit:match "^%d+$"
+  limit = tonumber(limit or 0)
+  if limit < 1 or limit > MAX_LIMIT then
+    return failure(400, "invalid_request", "limit is from 1 to 100.", { { path = "limit" } })
+  end
+  local first = 1
+  if args.starting_after ~= nil then
+    first = nil
+    for at, object in ipairs(list) do
+      for _, token in ipairs(tokens_of(object)) do
+        if token == args.starting_after then first = at + 1 end
+      end
+    end
+    if not first then
+      return failure(400, "invalid_request", "There is no such object.", { { path = "starting_after" } })
+    end
+  end
+  local texts = {}
+  for at = first, math.min(#list, first + limit - 1) do texts[#texts + 1] = directory.write(list[at]) end
+  reply.json(200, "[" .. table.concat(texts, ",") .. "]")
+end
+
+local function list_accounts(oid)
+  if not check_account(oid) or not authorize(oid) then return end
+  local country, list = ngx.req.get_uri_args().country, {}
+  for _, account in ipairs(directory.merchants_of(oid)) do
+    if not country or account.company.address.country == country then list[#list + 1] = account end
+  end
+  answer_page(list, function(account) return { account.paging_token, account.account_id } end)
+end
+
+local function list_roles(oid)
+  if not check_account(oid) or not authorize(oid) then return end
+  local args, list = ngx.req.get_uri_args(), {}
+  for _, role in ipairs(directory.roles(oid)) do
+    if (not role.deleted_at or args.include_deleted == "true") and (not args.name or role.name == args.name) then
+      list[#list + 1] = role
+    end
+  end
+  answer_page(list, function(role) return { role.id } end)
+end
+
 -- The client of an HTTP Basic header, or nil.
 local function basic_client()
   local encoded = (ngx.var.http_authorization or ""):match "^[Bb][Aa][Ss][Ii][Cc] +(%S+)$"
@@ -139,6 +187,8 @@ end
 
 dintero.routes = {
   { method = "GET", path = "^/v1/accounts/([^/]+)/management/users$", kind = "users", handler = list_users },
+  { method = "GET", path = "^/v1/accounts/([^/]+)/management/accounts$", kind = "list", handler = list_accounts },
+  { method = "GET", path = "^/v1/accounts/([^/]+)/auth/roles$", kind = "list", handler = list_roles },
   { method = "POST", path = "^/v1/accounts/([^/]+)/auth/token$", kind = "token", handler = issue_token },
 }
 

@@ -7,7 +7,7 @@ local journal = {}
 local memory = ngx.shared.journal
 local KEPT = 500
 local PROVIDERS = { "tesouro", "dintero" }
-local COUNTERS = { "connections", "token_requests", "user_requests", "rate_limited" }
+local COUNTERS = { "connections", "token_requests", "user_requests", "list_requests", "rate_limited" }
 
 -- Adds one to a provider's counter.
 function journal.count(provider, counter)

@@ -10,14 +10,16 @@ local router = {}
 
 local providers = { tesouro = tesouro, dintero = dintero }
 
-local function before_users(provider)
-  journal.count(provider.name, "user_requests")
+-- Lists of something else than users meet no faults.
+local COUNTERS = { users = "user_requests", list = "list_requests", token = "token_requests" }
+
+local function wait()
   local delay = settings.get "delay_ms"
   if delay > 0 then ngx.sleep(delay / 1000) end
 end
 
 -- Answers the current request as the provider called `name` does. Routes: `method`, `path` (a pattern whose captures
--- the handler gets), `kind` "users" or "token", `handler`.
+-- the handler gets), `kind` "users", "list" or "token", `handler`.
 function router.serve(name)
   local provider, method, uri = providers[name], ngx.req.get_method(), ngx.var.uri
   if ngx.var.connection_requests == "1" then journal.count(name, "connections") end
@@ -25,12 +27,9 @@ function router.serve(name)
   for _, route in ipairs(provider.routes) do
     local from, _, capture = uri:find(route.path)
     if from and route.method == method then
-      if route.kind == "users" then
-        before_users(provider)
-      else
-        journal.count(name, "token_requests")
-      end
-      if faults.meet(provider.name, route.kind) then return end
+      journal.count(name, COUNTERS[route.kind])
+      if route.kind ~= "token" then wait() end
+      if route.kind ~= "list" and faults.meet(provider.name, route.kind) then return end
       return route.handler(capture)
     end
     known_path = known_path or from ~= nil

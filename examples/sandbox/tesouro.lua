@@ -1,5 +1,6 @@
--- Tesouro's API: the users of an organization and all below it, and the token endpoint.
+-- Tesouro's API: the users of an organization and all below it, the organizations, and the token endpoint.
 
+local cjson = require "cjson"
 local clients = require "sandbox.clients"
 local directory = require "sandbox.data.tesouro"
 local journal = require "sandbox.journal"
@@ -183,6 +184,44 @@ local function list_users()
   if query then answer_page(query) end
 end
 
+local function list_organizations()
+  if not authorize() then return end
+  local parameters = query_parameters()
+  local limit = parameters.limit or tostring(DEFAULT_LIMIT)
+  local filter = { status = parameters.status, type = parameters.type, parent = parameters.parentorganizationid,
+    id = parameters.organizationid }
+  if filter.status and (not STATUSES[filter.status] or filter.status == "INVITED") then
+    return problem(400, "INVALID_STATUS", "Status must be one of ACTIVE, ALL, INACTIVE.")
+  elseif filter.type and not TYPES[filter.type] then
+    return problem(400, "INVALID_TYPE", "Type is none of the types of organizations.")
+  elseif not limit:match "^%d+$" or tonumber(limit) < 1 or tonumber(limit) > MAX_LIMIT then
+    return problem(400, "INVALID_LIMIT", "Limit must be an integer from 1 to 100.")
+  elseif filter.parent and filter.id then
+    return problem(400, "INVALID_REQUEST", "OrganizationId and ParentOrganizationId exclude each other.")
+  end
+  for _, id in ipairs { filter.parent or filter.id } do
+    if not id:match(UUID) then return problem(400, "INVALID_ORGANIZATION_ID", "The organization must be a UUID.") end
+  end
+  local list = directory.related(filter)
+  limit = tonumber(limit)
+  local binding = table.concat({ "organizations", filter.status or "", filter.type or "", filter.parent or "",
+    filter.id or "", limit }, "|")
+  local token = parameters.paginationtoken
+  local page = token and pages.of_token(token, binding) or not token and 0
+  if not page then
+    return problem(400, "INVALID_PAGINATION_TOKEN", "PaginationToken is malformed, or of another listing.")
+  end
+  local texts = {}
+  for at = page * limit + 1, math.min(#list, (page + 1) * limit) do texts[#texts + 1] = cjson.encode(list[at]) end
+  local function token_text(exists, direction, number)
+    return exists and cjson.encode(pages.token(direction, number, binding)) or "null"
+  end
+  reply.json(200, string.format(
+    '{"data":[%s],"nextPaginationToken":%s,"parentOrganizations":null,"prevPaginationToken":%s}',
+    table.concat(texts, ","), token_text((page + 1) * limit < #list, "next", page + 1),
+    token_text(page > 0, "previous", page - 1)))
+end
+
 local function issue_token()
   ngx.req.read_body()
   local content_type = (ngx.var.http_content_type or ""):lower()
@@ -204,6 +243,7 @@ end
 
 tesouro.routes = {
   { method = "GET", path = "^/identity/v1/users$", kind = "users", handler = list_users },
+  { method = "GET", path = "^/identity/v1/organizations$", kind = "list", handler = list_organizations },
   { method = "POST", path = "^/openid/connect/token$", kind = "token", handler = issue_token },
 }
 

@@ -241,14 +241,6 @@ local filter_fields = {
   default = {},
 }
 
-local function is_filter(filter)
-  local count = 0
-  for _, place in ipairs { "query", "header", "path", "body" } do
-    count = count + (filter[place] ~= nil and 1 or 0)
-  end
-  return count == 1 or "it needs one of query, header, path and body"
-end
-
 -- Where each spelling of a list can stand.
 local LISTS = { query = { comma = true, ["repeat"] = true, bracket = true }, header = { comma = true },
   body = { comma = true, array = true }, path = {} }
@@ -256,11 +248,16 @@ local LISTS = { query = { comma = true, ["repeat"] = true, bracket = true }, hea
 --- What is wrong with a filter whose fields are all in order by themselves.
 local function check_filter(collection)
   return function(filter, report)
+    local places = 0
     for place, lists in pairs(LISTS) do
+      places = places + (filter[place] ~= nil and 1 or 0)
       if filter[place] ~= nil and filter.list ~= nil and not lists[filter.list] then
         report("list", ("%s is no spelling for a %s; it takes %s"):format(schema.show(filter.list), place,
           next(lists) and table.concat(keys_of(lists), ", ") or "none"))
       end
+    end
+    if places ~= 1 then
+      report("", "it needs one of query, header, path and body")
     end
     if (filter.min ~= nil or filter.max ~= nil) and filter.format ~= "integer" then
       report(filter.min ~= nil and "min" or "max", 'only for format = "integer"')
@@ -362,7 +359,7 @@ local function collection_node(declared, options)
     end },
     paging = paging_node(collection),
     filters = { type = "table", keys = filter_names(collection.paging),
-      values = { type = "table", fields = filter_fields, test = is_filter, also = check_filter(collection) } },
+      values = { type = "table", fields = filter_fields, also = check_filter(collection) } },
     fields = { type = "table", keys = name, fields = each(collection.fields, function(rule)
       return field_rules.schema(rule, options)
     end) },

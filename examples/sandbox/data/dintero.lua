@@ -24,6 +24,13 @@ dintero.accounts = {
   { id = "P11111111", count = 0 },
 }
 
+-- A partner's account, as Dintero numbers them, and its merchants': id and number of users.
+dintero.partner = { id = "T12300000", count = 2 }
+dintero.merchants = {}
+for number = 1, 23 do
+  dintero.merchants[number] = { id = string.format("T123%05d", number), count = number % 7 * number }
+end
+
 -- The users ------------------------------------------------------------------------------------------------------
 
 local STAFF = { "1c92f7e1-2897-4d46-bdcc-c127a914fb4e", "3c90c3cc-0d44-4b50-8888-8dd25736052a" }
@@ -231,12 +238,61 @@ local function big_search(count, expand, search, write)
   end
 end
 
+-- The merchants and the roles ------------------------------------------------------------------------------------
+
+-- The merchants' accounts of a partner, in order; an empty list for any other account.
+function dintero.merchants_of(id)
+  local list = {}
+  for number, account in ipairs(id == dintero.partner.id and dintero.merchants or {}) do
+    local generator = random.new(300 + number)
+    list[number] = {
+      account_id = account.id,
+      partner_id = "T123",
+      active = not generator:chance(20),
+      livemode = false,
+      company = {
+        business_name = string.format("%s %d",
+          generator:pick { "Fjord & Sønner AS", 'Kaffe "Nord"', "北のパン屋", "Zażółć Sp. z o.o." }, number),
+        organization_number = string.format("%09d", 910000000 + number),
+        address = { country = generator:pick { "NO", "SE", "DK" } },
+      },
+      paging_token = string.format("pt/%d+%d=", number, generator:int(1000)),
+    }
+  end
+  return list
+end
+
+-- The roles of an account, in order: those that its users have, and more of its own.
+function dintero.roles(id)
+  local list = {}
+  for number = 1, #catalog + dintero.account(id).count % 50 do
+    local role = catalog[number] or { name = "role " .. number, scope = { "read:accounts" } }
+    list[number] = {
+      id = string.format("d14e0000-0000-4000-8000-%012d", number),
+      name = role.name,
+      description = role.description,
+      scope = json.array(role.scope),
+      created_at = clock.ago((2000 + number) * clock.DAY),
+      created_by = STAFF[1],
+      deleted_at = number % 9 == 0 and clock.ago(number * clock.DAY) or nil,
+    }
+  end
+  return list
+end
+
+-- The JSON text of one of these.
+function dintero.write(object)
+  return json.write(object, { escape = "raw", space = "compact", order = "schema", rank = rank })
+end
+
 -- What tests and the server ask ----------------------------------------------------------------------------------
 
 -- The account with this id as { id, count, big }, or nil.
 function dintero.account(id)
-  for _, account in ipairs(dintero.accounts) do
-    if account.id == id then return account end
+  for _, list in ipairs { dintero.accounts, { dintero.partner }, dintero.merchants } do
+    for _, account in ipairs(list) do
+      if account.id == id then return account end
+    end
   end
   local count = id:match "^T9(%d%d%d%d%d%d%d)$"
   if count then return { id = id, count = tonumber(count), big = true } end

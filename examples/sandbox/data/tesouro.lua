@@ -56,6 +56,39 @@ end
 -- The id of the caller's own organization.
 tesouro.root = uuid(1)
 
+-- The one whose members nobody has invited yet is switched off.
+local DISABLED = uuid(12)
+
+local function describe(organization)
+  return {
+    id = organization.id,
+    detailsUrl = "https://api.tesouro.com/identity/v1/organizations/" .. organization.id,
+    displayName = organization.name,
+    isEnabled = organization.id ~= DISABLED,
+    types = { organization.type },
+  }
+end
+
+-- The organizations below the caller's that a listing meets, in its order. Filter: `status` (default "ACTIVE"; "ALL"
+-- for every one), `type`, `parent` (direct children of that one), `id` (that one, its children and its parent).
+function tesouro.related(filter)
+  filter = filter or {}
+  local list, status = {}, filter.status or "ACTIVE"
+  local parent = filter.id and by_id[filter.id] and by_id[filter.id].parent
+  for _, organization in ipairs(tesouro.organizations) do
+    local related = organization.id ~= tesouro.root
+    if filter.parent then related = organization.parent == filter.parent end
+    if filter.id then
+      related = organization.id == filter.id or organization.parent == filter.id or organization.id == parent
+    end
+    local wanted = status == "ALL" or (organization.id ~= DISABLED) == (status == "ACTIVE")
+    if related and wanted and (not filter.type or organization.type == filter.type) then
+      list[#list + 1] = describe(organization)
+    end
+  end
+  return list
+end
+
 -- Whether organization `id` is `ancestor` or below it.
 local function below(id, ancestor)
   while id and id ~= ancestor do id = by_id[id].parent end

@@ -1,4 +1,18 @@
--- Dintero: the users of an account, in one body.
+-- Dintero: the users of an account, in one body; a partner's merchants and an account's roles, in pages.
+-- The wire facts of the last two: https://docs.dintero.com/docs/partners/list-merchants and
+-- https://docs.dintero.com/management-auth-api/roles/aid_auths_roles_get
+
+--- Nothing says that a page is the last one, so a walk ends with an empty one. The value that leads on is the last
+--- object's paging_token, or its id where it has none.
+local function paging(id)
+  return {
+    type = "after",
+    query = "starting_after",
+    item = { "/paging_token", id },
+    size = "limit",
+    max_size = 100,
+  }
+end
 
 return {
   name = "dintero",
@@ -35,6 +49,30 @@ return {
         any = { "/configuration/mfa/sms/enabled", "/configuration/mfa/totp/enabled" },
         within = "/configuration/mfa",
       },
+    },
+  },
+  collections = {
+    -- Of a partner's account.
+    accounts = {
+      path = "/v1/accounts/{account}/management/accounts",
+      items = "",
+      id = "account_id",
+      paging = paging "/account_id",
+      filters = {
+        country = { query = "country" },
+        services = { query = "services" },
+      },
+      fields = { id = "/account_id", name = "/company/business_name" },
+    },
+    roles = {
+      path = "/v1/accounts/{account}/auth/roles",
+      items = "",
+      paging = paging "/id",
+      filters = {
+        name = { query = "name" },
+        include_deleted = { query = "include_deleted", format = "boolean" },
+      },
+      fields = { account_id = { option = "account" } },
     },
   },
 }

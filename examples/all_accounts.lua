@@ -1,0 +1,19 @@
+-- All users of all merchants of a Dintero partner, the merchants walked concurrently.
+--
+-- Talks to the real API where DINTERO_CLIENT_ID, DINTERO_CLIENT_SECRET and DINTERO_ACCOUNT are set, which is then the
+-- partner's account and a client that may read its merchants' ones; and to the sandbox where its variables are.
+
+local rollcall = require "rollcall"
+
+local function options(more)
+  local url = (os.getenv "DINTERO_CLIENT_ID" or "") == "" and os.getenv "SANDBOX_DINTERO_URL" or nil
+  more.base_url = url
+  more.client_id = os.getenv(url and "SANDBOX_CLIENT_ID" or "DINTERO_CLIENT_ID")
+  more.client_secret = os.getenv(url and "SANDBOX_CLIENT_SECRET" or "DINTERO_CLIENT_SECRET")
+  return more
+end
+
+local partner, accounts = rollcall.dintero(options { account = os.getenv "DINTERO_ACCOUNT" or "T12300000" }), {}
+for account in partner:accounts() do accounts[#accounts + 1] = account.id end
+local users = rollcall.dintero(options { accounts = accounts }):users()
+for user in users do print(user.account_id, user.email, user.status) end
