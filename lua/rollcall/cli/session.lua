@@ -42,11 +42,11 @@ function session.new(args)
     blocking.wait(engines, math.min(seconds, LONGEST_WAIT))
     self:look_at_signals()
   end }
-  self.output.before = function()
+  self.output.before = self.is_terminal and function()
     if self.progress then
       self.progress:clear()
     end
-  end
+  end or nil
   return self
 end
 

@@ -22,7 +22,9 @@ Example, for ~/.config/rollcall/rollcall.lua:
 
   ]] .. config.EXAMPLE:gsub("\n", "\n  ") .. [[
 
-Without a configuration: TESOURO_CLIENT_ID, TESOURO_CLIENT_SECRET (or TESOURO_TOKEN), TESOURO_ENVIRONMENT, TESOURO_BASE_URL, TESOURO_CA_FILE; the same with DINTERO_, and DINTERO_ACCOUNT, one or several with commas between. Where none of them is set, the variables that the sandbox prints.]]
+Without a configuration: TESOURO_CLIENT_ID, TESOURO_CLIENT_SECRET (or TESOURO_TOKEN), TESOURO_ENVIRONMENT, TESOURO_BASE_URL, TESOURO_CA_FILE; the same with DINTERO_, and DINTERO_ACCOUNT, one or several with commas between. Where none of them is set, the variables that the sandbox prints.
+
+Exit status: 0 there are some, 2 wrong usage or configuration.]]
 
 function sources.declare(command)
   command:option "-f" "--format":description "How: table or ndjson.":choices { "table", "ndjson" }:default "table"
