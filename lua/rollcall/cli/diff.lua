@@ -15,11 +15,15 @@ local tables = require "rollcall.cli.table"
 
 local diff = { summary = "Compare two snapshots, or a snapshot and now: who came, left and changed." }
 
-diff.description = [[Snapshots are what `rollcall users --format ndjson` writes. Without NEW the old one is compared with what its sources say now.
+diff.description = [[
+Snapshots are what `rollcall users --format ndjson` writes. Without NEW the old one is compared with what its
+sources say now.
 
 Users are known again by source, account_id and id (or email, where they have no id).]]
 
-diff.epilog = [[Memory: some 150 bytes for each user of OLD, nothing for those of NEW. OLD is read twice, so it is kept in memory as a whole where it is a pipe.
+diff.epilog = [[
+Memory: some 150 bytes for each user of OLD, nothing for those of NEW. OLD is read twice, so it is kept in
+memory as a whole where it is a pipe.
 
 Exit status: 0 no difference, 1 differences, 2 wrong usage, configuration or snapshot, 3 a source failed.
 

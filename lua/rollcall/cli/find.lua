@@ -6,9 +6,13 @@ local listing = require "rollcall.cli.listing"
 
 local find = { summary = "Find a person in all sources, by email or name." }
 
-find.description = [[Looks through every user of every source, whatever the status. A whole email address must be the same, capital or small; of anything else each word must be in the name or the email.]]
+find.description = [[
+Looks through every user of every source, whatever the status. A whole email address must be the same, capital
+or small; of anything else each word must be in the name or the email.]]
 
-find.epilog = [[Exit status: 0 found, 1 nobody was found, 2 wrong usage or configuration, 3 a source failed, so that nobody can be sure.
+find.epilog = [[
+Exit status: 0 found, 1 nobody was found, 2 wrong usage or configuration, 3 a source failed, so that nobody can
+be sure.
 
 Examples:
   rollcall find jane.doe@example.com

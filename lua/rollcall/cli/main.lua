@@ -19,6 +19,11 @@ local function moment(text)
   return seconds
 end
 
+--- A text as argparse breaks its lines: one for each paragraph. Lines that are indented stay as they are.
+local function flow(text)
+  return (text:gsub("([^\n])\n(%S)", "%1 %2"))
+end
+
 --- Options that every command takes.
 local function declare_common(command)
   command:option "--config"
@@ -30,33 +35,52 @@ local function declare_common(command)
   command:flag "-v" "--verbose":description "Each request, answer, retry and page on stderr, without secrets."
 end
 
+--- Has -h and --help show the help. Nothing here ends the process itself: what is open is closed first.
+local function declare_help(command)
+  command:add_help { action = function()
+    io.stdout:write(command:get_help(), "\n")
+    failure.raise(failure.FOUND)
+  end }
+end
+
+local function declare_completion(root)
+  local command = root:command "completion":summary "Print what completes the command in bash, zsh or fish."
+    :description [[Prints a shell's completion script: `eval "$(rollcall completion bash)"`.]]
+  declare_help(command)
+  command:argument "shell":choices { "bash", "zsh", "fish" }:action(function(_, _, shell)
+    io.stdout:write(root["get_" .. shell .. "_complete"](root))
+    failure.raise(failure.FOUND)
+  end)
+end
+
 local function parser()
   local root = argparse "rollcall"
     :description "Every user of every account of your payment platforms, from a shell."
-    :epilog [[Sources, that is accounts and their credentials, are in ~/.config/rollcall/rollcall.lua (see `rollcall sources --help`), or in the environment: TESOURO_CLIENT_ID and TESOURO_CLIENT_SECRET; DINTERO_CLIENT_ID, DINTERO_CLIENT_SECRET and DINTERO_ACCOUNT.
+    :epilog(flow [[
+Sources, that is accounts and their credentials, are in ~/.config/rollcall/rollcall.lua (see `rollcall sources
+--help`), or in the environment: TESOURO_CLIENT_ID and TESOURO_CLIENT_SECRET; DINTERO_CLIENT_ID,
+DINTERO_CLIENT_SECRET and DINTERO_ACCOUNT.
 
-Exit status: 0 found, 1 none or differences, 2 wrong usage or configuration, 3 it was tried and failed. 128 and the signal's number after Ctrl-C and the like.]]
-    :help_max_width(100)
-    :usage_max_width(100)
-    :add_complete_command()
+Exit status: 0 found, 1 none or differences, 2 wrong usage or configuration, 3 it was tried and failed. 128 and
+the signal's number after Ctrl-C and the like.]])
+    :add_help(false):help_max_width(100):usage_max_width(100)
   root:command_target "command"
+  declare_help(root)
   root:flag "--version":description "Show the version and exit.":action(function()
     io.stdout:write("rollcall ", version, "\n")
-    os.exit(0)
+    failure.raise(failure.FOUND)
   end)
   for _, name in ipairs(COMMANDS) do
     local command = require("rollcall.cli." .. name)
-    local declared = root:command(name):summary(command.summary):description(command.description or command.summary)
-      :help_max_width(100):usage_max_width(100)
-    if command.epilog then
-      declared:epilog(command.epilog)
-    end
+    local declared = root:command(name):summary(command.summary):description(flow(command.description))
+      :epilog(flow(command.epilog)):help_max_width(100):usage_max_width(100)
+    declare_help(declared)
     command.declare(declared)
     declare_common(declared)
   end
+  declare_completion(root)
   function root.error(at, message)
-    io.stderr:write(at:get_usage(), "\n\nrollcall: ", message, "\n")
-    os.exit(failure.USAGE)
+    failure.raise(failure.USAGE, ("%s\n\nrollcall: %s"):format(at:get_usage(), message))
   end
   return root
 end
@@ -103,7 +127,15 @@ end
 ---@return integer status of the process
 function main.run(arguments)
   local root = parser()
-  local args = root:parse(arguments)
+  local parsed, args = pcall(root.parse, root, arguments)
+  if not parsed then
+    if not failure.is(args) then
+      error(args, 0)
+    elseif args.message then
+      io.stderr:write(args.message, "\n")
+    end
+    return args.status
+  end
   local run = session.new(args)
   local good, status = xpcall(function()
     return require("rollcall.cli." .. args.command).run(run)

@@ -8,9 +8,12 @@ local users = { summary = "List the users of all sources, or of those named." }
 -- The filters of the built-in providers, as options; --filter has those of others.
 local FILTERS = { "status", "organization_type", "organization_id", "expand", "search" }
 
-users.description = [[Lists users as they arrive, in constant memory. Everybody is listed, whatever the status, unless a filter says otherwise.
+users.description = [[
+Lists users as they arrive, in constant memory. Everybody is listed, whatever the status, unless a filter says
+otherwise.
 
-Filters (--status and those below) are the provider's own and save requests; --where works on every field of every provider.]]
+Filters (--status and those below) are the provider's own and save requests; --where works on every field of
+every provider.]]
 
 users.epilog = [[Exit status: 0 somebody was listed, 1 nobody, 2 wrong usage or configuration, 3 a source failed.
 
