@@ -12,7 +12,8 @@ describe("rollcall.csv", function()
   end)
 
   it("writes lists of scalars with commas, other tables as JSON", function()
-    for text, value in pairs { ["A, B"] = { "A", "B" }, [""] = {}, ['{"a":1}'] = { a = 1 }, ['[{"a":1}]'] = { { a = 1 } },
+    for text, value in pairs {
+      ["A, B"] = { "A", "B" }, [""] = {}, ['{"a":1}'] = { a = 1 }, ['[{"a":1}]'] = { { a = 1 } },
       ["1, true"] = { 1, true }, ["false"] = false, ["1.5"] = 1.5 } do
       assert.equal(text, csv.text(value))
     end
@@ -44,7 +45,8 @@ describe("rollcall.csv", function()
   end)
 
   it("is read back by Python's csv as the data", function()
-    local generator, parts = documents.new(11), { "a", ",", '"', "\n", "\r\n", "\r", " ", "=", "'", "é", "日本", "😀", "\t", ";" }
+    local generator = documents.new(11)
+    local parts = { "a", ",", '"', "\n", "\r\n", "\r", " ", "=", "'", "é", "日本", "😀", "\t", ";" }
     local rows = {}
     for i = 1, 300 do
       local row = {}

@@ -34,7 +34,8 @@ describe("a path", function()
 
   it("is nil for what is absent, null or goes through a scalar", function()
     local plain = core.totable(record)
-    for _, name in ipairs { "nothing", "/nothing", "b", "a.x", "/a/x", "in.none.of", "in.list.1", "in.list.9", "a.b.c" } do
+    for _, name in ipairs { "nothing", "/nothing", "b", "a.x", "/a/x", "in.none.of", "in.list.1", "in.list.9",
+      "a.b.c" } do
       assert.is_nil(path.compile(name)(record), name)
       assert.is_nil(path.compile(name)(plain), name)
     end

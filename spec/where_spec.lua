@@ -35,7 +35,8 @@ describe("where", function()
   end)
 
   it("contains, capital or small", function()
-    check_all(true, { "email~jane.DOE", "name~åse", "role_names~ADM", "role_names~ØKO", "age~4", "email!~smith", "absent!~x" })
+    check_all(true, { "email~jane.DOE", "name~åse", "role_names~ADM", "role_names~ØKO", "age~4", "email!~smith",
+      "absent!~x" })
     check_all(false, { "email~j.ne", "email~smith", "absent~x", "nothing~null", "email!~jane", "department~R" })
   end)
 

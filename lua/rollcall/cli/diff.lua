@@ -38,7 +38,8 @@ local IGNORED = "last_seen_at,updated_at"
 function diff.declare(command)
   command:argument "old":description "A snapshot."
   command:argument "new":description "Another one; - is stdin. Now, where it is left out.":args "?"
-  command:option "-s" "--source":description "Without NEW: compare with this source only; may be repeated. By default those of OLD."
+  command:option "-s" "--source"
+    :description "Without NEW: compare with this source only; may be repeated. By default those of OLD."
     :count "*":argname "<source>"
   command:option "--fields":description "Compare these fields only, with commas between. By default all that OLD has."
     :argname "<field,...>"
@@ -180,7 +181,8 @@ local function comparer(args, known)
   end
   local getters = {}
   for i, name in ipairs(chosen) do
-    getters[i] = { name = args.fields and name or name:sub(2):gsub("~1", "/"):gsub("~0", "~"), get = path.compile(name) }
+    local shown = args.fields and name or name:sub(2):gsub("~1", "/"):gsub("~0", "~")
+    getters[i] = { name = shown, get = path.compile(name) }
   end
   return function(old, new)
     local changes, told = {}, {}
@@ -206,7 +208,7 @@ end
 
 local shows = {}
 
-local function shown(value)
+local function text_shown(value)
   return value == nil and "-" or csv.text(value)
 end
 
@@ -218,7 +220,7 @@ function shows.table(session)
   return function(change, user, changes)
     local parts = {}
     for i, one in ipairs(changes or {}) do
-      parts[i] = ("%s: %s → %s"):format(one.field, shown(one.old), shown(one.new))
+      parts[i] = ("%s: %s → %s"):format(one.field, text_shown(one.old), text_shown(one.new))
     end
     is_empty = false
     rows:row { change, text_of(user.source), text_of(user.email), text_of(user.name), table.concat(parts, "; ") }
@@ -253,13 +255,20 @@ function shows.csv(session)
   end, function() end
 end
 
+local function or_null(value)
+  if value == nil then
+    return core.null
+  end
+  return value
+end
+
 function shows.ndjson(session)
   return function(change, user, changes)
     local fields
     if changes then
       fields = {}
       for _, one in ipairs(changes) do
-        fields[one.field] = { old = one.old == nil and core.null or one.old, new = one.new == nil and core.null or one.new }
+        fields[one.field] = { old = or_null(one.old), new = or_null(one.new) }
       end
     end
     session.output:write(ndjson.encode {

@@ -1,5 +1,6 @@
 -- rollcall find EMAIL|NAME: where a person has access, in all sources at once.
 
+local csv = require "rollcall.csv"
 local failure = require "rollcall.cli.failure"
 local fold = require "rollcall.fold"
 local listing = require "rollcall.cli.listing"
@@ -40,8 +41,7 @@ local function matcher(text)
     words[#words + 1] = word
   end
   return function(user)
-    local email, name = user.email, user.name
-    local both = fold.lower((type(email) == "string" and email or "") .. "\n" .. (type(name) == "string" and name or ""))
+    local both = fold.lower(csv.text(user.email) .. "\n" .. csv.text(user.name))
     for _, word in ipairs(words) do
       if not both:find(word, 1, true) then
         return false

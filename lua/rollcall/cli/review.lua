@@ -67,7 +67,8 @@ function review.declare(command)
     :convert(days):default "90"
   command:option "--admin":description "Words of administrators' roles, with commas between.":argname "<word,...>"
     :default "admin,owner"
-  command:option "--fail-on":description "End with status 1 where one of these is found: findings with commas between, or all."
+  command:option "--fail-on"
+    :description "End with status 1 where one of these is found: findings with commas between, or all."
     :argname "<finding,...>":convert(findings)
   command:option "-l" "--list":description("List who has one of these findings, with all the findings of each, "
     .. "instead of counting."):argname "<finding,...>":convert(findings)

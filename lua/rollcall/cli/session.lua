@@ -100,7 +100,8 @@ end
 
 function Session:report(err, source)
   local advice = failure.advice(err, source and source.name)
-  self:complain(("%s%s%s"):format(source and source.name .. ": " or "", tostring(err), advice and "\n  " .. advice or ""))
+  local prefix = source and source.name .. ": " or ""
+  self:complain(prefix .. tostring(err) .. (advice and "\n  " .. advice or ""))
 end
 
 -- -- sources ----------------------------------------------------------------------------------------

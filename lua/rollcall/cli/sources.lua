@@ -7,7 +7,9 @@ local tables = require "rollcall.cli.table"
 
 local sources = { summary = "Show the sources that are configured." }
 
-sources.description = "Shows each source's provider, address, accounts and where its credentials are from; never the credentials. Nothing is sent."
+sources.description = [[
+Shows each source's provider, address, accounts and where its credentials are from; never the credentials.
+Nothing is sent.]]
 
 sources.epilog = [[
 A configuration is a Lua file that returns a table; it can call nothing. The keys of a source are the options of

@@ -40,7 +40,8 @@ function users.declare(command)
       .. "append the output of the same command to that of the interrupted one (>>). For ndjson and csv.")
     :argname "<file>"
   command:option "--status":description "Tesouro: ACTIVE, INACTIVE, INVITED or ALL, the default here."
-  command:option "--organization-type":description "Tesouro: BANK, EMBEDDED, PLATFORM, TRANSACTOR or VERTICAL_SOFTWARE_PROVIDER."
+  command:option "--organization-type"
+    :description "Tesouro: BANK, EMBEDDED, PLATFORM, TRANSACTOR or VERTICAL_SOFTWARE_PROVIDER."
   command:option "--organization-id":description "Tesouro: the organization of this id and all below it."
   command:option "--expand":description "Dintero: roles, which is the default here."
   command:option "--search":description "Dintero: in email and name, by the server."
