@@ -24,7 +24,7 @@ a rollcall client (base_url, environment, account, accounts, ca_file, proxy, …
 
 Example, for ~/.config/rollcall/rollcall.lua:
 
-  ]] .. config.EXAMPLE:gsub("\n", "\n  ") .. [[
+  ]] .. config.EXAMPLE:gsub("\n(.)", "\n  %1") .. [[
 Without a configuration: TESOURO_CLIENT_ID, TESOURO_CLIENT_SECRET (or TESOURO_TOKEN), TESOURO_ENVIRONMENT,
 TESOURO_BASE_URL, TESOURO_CA_FILE; the same with DINTERO_, and DINTERO_ACCOUNT, one or several with commas
 between. Where none of them is set, the variables that the sandbox prints.
