@@ -211,7 +211,7 @@ for row in csv.DictReader(open(sys.argv[1], newline="", encoding="utf-8")):
       { { "--fields", "id,,name" }, "expected fields with commas" },
       { { "--where", "status" }, "expected FIELD" },
       { { "--where", "last_seen_at<" }, "expected a value" },
-      { { "--format", "xml" }, "xml", "ndjson" },
+      { { "--format", "xml" }, "--format", "'ndjson'" },
       { { "--limit", "many" }, "many", "whole number" },
       { { "nowhere" }, "nowhere", "dintero, tesouro" },
       { { "--resume", path "none", "--format", "json" }, "--format ndjson" },
@@ -255,7 +255,7 @@ for row in csv.DictReader(open(sys.argv[1], newline="", encoding="utf-8")):
     local output, errors, status = run { "users", "--format", "ndjson" }
     assert.equal(3, status)
     check_ids(dintero, decoded(output))
-    check.contains(errors, "tesouro: decode: ", "rollcall check tesouro")
+    check.contains(errors, "tesouro: decode: ", "rollcall check tesouro", "To go on behind them")
   end)
 end)
 
@@ -333,6 +333,25 @@ describe("a walk that is interrupted", function()
       all[#all + 1] = user
     end
     check_ids(both(), all)
+  end)
+
+  it("leaves a table and an array that are whole", function()
+    for _, format in ipairs { "table", "json" } do
+      sandbox.reset "delay_ms=100"
+      local process = assert(io.popen(("sh -c 'echo $$; exec %s' 2>%s"):format(
+        command.line({ "users", "tesouro", "--page-size", "10", "--format", format }):gsub("'", "'\\''"),
+        path "errors")))
+      local pid = assert(tonumber(process:read "*l"))
+      os.execute("sleep " .. (is_plain and 1 or 4))
+      os.execute("kill -INT " .. pid)
+      local output = process:read "*a"
+      process:close()
+      check.contains(command.read(path "errors"), "interrupted after ")
+      local count = tonumber(command.read(path "errors"):match "after (%d+) users")
+      assert.is_true(count > 0 and count < #tesouro)
+      local listed = format == "json" and #cjson.decode(output) or #command.lines(output) - 1
+      assert.equal(count, listed)
+    end
   end)
 
   it("ends at once, also while the server says nothing", function()

@@ -174,14 +174,19 @@ end
 
 function writers.csv(session, columns, _, is_resumed)
   local writer = csv.new(columns, { bom = session.args.bom, formulas = session.args.formulas })
-  if not is_resumed then
-    session.output:write(writer:header())
+  local has_header = is_resumed
+  local function header()
+    if not has_header then
+      has_header = true
+      session.output:write(writer:header())
+    end
   end
   return {
     row = function(user)
+      header()
       session.output:write(writer:row(user))
     end,
-    finish = function() end,
+    finish = header,
   }
 end
 
@@ -262,12 +267,17 @@ function listing.writer(session, sources, more)
     end
   end
   local writer = writers[args.format](session, columns, current, is_resumed)
+  local function finish()
+    session.on_signal = nil
+    writer.finish()
+  end
+  session.on_signal = finish -- what is interrupted is whole, too
   return {
     row = function(user, source)
       current.source = source
       writer.row(user)
     end,
-    finish = writer.finish,
+    finish = finish,
   }
 end
 

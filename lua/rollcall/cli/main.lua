@@ -1,6 +1,7 @@
 -- The command line: its options, and how it ends.
 
 local argparse = require "argparse"
+local core = require "rollcall.core"
 local errors = require "rollcall.errors"
 local failure = require "rollcall.cli.failure"
 local session = require "rollcall.cli.session"
@@ -85,25 +86,20 @@ the signal's number after Ctrl-C and the like.]])
   return root
 end
 
---- Ends the walk that a signal has ended: what was written stays, and it can be gone on with.
-local function report_signal(run)
-  local checkpoint = run.checkpoint_of_all and run.count > 0 and run.checkpoint_of_all()
-  if not checkpoint or run.args.command == "review" then
-    run:complain "interrupted"
-  elseif run.args.resume then
-    run:complain(("interrupted; the same command goes on from %s"):format(run.args.resume))
-  else
-    run:complain(("interrupted after %d users. To go on behind them, write the next line to a file, and add "
-      .. "--resume FILE to the command:\n%s"):format(run.count, checkpoint))
-  end
-end
-
 --- What a run that was ended has to say, and its status.
 local function conclude(run, raised)
-  if failure.is(raised) then
-    if run.signal then
-      report_signal(run)
-    elseif raised.message then
+  local name, status = core.terminal.caught() -- which may be why something else went wrong
+  if name then
+    run:take_signal(name, status)
+  end
+  if run.signal then
+    if not run.is_told then
+      run.is_told = true
+      run:tell_position "interrupted"
+    end
+    return run.signal_status
+  elseif failure.is(raised) then
+    if raised.message then
       run:complain(raised.message)
     end
     return raised.status

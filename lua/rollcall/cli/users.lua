@@ -86,7 +86,9 @@ function users.run(session)
     end
   end)
   writer.finish()
-  if written == 0 and failures == 0 then
+  if failures > 0 then
+    session:tell_position "not all users have come: it ended"
+  elseif written == 0 then
     session:say(args.resume and "nobody was left to list" or "nobody was found")
   end
   return failures > 0 and failure.FAILED or written > 0 and failure.FOUND or failure.NONE
