@@ -30,7 +30,8 @@ static int terminal_is(lua_State *L) {
 static int terminal_columns(lua_State *L) {
   struct winsize size;
   if (ioctl((int)luaL_checkinteger(L, 1), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
-    return 0;
+    lua_pushnil(L);
+    return 1;
   }
   lua_pushinteger(L, size.ws_col);
   return 1;
@@ -63,7 +64,8 @@ static int terminal_catch(lua_State *L) {
 static int terminal_caught(lua_State *L) {
   const int number = last_signal;
   if (number == 0) {
-    return 0;
+    lua_pushnil(L);
+    return 1;
   }
   last_signal = 0;
   lua_pushstring(L, number == SIGINT ? "INT" : number == SIGTERM ? "TERM" : "HUP");

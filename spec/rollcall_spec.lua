@@ -16,15 +16,16 @@ describe("the module", function()
       names[#names + 1] = name .. " " .. type(value)
     end
     table.sort(names)
-    local expected = { "VERSION string", "at function", "client function", "dintero function", "is_error function",
-      "json function", "merge function", "null userdata", "pairs function", "provider function", "tesouro function",
-      "totable function" }
+    local expected = { "VERSION string", "at function", "client function", "csv function", "dintero function",
+      "is_error function", "json function", "merge function", "ndjson function", "null userdata", "pairs function",
+      "provider function", "tesouro function", "time table", "totable function", "where function" }
     for _, name in ipairs(expected) do
       local key, kind = name:match "^(%S+) (%S+)$"
       assert.equal(kind, type(rollcall[key]), name)
     end
     for _, name in ipairs(names) do
-      assert.truthy(name:find "^[%l_]+ function$" or name == "VERSION string" or name == "null userdata", name)
+      assert.truthy(name:find "^[%l_]+ function$" or name == "VERSION string" or name == "null userdata"
+        or name == "time table", name)
     end
   end)
 

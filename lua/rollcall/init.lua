@@ -2,12 +2,16 @@
 
 local client = require "rollcall.client"
 local core = require "rollcall.core"
+local csv = require "rollcall.csv"
 local errors = require "rollcall.errors"
 local loops = require "rollcall.loop"
 local merge = require "rollcall.merge"
+local ndjson = require "rollcall.ndjson"
 local provider = require "rollcall.provider"
 local stream = require "rollcall.stream"
 local task = require "rollcall.task"
+local time = require "rollcall.time"
+local where = require "rollcall.where"
 
 ---@class rollcall.User: userdata
 ---@field id string?
@@ -130,5 +134,21 @@ rollcall.pairs = core.pairs
 --- What a JSON Pointer leads to in a user, without making tables of what is around it.
 ---@type fun(user: rollcall.User, pointer: string): any
 rollcall.at = core.at
+
+--- A predicate for stream:filter of expressions such as "status=ACTIVE" and "last_seen_at<90d": true for
+--- users of whom all hold. See lua/rollcall/where.lua for what they take.
+---@type fun(expressions: string|string[], options: rollcall.WhereOptions?): fun(user: rollcall.User|table): boolean
+rollcall.where = where.all
+
+--- What writes CSV (RFC 4180) of these fields: `header()` and `row(user)` answer lines.
+---@type fun(columns: rollcall.Column[], options: rollcall.CsvOptions?): rollcall.Csv
+rollcall.csv = csv.new
+
+--- A function that makes a line of JSON of a user: of these fields, or as received where none are named.
+---@type fun(columns: rollcall.Column[]?): fun(user: rollcall.User|table): string
+rollcall.ndjson = ndjson.new
+
+--- RFC 3339 times as seconds since 1970 and back, and durations: time.parse, time.format, time.duration.
+rollcall.time = time
 
 return rollcall

@@ -132,7 +132,8 @@ function where.compile(expression, options)
   elseif not path.is_name(name) then
     return nil, ("%q: %q is no field's name"):format(expression, name)
   end
-  local get, test = path.compile(name), nil
+  local get = path.compile(name)
+  local test
   if comparisons[operator] then
     if text == "" then
       return nil, ("%q: expected a value behind %s"):format(expression, operator)
@@ -168,10 +169,10 @@ function where.all(expressions, options)
   end
   local tests = {}
   for i, expression in ipairs(expressions) do
-    local test, problem = nil, "expected a text, got a " .. type(expression)
-    if type(expression) == "string" then
-      test, problem = where.compile(expression, options)
+    if type(expression) ~= "string" then
+      error("where: expected a text, got a " .. type(expression), 2)
     end
+    local test, problem = where.compile(expression, options)
     if not test then
       error("where: " .. problem, 2)
     end

@@ -7,7 +7,9 @@ local schema = require "rollcall.schema"
 
 local check = { summary = "Try each source: address, TLS, clock, credentials, users." }
 
-check.description = "For each source: is it reached, is its certificate good, do the clocks agree, do the credentials work, can users be read? A sentence for each, and what to do where the answer is no. One user is asked for, at most."
+check.description = [[
+For each source: is it reached, is its certificate good, do the clocks agree, do the credentials work, can users
+be read? A sentence for each, and what to do where the answer is no. One user of each account is asked for.]]
 
 check.epilog = "Exit status: 0 all is well, 2 wrong usage or configuration, 3 something is not."
 
@@ -61,22 +63,23 @@ local function check_server(session, source, client, tell)
   local date, kind, line = probe(session, source, client)
   if not date then
     local what = kind == "tls" and "its certificate or TLS handshake was refused" or "it cannot be reached"
-    tell(false, ("%s: %s: %s. %s."):format(client.base_url, what, tostring(line):gsub("%.$", ""), hints[kind] or hints.network))
+    local why = tostring(line):gsub("%.$", "")
+    tell(false, ("%s: %s: %s. %s."):format(client.base_url, what, why, hints[kind] or hints.network))
     return false
   end
   tell(true, ("%s is reached."):format(client.base_url))
   if client.base_url:find "^https:" then
     tell(true, ("TLS: the certificate is good, by %s."):format(source.options.ca_file or "the system's authorities"))
   else
-    tell(true, "TLS: none, plain http; the token can be read by who listens on the way, which on loopback is nobody else.")
+    tell(true, "TLS: none, plain http; who listens on the way can read the token, which on loopback is nobody else.")
   end
   local at = clock.parse_http_date(date)
   local skew = at and os.time() - at
   if not at then
     tell(true, "Clock: the server does not say what time it has.")
   elseif math.abs(skew) > SKEW then
-    tell(false, ("Clock: this computer is %d seconds %s the server. Set its clock (timedatectl set-ntp true): tokens and "
-      .. "certificates are judged by it."):format(math.abs(skew), skew > 0 and "ahead of" or "behind"))
+    tell(false, ("Clock: this computer is %d seconds %s the server. Set its clock (timedatectl set-ntp true): "
+      .. "tokens and certificates are judged by it."):format(math.abs(skew), skew > 0 and "ahead of" or "behind"))
   else
     tell(true, "Clock: agrees with the server's.")
   end

@@ -1,14 +1,19 @@
 -- rollcall find EMAIL|NAME: where a person has access, in all sources at once.
 
+local csv = require "rollcall.csv"
 local failure = require "rollcall.cli.failure"
 local fold = require "rollcall.fold"
 local listing = require "rollcall.cli.listing"
 
 local find = { summary = "Find a person in all sources, by email or name." }
 
-find.description = [[Looks through every user of every source, whatever the status. A whole email address must be the same, capital or small; of anything else each word must be in the name or the email.]]
+find.description = [[
+Looks through every user of every source, whatever the status. A whole email address must be the same, capital
+or small; of anything else each word must be in the name or the email.]]
 
-find.epilog = [[Exit status: 0 found, 1 nobody was found, 2 wrong usage or configuration, 3 a source failed, so that nobody can be sure.
+find.epilog = [[
+Exit status: 0 found, 1 nobody was found, 2 wrong usage or configuration, 3 a source failed, so that nobody can
+be sure.
 
 Examples:
   rollcall find jane.doe@example.com
@@ -36,8 +41,7 @@ local function matcher(text)
     words[#words + 1] = word
   end
   return function(user)
-    local email, name = user.email, user.name
-    local both = fold.lower((type(email) == "string" and email or "") .. "\n" .. (type(name) == "string" and name or ""))
+    local both = fold.lower(csv.text(user.email) .. "\n" .. csv.text(user.name))
     for _, word in ipairs(words) do
       if not both:find(word, 1, true) then
         return false

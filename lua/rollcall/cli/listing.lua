@@ -28,13 +28,14 @@ function listing.declare(command)
     :argname "<field,...>"
   command:option "-w" "--where"
     :description("Only users of whom this holds; several must all hold. FIELD=VALUE, != (is, is not; without a value: "
-      .. "is absent, is there), ~, !~ (contains, does not), <, <=, >, >= (numbers, texts, times). A time is an RFC 3339 "
-      .. "one, a date, or a duration back from now: last_seen_at<90d is longer ago than 90 days, or never.")
+      .. "is absent, is there), ~, !~ (contains, does not), <, <=, >, >= (numbers, texts, times). A time is an "
+      .. "RFC 3339 one, a date, or a duration back from now: last_seen_at<90d is longer ago than 90 days, or never.")
     :argname "<condition>":count "*"
   command:option "--limit":description "Stop after so many users.":argname "<n>":convert(listing.whole)
   command:flag "--bom":description "CSV: begin with a byte order mark, by which Excel knows UTF-8."
   command:flag "--formulas"
-    :description "CSV: leave texts that begin with = + - @ as they are, without the ' that keeps a spreadsheet from running them."
+    :description("CSV: leave texts that begin with = + - @ as they are, without the ' that keeps a spreadsheet from "
+      .. "running them.")
 end
 
 --- A whole number, for argparse.
@@ -173,14 +174,19 @@ end
 
 function writers.csv(session, columns, _, is_resumed)
   local writer = csv.new(columns, { bom = session.args.bom, formulas = session.args.formulas })
-  if not is_resumed then
-    session.output:write(writer:header())
+  local has_header = is_resumed
+  local function header()
+    if not has_header then
+      has_header = true
+      session.output:write(writer:header())
+    end
   end
   return {
     row = function(user)
+      header()
       session.output:write(writer:row(user))
     end,
-    finish = function() end,
+    finish = header,
   }
 end
 
@@ -261,12 +267,17 @@ function listing.writer(session, sources, more)
     end
   end
   local writer = writers[args.format](session, columns, current, is_resumed)
+  local function finish()
+    session.on_signal = nil
+    writer.finish()
+  end
+  session.on_signal = finish -- what is interrupted is whole, too
   return {
     row = function(user, source)
       current.source = source
       writer.row(user)
     end,
-    finish = writer.finish,
+    finish = finish,
   }
 end
 

@@ -1,6 +1,7 @@
 -- The command line: its options, and how it ends.
 
 local argparse = require "argparse"
+local core = require "rollcall.core"
 local errors = require "rollcall.errors"
 local failure = require "rollcall.cli.failure"
 local session = require "rollcall.cli.session"
@@ -19,6 +20,11 @@ local function moment(text)
   return seconds
 end
 
+--- A text as argparse breaks its lines: one for each paragraph. Lines that are indented stay as they are.
+local function flow(text)
+  return (text:gsub("([^\n])\n(%S)", "%1 %2"))
+end
+
 --- Options that every command takes.
 local function declare_common(command)
   command:option "--config"
@@ -30,56 +36,70 @@ local function declare_common(command)
   command:flag "-v" "--verbose":description "Each request, answer, retry and page on stderr, without secrets."
 end
 
+--- Has -h and --help show the help. Nothing here ends the process itself: what is open is closed first.
+local function declare_help(command)
+  command:add_help { action = function()
+    io.stdout:write(command:get_help(), "\n")
+    failure.raise(failure.FOUND)
+  end }
+end
+
+local function declare_completion(root)
+  local command = root:command "completion":summary "Print what completes the command in bash, zsh or fish."
+    :description [[Prints a shell's completion script: `eval "$(rollcall completion bash)"`.]]
+  declare_help(command)
+  command:argument "shell":choices { "bash", "zsh", "fish" }:action(function(_, _, shell)
+    io.stdout:write(root["get_" .. shell .. "_complete"](root))
+    failure.raise(failure.FOUND)
+  end)
+end
+
 local function parser()
   local root = argparse "rollcall"
     :description "Every user of every account of your payment platforms, from a shell."
-    :epilog [[Sources, that is accounts and their credentials, are in ~/.config/rollcall/rollcall.lua (see `rollcall sources --help`), or in the environment: TESOURO_CLIENT_ID and TESOURO_CLIENT_SECRET; DINTERO_CLIENT_ID, DINTERO_CLIENT_SECRET and DINTERO_ACCOUNT.
+    :epilog(flow [[
+Sources, that is accounts and their credentials, are in ~/.config/rollcall/rollcall.lua (see `rollcall sources
+--help`), or in the environment: TESOURO_CLIENT_ID and TESOURO_CLIENT_SECRET; DINTERO_CLIENT_ID,
+DINTERO_CLIENT_SECRET and DINTERO_ACCOUNT.
 
-Exit status: 0 found, 1 none or differences, 2 wrong usage or configuration, 3 it was tried and failed. 128 and the signal's number after Ctrl-C and the like.]]
-    :help_max_width(100)
-    :usage_max_width(100)
-    :add_complete_command()
+Exit status: 0 found, 1 none or differences, 2 wrong usage or configuration, 3 it was tried and failed. 128 and
+the signal's number after Ctrl-C and the like.]])
+    :add_help(false):help_max_width(100):usage_max_width(100)
   root:command_target "command"
+  declare_help(root)
   root:flag "--version":description "Show the version and exit.":action(function()
     io.stdout:write("rollcall ", version, "\n")
-    os.exit(0)
+    failure.raise(failure.FOUND)
   end)
   for _, name in ipairs(COMMANDS) do
     local command = require("rollcall.cli." .. name)
-    local declared = root:command(name):summary(command.summary):description(command.description or command.summary)
-      :help_max_width(100):usage_max_width(100)
-    if command.epilog then
-      declared:epilog(command.epilog)
-    end
+    local declared = root:command(name):summary(command.summary):description(flow(command.description))
+      :epilog(flow(command.epilog)):help_max_width(100):usage_max_width(100)
+    declare_help(declared)
     command.declare(declared)
     declare_common(declared)
   end
+  declare_completion(root)
   function root.error(at, message)
-    io.stderr:write(at:get_usage(), "\n\nrollcall: ", message, "\n")
-    os.exit(failure.USAGE)
+    failure.raise(failure.USAGE, ("%s\n\nrollcall: %s"):format(at:get_usage(), message))
   end
   return root
 end
 
---- Ends the walk that a signal has ended: what was written stays, and it can be gone on with.
-local function report_signal(run)
-  local checkpoint = run.checkpoint_of_all and run.count > 0 and run.checkpoint_of_all()
-  if not checkpoint or run.args.command == "review" then
-    run:complain "interrupted"
-  elseif run.args.resume then
-    run:complain(("interrupted; the same command goes on from %s"):format(run.args.resume))
-  else
-    run:complain(("interrupted after %d users. To go on behind them, write the next line to a file, and add "
-      .. "--resume FILE to the command:\n%s"):format(run.count, checkpoint))
-  end
-end
-
 --- What a run that was ended has to say, and its status.
 local function conclude(run, raised)
-  if failure.is(raised) then
-    if run.signal then
-      report_signal(run)
-    elseif raised.message then
+  local name, status = core.terminal.caught() -- which may be why something else went wrong
+  if name then
+    run:take_signal(name, status)
+  end
+  if run.signal then
+    if not run.is_told then
+      run.is_told = true
+      run:tell_position "interrupted"
+    end
+    return run.signal_status
+  elseif failure.is(raised) then
+    if raised.message then
       run:complain(raised.message)
     end
     return raised.status
@@ -103,7 +123,15 @@ end
 ---@return integer status of the process
 function main.run(arguments)
   local root = parser()
-  local args = root:parse(arguments)
+  local parsed, args = pcall(root.parse, root, arguments)
+  if not parsed then
+    if not failure.is(args) then
+      error(args, 0)
+    elseif args.message then
+      io.stderr:write(args.message, "\n")
+    end
+    return args.status
+  end
   local run = session.new(args)
   local good, status = xpcall(function()
     return require("rollcall.cli." .. args.command).run(run)

@@ -10,16 +10,20 @@ local time = require "rollcall.time"
 
 local review = { summary = "Count, for each source, what an access review asks." }
 
-review.description = [[For each source: its users by status, and these findings:
+review.description = [[
+For each source: its users by status, and these findings:
 
   no-mfa      can sign in, and is known to have no second factor
   stale       can sign in, and was not seen for --days days, or never and was made before them
   never-came  was invited and has never come
   admin       can sign in, and has a role with one of the words of --admin in its name
 
-Who can sign in is whose status is not INVITED, INACTIVE or DELETED. Where a provider says nothing of second factors there is a "-".]]
+Who can sign in is whose status is not INVITED, INACTIVE or DELETED. Where a provider says nothing of second
+factors there is a "-".]]
 
-review.epilog = [[Exit status: 0 reviewed, 1 no users, or one of the findings of --fail-on, 2 wrong usage or configuration, 3 a source failed.
+review.epilog = [[
+Exit status: 0 reviewed, 1 no users, or one of the findings of --fail-on, 2 wrong usage or configuration, 3 a
+source failed.
 
 Examples:
   rollcall review --format markdown > review.md
@@ -63,7 +67,8 @@ function review.declare(command)
     :convert(days):default "90"
   command:option "--admin":description "Words of administrators' roles, with commas between.":argname "<word,...>"
     :default "admin,owner"
-  command:option "--fail-on":description "End with status 1 where one of these is found: findings with commas between, or all."
+  command:option "--fail-on"
+    :description "End with status 1 where one of these is found: findings with commas between, or all."
     :argname "<finding,...>":convert(findings)
   command:option "-l" "--list":description("List who has one of these findings, with all the findings of each, "
     .. "instead of counting."):argname "<finding,...>":convert(findings)

@@ -5,7 +5,9 @@ local shell = require "rollcall.cli.shell"
 
 local sandbox = { summary = "Serve both APIs on loopback, to try the command with." }
 
-sandbox.description = "Starts examples/sandbox of the checkout that this command is run from, and prints the variables that let the other commands, in another shell, talk to it. It runs until Ctrl-C."
+sandbox.description = [[
+Starts examples/sandbox of the checkout that this command is run from, and prints the variables that let the
+other commands, in another shell, talk to it. It runs until Ctrl-C.]]
 
 sandbox.epilog = "Exit status: that of the sandbox; 2 where this is no checkout."
 

@@ -34,6 +34,7 @@ function session.new(args)
   core.terminal.catch()
   local self = setmetatable({
     args = args,
+    count = 0, -- of users that have come
     output = output.new(io.stdout),
     is_terminal = core.terminal.is_terminal(1),
   }, Session)
@@ -42,11 +43,11 @@ function session.new(args)
     blocking.wait(engines, math.min(seconds, LONGEST_WAIT))
     self:look_at_signals()
   end }
-  self.output.before = function()
+  self.output.before = self.is_terminal and function()
     if self.progress then
       self.progress:clear()
     end
-  end
+  end or nil
   return self
 end
 
@@ -100,7 +101,8 @@ end
 
 function Session:report(err, source)
   local advice = failure.advice(err, source and source.name)
-  self:complain(("%s%s%s"):format(source and source.name .. ": " or "", tostring(err), advice and "\n  " .. advice or ""))
+  local prefix = source and source.name .. ": " or ""
+  self:complain(prefix .. tostring(err) .. (advice and "\n  " .. advice or ""))
 end
 
 -- -- sources ----------------------------------------------------------------------------------------
@@ -226,11 +228,15 @@ end
 
 -- -- the walk ---------------------------------------------------------------------------------------
 
+function Session:take_signal(name, status)
+  self.signal, self.signal_status = name, status
+end
+
 --- Between users: has somebody pressed Ctrl-C?
 function Session:look_at_signals()
   local name, status = core.terminal.caught()
   if name then
-    self.signal = name
+    self:take_signal(name, status)
     failure.raise(status)
   end
 end
@@ -375,7 +381,6 @@ function Session:walk(sources, options, visit)
   if options.resume then
     self.saving = { file = options.resume, checkpoint = checkpoint_of_all, due = core.now() + BETWEEN_SAVES }
   end
-  self.count = 0
   local failures = 0
   local users = rollcall.merge(streams, { on_error = function(err, stream)
     failures = failures + 1
@@ -407,12 +412,28 @@ function Session:walk(sources, options, visit)
   return self.count, failures
 end
 
+--- Says that a list of users is not whole, and how to go on with it.
+---@param what string
+function Session:tell_position(what)
+  if self.args.command ~= "users" or self.count == 0 then
+    self:complain(what)
+  elseif self.args.resume then
+    self:complain(("%s; the same command goes on from %s"):format(what, self.args.resume))
+  else
+    self:complain(("%s after %d users. To go on behind them, write the next line to a file, and add --resume FILE to "
+      .. "the command:\n%s"):format(what, self.count, self.checkpoint_of_all()))
+  end
+end
+
 --- Writes what is left, and the last checkpoint. Once, at the end of the command, however it ends.
 function Session:finish()
   if self.progress then
     self.progress:clear()
   end
   if not self.output.broken then
+    if self.signal and self.on_signal then
+      self.on_signal()
+    end
     self.output:flush()
     self:save(true)
   end

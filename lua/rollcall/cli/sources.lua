@@ -7,9 +7,13 @@ local tables = require "rollcall.cli.table"
 
 local sources = { summary = "Show the sources that are configured." }
 
-sources.description = "Shows each source's provider, address, accounts and where its credentials are from; never the credentials. Nothing is sent."
+sources.description = [[
+Shows each source's provider, address, accounts and where its credentials are from; never the credentials.
+Nothing is sent.]]
 
-sources.epilog = [[A configuration is a Lua file that returns a table; it can call nothing. The keys of a source are the options of a rollcall client (base_url, environment, account, accounts, ca_file, proxy, …), and
+sources.epilog = [[
+A configuration is a Lua file that returns a table; it can call nothing. The keys of a source are the options of
+a rollcall client (base_url, environment, account, accounts, ca_file, proxy, …), and
 
   provider         "dintero", "tesouro" or a provider's table; the source's own name by default
   client_id, client_secret, token
@@ -20,9 +24,12 @@ sources.epilog = [[A configuration is a Lua file that returns a table; it can ca
 
 Example, for ~/.config/rollcall/rollcall.lua:
 
-  ]] .. config.EXAMPLE:gsub("\n", "\n  ") .. [[
+  ]] .. config.EXAMPLE:gsub("\n(.)", "\n  %1") .. [[
+Without a configuration: TESOURO_CLIENT_ID, TESOURO_CLIENT_SECRET (or TESOURO_TOKEN), TESOURO_ENVIRONMENT,
+TESOURO_BASE_URL, TESOURO_CA_FILE; the same with DINTERO_, and DINTERO_ACCOUNT, one or several with commas
+between. Where none of them is set, the variables that the sandbox prints.
 
-Without a configuration: TESOURO_CLIENT_ID, TESOURO_CLIENT_SECRET (or TESOURO_TOKEN), TESOURO_ENVIRONMENT, TESOURO_BASE_URL, TESOURO_CA_FILE; the same with DINTERO_, and DINTERO_ACCOUNT, one or several with commas between. Where none of them is set, the variables that the sandbox prints.]]
+Exit status: 0 there are some, 2 wrong usage or configuration.]]
 
 function sources.declare(command)
   command:option "-f" "--format":description "How: table or ndjson.":choices { "table", "ndjson" }:default "table"

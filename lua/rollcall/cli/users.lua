@@ -8,9 +8,12 @@ local users = { summary = "List the users of all sources, or of those named." }
 -- The filters of the built-in providers, as options; --filter has those of others.
 local FILTERS = { "status", "organization_type", "organization_id", "expand", "search" }
 
-users.description = [[Lists users as they arrive, in constant memory. Everybody is listed, whatever the status, unless a filter says otherwise.
+users.description = [[
+Lists users as they arrive, in constant memory. Everybody is listed, whatever the status, unless a filter says
+otherwise.
 
-Filters (--status and those below) are the provider's own and save requests; --where works on every field of every provider.]]
+Filters (--status and those below) are the provider's own and save requests; --where works on every field of
+every provider.]]
 
 users.epilog = [[Exit status: 0 somebody was listed, 1 nobody, 2 wrong usage or configuration, 3 a source failed.
 
@@ -37,7 +40,8 @@ function users.declare(command)
       .. "append the output of the same command to that of the interrupted one (>>). For ndjson and csv.")
     :argname "<file>"
   command:option "--status":description "Tesouro: ACTIVE, INACTIVE, INVITED or ALL, the default here."
-  command:option "--organization-type":description "Tesouro: BANK, EMBEDDED, PLATFORM, TRANSACTOR or VERTICAL_SOFTWARE_PROVIDER."
+  command:option "--organization-type"
+    :description "Tesouro: BANK, EMBEDDED, PLATFORM, TRANSACTOR or VERTICAL_SOFTWARE_PROVIDER."
   command:option "--organization-id":description "Tesouro: the organization of this id and all below it."
   command:option "--expand":description "Dintero: roles, which is the default here."
   command:option "--search":description "Dintero: in email and name, by the server."
@@ -82,7 +86,9 @@ function users.run(session)
     end
   end)
   writer.finish()
-  if written == 0 and failures == 0 then
+  if failures > 0 then
+    session:tell_position "not all users have come: it ended"
+  elseif written == 0 then
     session:say(args.resume and "nobody was left to list" or "nobody was found")
   end
   return failures > 0 and failure.FAILED or written > 0 and failure.FOUND or failure.NONE

@@ -1,0 +1,85 @@
+local command = require "spec.support.command"
+local core = require "rollcall.core"
+
+local terminal = core.terminal
+
+--- Runs a script on this Lua, with this run's tool: output, complaints, status.
+local function run(script, around)
+  local path = os.tmpname()
+  command.write(path, 'local core = require "rollcall.core"\nlocal terminal = core.terminal\n' .. script)
+  local output, errors, status = command.shell((around or "%s"):format(os.getenv "RUN_LUA" .. " " .. path))
+  os.remove(path)
+  return output, errors, status
+end
+
+describe("core.terminal", function()
+  it("knows what is no terminal", function()
+    local output = run "print(terminal.is_terminal(1), terminal.columns(1))"
+    assert.equal("false\tnil\n", output)
+    assert.is_false(terminal.is_terminal(99))
+    assert.is_nil(terminal.columns(99))
+    assert.has_error(function()
+      terminal.is_terminal "x"
+    end)
+  end)
+
+  it("knows a terminal and its columns", function()
+    local output = run("print(terminal.is_terminal(0), terminal.columns(0))",
+      "script -qec 'stty cols 77; %s' /dev/null </dev/null | tr -d '\\r'")
+    assert.equal("true\t77\n", output)
+  end)
+
+  it("leaves signals alone until it is asked", function()
+    assert.is_nil(terminal.caught())
+    local _, _, status = run "os.execute('kill -TERM ' .. io.open('/proc/self/stat'):read '*n') core.wait({}, 5)"
+    assert.equal(143, status)
+  end)
+
+  it("tells a signal once, which ends a wait; the second one kills", function()
+    local output, _, status = run [[
+      terminal.catch()
+      assert(terminal.caught() == nil)
+      local pid = io.open('/proc/self/stat'):read '*n'
+      for _, name in ipairs { "INT", "TERM", "HUP" } do
+        os.execute(('(sleep 0.3; kill -%s %d) &'):format(name, pid))
+        local start = core.now()
+        core.wait({}, 30)
+        assert(core.now() - start < 20)
+        print(terminal.caught())
+        print(terminal.caught())
+      end
+      io.stdout:flush()
+      os.execute('kill -TERM ' .. pid)
+      core.wait({}, 5)
+    ]]
+    assert.equal("INT\t130\nnil\nTERM\t143\nnil\nHUP\t129\nnil\n", output)
+    assert.equal(143, status)
+  end)
+
+  it("keeps what is ignored ignored", function()
+    local output, _, status = run([[
+      terminal.catch()
+      os.execute('kill -HUP ' .. io.open('/proc/self/stat'):read '*n')
+      core.wait({}, 0.05)
+      print(terminal.caught())
+    ]], "sh -c 'trap \"\" HUP; exec %s'")
+    assert.equal("nil\n", output)
+    assert.equal(0, status)
+  end)
+
+  it("lets a write to a closed pipe fail", function()
+    local _, errors, status = run([[
+      terminal.catch()
+      io.stdout:setvbuf "no"
+      local good, problem, code
+      for _ = 1, 1000 do
+        good, problem, code = io.stdout:write(("x"):rep(1000))
+        if not good then break end
+        core.wait({}, 0.005)
+      end
+      io.stderr:write(tostring(good), " ", problem, " ", code, "\n")
+    ]], "%s | true")
+    assert.equal("nil Broken pipe 32\n", errors)
+    assert.equal(0, status)
+  end)
+end)

@@ -1,0 +1,97 @@
+local check = require "spec.support.check"
+local rollcall = require "rollcall"
+local where = require "rollcall.where"
+
+local NOW = rollcall.time.parse "2026-01-01T00:00:00Z"
+
+local user = {
+  email = "Jane.Doe@Example.com", name = "Åse \"the\" Doe", status = "ACTIVE", age = 41, mfa = false,
+  last_seen_at = "2025-12-01T10:00:00Z", created_at = "2020-05-05T23:30:00-02:00", role_names = { "Admin", "Økonomi" },
+  department = { name = "R&D", size = 7 }, nothing = rollcall.null, empty = "", none = {}, number = "10",
+}
+
+local function holds(expression, of)
+  return where.all(expression, { now = NOW })(of or user)
+end
+
+local function check_all(expected, list)
+  for _, expression in ipairs(list) do
+    assert.equal(expected, holds(expression), expression)
+  end
+end
+
+describe("where", function()
+  it("compares for equality", function()
+    check_all(true, { "status=ACTIVE", "status = ACTIVE ", 'status="ACTIVE"', "age=41", "age=41.0", "mfa=false",
+      "role_names=Admin", "department.name=R&D", "/department/size=7", "status!=INVITED", "absent!=x", "nothing!=x",
+      "role_names!=admin", 'name=Åse "the" Doe' })
+    check_all(false, { "status=active", "status=", "age=42", "mfa=true", "role_names=admin", "absent=x", "nothing=x",
+      "status!=ACTIVE", "role_names!=Admin", "age=forty" })
+  end)
+
+  it("asks for presence by an empty value", function()
+    check_all(true, { "absent=", "nothing=", "empty=", "none=", "status!=", "mfa!=", "role_names!=", "department!=" })
+    check_all(false, { "status=", "mfa=", "absent!=", "empty!=", "none!=", "age=" })
+  end)
+
+  it("contains, capital or small", function()
+    check_all(true, { "email~jane.DOE", "name~åse", "role_names~ADM", "role_names~ØKO", "age~4", "email!~smith",
+      "absent!~x" })
+    check_all(false, { "email~j.ne", "email~smith", "absent~x", "nothing~null", "email!~jane", "department~R" })
+  end)
+
+  it("orders numbers, texts and times", function()
+    check_all(true, { "age<42", "age>40.5", "age<=41", "age>=41", "status<B", "status>A", "last_seen_at<30d",
+      "last_seen_at>31d", "last_seen_at<2025-12-02", "last_seen_at>2025-12-01", "last_seen_at>=2025-12-01T10:00:00Z",
+      "created_at>2020-05-06", "created_at<2020-05-06T02:00:00Z", "number<9" })
+    check_all(false, { "age<41", "age>41", "age<old", "status<A", "last_seen_at>30d", "last_seen_at<31d",
+      "last_seen_at>2025-12-02", "mfa<1", "role_names<Z", "status<30d", "department>1" })
+  end)
+
+  it("takes a date alone for the whole day", function()
+    check_all(true, { "last_seen_at=2025-12-01", "created_at=2020-05-06", "created_at!=2020-05-05",
+      "last_seen_at=2025-12-01T12:00:00+02:00" })
+    check_all(false, { "last_seen_at=2025-12-02", "created_at=2020-05-05", "last_seen_at=2025-11-30" })
+  end)
+
+  it("takes who was never seen for longer ago than anything, and of other fields knows nothing", function()
+    assert.is_true(holds("last_seen_at<90d", {}))
+    assert.is_true(holds("last_seen_at<=1970-01-01", { last_seen_at = rollcall.null }))
+    assert.is_false(holds("last_seen_at>90d", {}))
+    assert.is_false(holds("deleted_at<90d", {}))
+    assert.is_false(holds("deleted_at>90d", {}))
+    assert.is_false(holds("last_seen_at<x", {}))
+  end)
+
+  it("counts back from now", function()
+    local seen = { last_seen_at = rollcall.time.format(os.time() - 100) }
+    assert.is_true(rollcall.where "last_seen_at>1h"(seen))
+    assert.is_true(rollcall.where "last_seen_at<1m"(seen))
+  end)
+
+  it("takes several, of which all hold", function()
+    assert.is_true(holds { "status=ACTIVE", "age>40" })
+    assert.is_false(holds { "status=ACTIVE", "age>50" })
+    assert.is_true(holds {})
+  end)
+
+  it("raises, naming what is wrong", function()
+    for expression, part in pairs { [""] = "expected FIELD", status = "expected FIELD", ["=x"] = "expected FIELD",
+      ["status!x"] = "expected FIELD", ["a..b=1"] = "no field's name", ["age<"] = "expected a value" } do
+      check.misuse(function()
+        return (rollcall.where(expression))
+      end, part)
+      check.misuse(function()
+        return (rollcall.where { "status=ACTIVE", expression })
+      end, part)
+    end
+    for _, value in ipairs { 5, true } do
+      check.misuse(function()
+        return (rollcall.where(value))
+      end, "expected an expression")
+      check.misuse(function()
+        return (rollcall.where { value })
+      end, "got a " .. type(value))
+    end
+  end)
+end)
