@@ -550,7 +550,8 @@ describe("a hook that uses its own stream", function()
   for _, name in ipairs { "request", "response", "retry", "page" } do
     it("gets users of it, each once: " .. name, function()
       local function page(id, after)
-        return { body = ('{"data":[{"id":"%s"}],"nextPaginationToken":%s}'):format(id, after and '"' .. id .. '"' or "null") }
+        local token = after and '"' .. id .. '"' or "null"
+        return { body = ('{"data":[{"id":"%s"}],"nextPaginationToken":%s}'):format(id, token) }
       end
       local ids, users = {}, nil
       server:script {
@@ -612,8 +613,8 @@ describe("an answer that says too much", function()
   it("drop by drop ends a request for a token all the same", function()
     server:script { ["/openid/connect/token"] = { { body = (" "):rep(1000), chunked = true, step = 1, pause = 0.1 } } }
     local began = core.now()
-    local asked = rollcall.tesouro { client_id = "one", client_secret = SECRET, base_url = server.url, idle_timeout = 0.3,
-      retry = false }
+    local asked = rollcall.tesouro { client_id = "one", client_secret = SECRET, base_url = server.url, retry = false,
+      idle_timeout = 0.3 }
     local _, err = asked:users():next()
     check.failure(err, "auth", { SECRET })
     check.contains(err.message, "no token", "took too long")

@@ -54,7 +54,8 @@ describe("rate limits", function()
   it("read a reset in milliseconds since 1970, or as a date", function()
     local seconds = wait("X-RateLimit-Remaining: 0", ("X-RateLimit-Reset: %d000"):format(os.time() + 20))
     assert.is_true(seconds > 15 and seconds <= 20, seconds)
-    seconds = wait("RateLimit-Remaining: 0", "RateLimit-Reset: " .. os.date("!%a, %d %b %Y %H:%M:%S GMT", os.time() + 20))
+    local date = os.date("!%a, %d %b %Y %H:%M:%S GMT", os.time() + 20)
+    seconds = wait("RateLimit-Remaining: 0", "RateLimit-Reset: " .. date)
     assert.is_true(seconds > 15 and seconds <= 20, seconds)
   end)
 
@@ -126,7 +127,8 @@ describe("a walk under a rate limit", function()
   it("makes a stream wait for what another one's answer says that nobody reads yet", function()
     local server = require("spec.support.server").start()
     local function page(name, last)
-      return { body = ('{"data":[{"id":"%s"}],"nextPaginationToken":%s}'):format(name, last and "null" or '"' .. name .. '"') }
+      local token = last and "null" or '"' .. name .. '"'
+      return { body = ('{"data":[{"id":"%s"}],"nextPaginationToken":%s}'):format(name, token) }
     end
     local limited = page("a2", true)
     limited.headers = { "RateLimit-Remaining: 0", "RateLimit-Reset: 1" }

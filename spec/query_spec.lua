@@ -137,7 +137,8 @@ end)
 
 describe("a filter that is sent by a header", function()
   it("is refused where nothing would be sent", function()
-    local collection = { path = "/", items = "", paging = { type = "none" }, filters = { tenant = { header = "X-Tenant" } } }
+    local filters = { tenant = { header = "X-Tenant" } }
+    local collection = { path = "/", items = "", paging = { type = "none" }, filters = filters }
     for _, value in ipairs { "", " ", "   " } do
       check.misuse(function() query.check(collection, { tenant = value }, "it", 1) end, "tenant: ", "header")
     end

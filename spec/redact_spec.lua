@@ -29,7 +29,8 @@ describe("redact", function()
       assert.is_nil(made:clean(text):find("&lt;c", 1, true) or made:clean(text):find("#60", 1, true), text)
       assert.truthy(made:clean(text):find("[secret]", 1, true), text)
     end
-    assert.equal("&amp;&nothing;&#9999999999; [secret]", redactor "hunter22":clean "&amp;&nothing;&#9999999999; hunter&#50;2")
+    assert.equal("&amp;&nothing;&#9999999999; [secret]",
+      redactor "hunter22":clean "&amp;&nothing;&#9999999999; hunter&#50;2")
   end)
 
   it("leaves short texts readable", function()

@@ -967,10 +967,10 @@ end)
 
 describe("a collected body", function()
   it("is there once it is whole, and not before: it may still be moved", function()
-    local scripted = server.start()
-    scripted:script { ["/"] = { { status = 400, body = ("x"):rep(4000), chunked = true, step = 1000, pause = 0.05 } } }
+    local dripping = server.start()
+    dripping:script { ["/"] = { { status = 400, body = ("x"):rep(4000), chunked = true, step = 1000, pause = 0.05 } } }
     local engine = core.engine()
-    local transfer = ask(engine, { url = scripted.url .. "/" })
+    local transfer = ask(engine, { url = dripping.url .. "/" })
     local early = 0
     while not transfer:done() do
       early = early + (transfer:status() and 1 or 0)
@@ -979,6 +979,6 @@ describe("a collected body", function()
     end
     assert.is_true(early > 0)
     assert.equal(("x"):rep(4000), (transfer:body()))
-    scripted:stop()
+    dripping:stop()
   end)
 end)
