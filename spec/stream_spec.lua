@@ -804,3 +804,13 @@ describe("a checkpoint after a function that raised", function()
     assert.equal("2 3 4 5", rest(users:checkpoint()))
   end)
 end)
+
+it("a stream leads nobody who prints its table to a secret, while it is read", function()
+  sandbox.reset()
+  local users = sandbox.tesouro():users { status = "ALL" }
+  assert(users:next())
+  local token = users.source().pages[1].asked.authorization[1]:match "Bearer (.+)$"
+  for _, one in ipairs { (users:filter(function() return true end)), users, (rollcall.merge { users }) } do
+    check.no_secret(one, { sandbox.secret, token })
+  end
+end)

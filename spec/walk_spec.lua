@@ -224,7 +224,7 @@ describe("prefetch", function()
     local users = walk(endless(), { prefetch = prefetch })
     assert.equal("a1", users:next().id)
     assert.equal("b1", users:next().id)
-    local engines = users.source:engines()
+    local engines = users.source():engines()
     for _ = 1, 20 do
       core.wait(engines, 0.005)
     end

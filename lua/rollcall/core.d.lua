@@ -270,6 +270,11 @@ local Seen = {}
 ---@return boolean
 function Seen:add(text) end
 
+--- Is the text there?
+---@param text string
+---@return boolean
+function Seen:has(text) end
+
 --- A file descriptor of one's own for what another one stands for: a loop that watches it does not watch another
 --- file by mistake when libcurl has closed its socket.
 ---@param fd integer
@@ -318,6 +323,7 @@ function Poller:close() end
 core.null = nil
 
 --- What the command line needs of its terminal and of signals. Nothing happens to a signal before `catch`.
+---@type table
 core.terminal = {}
 
 --- Is this file descriptor a terminal?

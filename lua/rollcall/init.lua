@@ -149,6 +149,7 @@ rollcall.csv = csv.new
 rollcall.ndjson = ndjson.new
 
 --- RFC 3339 times as seconds since 1970 and back, and durations: time.parse, time.format, time.duration.
+---@type table
 rollcall.time = time
 
 return rollcall

@@ -41,7 +41,7 @@ local options_schema = { type = "table", fields = {
 function merge.new(streams, options, loop, names)
   options = options or {}
   local self = setmetatable({
-    head = stream.nobody,
+    front = stream.nothing_at_once,
     finished = false,
     all = {},
     next_waiting = 1,
@@ -56,7 +56,7 @@ function merge.new(streams, options, loop, names)
   }, Merge)
   for i, one in ipairs(streams) do
     self.all[i] = one
-    one.source.holder = self
+    one.source().holder = self
   end
   return stream.new(self, loop)
 end
@@ -117,7 +117,7 @@ end
 --- A stream has ended, well or not: the next one takes its place.
 function Merge:retire(index)
   local one = table.remove(self.active, index)
-  local err = one.source.err
+  local err = one.source().err
   if err then
     if self.on_error == "raise" then
       self:finish("error", err)
@@ -145,8 +145,8 @@ end
 
 --- A user from one stream, without waiting; nil and the seconds it wants to wait otherwise.
 local function try(one)
-  local source = one.source
-  local user = source.head:next()
+  local source = one.source()
+  local user = source.front.head:next()
   if user ~= nil then
     return user
   end
@@ -174,7 +174,7 @@ function Merge:poll()
     local user, wait = try(one)
     if user ~= nil then
       self.users = self.users + 1
-      self.last = one.source
+      self.last = one.source()
       self.taken = self.taken + 1
       if self.taken >= TURN then
         self.turn, self.taken = self.turn + 1, 0
@@ -182,7 +182,7 @@ function Merge:poll()
       return user, one
     end
     self.taken = 0
-    if one.source.finished then
+    if one.source().finished then
       self:retire(self.turn)
       self:fill()
       idle = 0
@@ -205,7 +205,7 @@ end
 function Merge:engines()
   local list, known, is_cut = {}, {}, false
   for _, one in ipairs(self.active) do
-    for _, engine in ipairs(one.source:engines()) do
+    for _, engine in ipairs(one.source():engines()) do
       if not known[engine] then
         known[engine] = true
         is_cut = is_cut or #list == MAX_ENGINES

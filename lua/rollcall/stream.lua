@@ -1,5 +1,5 @@
 -- The stream: what a script holds of a walk. It stands on a source, which has
---   head         gives the next user at once, or nil for "poll"
+--   front        a table whose `head` gives the next user at once, or nil for "poll"
 --   poll()       the next user and what belongs to it; or nil and seconds to wait at most
 --   finished, err, reason
 --   engines(), close(), statistics(), checkpoint()
@@ -23,6 +23,9 @@ local stream = {}
 --- The head of a source that has no user to give at once.
 stream.nobody = { next = function() end }
 
+--- The front of a source that never has one.
+stream.nothing_at_once = { head = stream.nobody }
+
 -- Lua 5.4 closes the fourth value of a `for` when it is left; on LuaJIT it would only be in the way.
 local has_closing = _VERSION == "Lua 5.4"
 
@@ -42,7 +45,10 @@ end
 ---@param fields table? to set on it
 ---@return rollcall.Stream
 function stream.new(source, loop, fields)
-  local self = { source = source, loop = loop }
+  -- The source leads to tokens and secrets: behind a function whoever prints a stream does not meet them.
+  local self = { front = source.front, loop = loop, source = function()
+    return source
+  end }
   for name, value in pairs(fields or {}) do
     self[name] = value
   end
@@ -71,7 +77,7 @@ end
 local function give(self, act, engines, seconds)
   local _, err = act(engines, seconds)
   if err then
-    local source = self.source
+    local source = self.source()
     local known, text = pcall(source.checkpoint, source)
     err.checkpoint = known and text or nil
     source:close()
@@ -81,7 +87,7 @@ end
 
 --- Waits until there is a user or an end.
 local function advance(self)
-  local source, loop = self.source, self.loop
+  local source, loop = self.source(), self.loop
   while true do
     if loop.turn and not source.finished then
       give(self, loop.turn)
@@ -101,7 +107,7 @@ end
 
 --- The next user for a `for`, which has no way to answer an error: it raises.
 function Stream.__call(self)
-  local user = self.source.head:next()
+  local user = self.front.head:next()
   if user ~= nil then
     return user
   end
@@ -121,7 +127,7 @@ end
 ---@return rollcall.User? user
 ---@return rollcall.Error|rollcall.Stream|nil err or, in a merge, the stream that the user came from
 function methods:next()
-  local user = self.source.head:next()
+  local user = self.front.head:next()
   if user ~= nil then
     return user
   end
@@ -187,7 +193,7 @@ end
 --- known about the page. Raises where the walk fails, after the users that came.
 ---@return fun(): rollcall.User[]?, rollcall.PageInfo? iterator and, on Lua 5.4, what a `for` closes
 function methods:pages()
-  local source = self.source
+  local source = self.source()
   if not source.begin_pages then
     error("pages: only a walk of one account has pages", 2)
   end
@@ -200,7 +206,7 @@ function methods:pages()
           error(source.err or closed(), 0)
         end
       end
-      local user, wait = source.head:next(), nil
+      local user, wait = source.front.head:next(), nil
       if user == nil then
         if self.loop.turn and not source.finished then
           give(self, self.loop.turn)
@@ -238,7 +244,7 @@ function Derived:poll()
   while self.left ~= 0 do
     local user, extra = self.user, self.extra
     if user == nil then
-      user = parent.head:next()
+      user = parent.front.head:next()
     end
     if user == nil then
       user, extra = parent:poll()
@@ -293,10 +299,10 @@ function Derived:holds()
 end
 
 local function derive(self, pick, left)
-  local source = { parent = self.source, pick = pick, left = left, head = stream.nobody, finished = false,
+  local source = { parent = self.source(), pick = pick, left = left, front = stream.nothing_at_once, finished = false,
     turn = self.loop.turn }
   setmetatable(source, Derived)
-  self.source.holder = source
+  self.source().holder = source
   return stream.iterator(stream.new(source, self.loop, { provider = self.provider, account = self.account }))
 end
 
@@ -344,14 +350,14 @@ end
 --- `resume` takes, in another process too. It is bound to the provider, the account and the filters.
 ---@return string
 function methods:checkpoint()
-  return self.source:checkpoint()
+  return self.source():checkpoint()
 end
 
 --- Why the stream has ended: "exhausted", "limit", "budget", "loop", "error" or "closed"; nil while
 --- it goes on.
 ---@return string?
 function methods:reason()
-  return self.source.reason
+  return self.source().reason
 end
 
 ---@class rollcall.Stats
@@ -365,12 +371,12 @@ end
 --- What the walk has cost so far.
 ---@return rollcall.Stats
 function methods:stats()
-  return self.source:statistics()
+  return self.source():statistics()
 end
 
 --- Ends the walk and cancels what is under way. Closing twice is harmless.
 function methods:close()
-  self.source:close()
+  self.source():close()
 end
 
 return stream

@@ -29,7 +29,7 @@ local stream = require "rollcall.stream"
 ---@field err rollcall.Error? what went wrong after the users that are there
 
 ---@class rollcall.Walk
----@field head { next: fun(self): userdata? } what gives the next user at once, or nil
+---@field front { head: { next: fun(self): userdata? } } its head gives the next user at once, or nil
 ---@field finished boolean
 ---@field err rollcall.Error? why it ended, if not well
 ---@field reason string?
@@ -138,7 +138,7 @@ function walk.new(client, spec)
     spec = spec,
     paging = paging,
     capture = paging.captures(spec.collection.paging),
-    head = stream.nobody,
+    front = { head = stream.nobody },
     finished = false,
     pages = {}, -- the first is read, the others were asked for ahead
     page_count = 0,
@@ -305,7 +305,7 @@ function Walk:finish(reason, err)
     end
   end
   self.finished, self.reason, self.err = true, reason, err
-  self.head = stream.nobody
+  self.front.head = stream.nobody
   for _, one in ipairs(self.pages) do
     one.asked:cancel() -- which counts what it has brought
   end
@@ -578,11 +578,11 @@ local function reversed(page, is_at_limit)
   }
 end
 
---- Sets `head` to what gives the users of the first page.
+--- Sets the front's head to what gives the users of the first page.
 function Walk:open(page)
   local query = self.spec.query
   if not page.cleared then
-    self.head = stream.nobody
+    self.front.head = stream.nobody
     return
   end
   if query.limit then
@@ -590,14 +590,14 @@ function Walk:open(page)
   end
   if query.direction ~= "backward" then
     -- Its rate limits are known before its users are given, who may be the cause of another request.
-    self.head = page.asked.observed and page.asked.transfer or stream.nobody
+    self.front.head = page.asked.observed and page.asked.transfer or stream.nobody
   elseif page.whole then
     page.list = page.list or reversed(page, function()
       return self:is_at_limit()
     end)
-    self.head = page.list
+    self.front.head = page.list
   else
-    self.head = stream.nobody
+    self.front.head = stream.nobody
   end
 end
 
@@ -624,7 +624,7 @@ function Walk:turn_page(page)
   end
   self.page_end, self.ended_page = self:describe(page), page
   self.users = self:count()
-  self.head = stream.nobody
+  self.front.head = stream.nobody
   page.asked:cancel()
   table.remove(self.pages, 1)
   if not page.next then
@@ -678,7 +678,7 @@ function Walk:poll()
       break
     end
     self.page_end = nil
-    self.head = stream.nobody -- until `open`: a hook may raise, and a transfer may be replaced
+    self.front.head = stream.nobody -- until `open`: a hook may raise, and a transfer may be replaced
     if self.page_count == 0 then
       self:begin()
     end
@@ -688,13 +688,13 @@ function Walk:poll()
     local page = self.polls == polls and self.client.engine and self.pages[1]
     if page then
       self:open(page)
-      local user = self.head:next()
+      local user = self.front.head:next()
       if user == nil then
-        user = self.head:next() -- the first nil may only have said that the last byte is in
+        user = self.front.head:next() -- the first nil may only have said that the last byte is in
       end
       if user ~= nil then
         return user
-      elseif self.head ~= stream.nobody and self.head:conflict() then
+      elseif self.front.head ~= stream.nobody and self.front.head:conflict() then
         self:fail(conflict_error(page))
       elseif self:is_at_limit() then
         self:finish("limit")

@@ -127,8 +127,11 @@ local objects = {
   Poller = core.poller and assert(core.poller()),
 }
 local real = {}
-for name in pairs(core) do
+for name, value in pairs(core) do
   real["core." .. name] = true
+  for inner in pairs(type(value) == "table" and not name:find "metatable" and value or {}) do
+    real[("core.%s.%s"):format(name, inner)] = true
+  end
 end
 for class, object in pairs(objects) do
   for name in pairs(debug.getmetatable(object).__index) do
@@ -174,7 +177,9 @@ end
 
 -- The methods that objects have are those of the sources.
 local function check_methods(object, path)
-  for name in pairs(debug.getmetatable(object).__index) do
+  local methods = debug.getmetatable(object).__index
+  -- A client's is a function, since collections have names of their own.
+  for name in pairs(type(methods) == "table" and methods or {}) do
     if not sources[path]["methods:" .. name] then
       complain("%s: the method %s is not found", path, name)
     end
