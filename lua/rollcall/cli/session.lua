@@ -8,6 +8,7 @@ local core = require "rollcall.core"
 local failure = require "rollcall.cli.failure"
 local output = require "rollcall.cli.output"
 local progress = require "rollcall.cli.progress"
+local provider = require "rollcall.provider"
 local rollcall = require "rollcall"
 local tables = require "rollcall.cli.table"
 
@@ -196,6 +197,12 @@ function Session:clients(sources)
   return clients
 end
 
+--- What a source's provider declares of its users.
+---@return rollcall.ProviderCollection
+local function users_of(source)
+  return provider.thaw(source.client.provider).users
+end
+
 --- What a source is asked for: everybody, with all there is of them, but for what its configuration and
 --- the command line say.
 ---@param source rollcall.cli.Source with its client
@@ -204,7 +211,7 @@ end
 ---@return table<string, boolean> taken the names of `given` that it knows
 function Session:query(source, given)
   local query, taken = {}, {}
-  for name, filter in pairs(source.client.provider.users.filters or {}) do
+  for name, filter in pairs(users_of(source).filters or {}) do
     for _, value in ipairs(filter.enum or {}) do
       if value == "ALL" then
         query[name] = value
@@ -319,8 +326,8 @@ local function streams_of(self, sources, options, saved)
       end
     end
     query.page_size = options.page_size or query.page_size
-    local paging = source.client.provider.users.paging
-    if options.page_size and (not paging.size or options.page_size > paging.max_size) then
+    local paging = users_of(source).paging
+    if options.page_size and (not paging.size or options.page_size > (paging.max_size or options.page_size)) then
       query.page_size = paging.size and paging.max_size or nil
     end
     query.limit = #sources == 1 and options.limit or query.limit
