@@ -49,6 +49,7 @@ build = {
     ["rollcall.limits"] = "lua/rollcall/limits.lua",
     ["rollcall.loop"] = "lua/rollcall/loop.lua",
     ["rollcall.loop.blocking"] = "lua/rollcall/loop/blocking.lua",
+    ["rollcall.loop.nginx"] = "lua/rollcall/loop/nginx.lua",
     ["rollcall.loop.uv"] = "lua/rollcall/loop/uv.lua",
     ["rollcall.merge"] = "lua/rollcall/merge.lua",
     ["rollcall.paging"] = "lua/rollcall/paging.lua",
