@@ -23,8 +23,9 @@ local semaphore = require "ngx.semaphore"
 ---@type rollcall.Loop
 local loop = {}
 
--- Seconds.
+-- Seconds. A stream of plentiful users comes by so often, and what is left of a slice then is less than half of it.
 local SLICE = 0.001
+local ENOUGH = SLICE / 2
 local SOONEST, LATEST = 0.001, 0.004 -- between two looks at a socket
 local REST = 1 -- how long the pump stays when there is nobody, and how often it looks after those without a socket
 -- A look comes after this part of the time in which nothing has come.
@@ -63,7 +64,14 @@ local seen_by = setmetatable({}, { __mode = "k" })
 local waiting = {} ---@type rollcall.Waiter[]
 local ready = {} ---@type rollcall.Waiter[] in the order in which they go on
 local woken = {} ---@type rollcall.Waiter[] in this slice
-local looks = {} ---@type table<rollcall.Engine, { activity: integer?, since: number, is_wanted: boolean }>
+---@class rollcall.Look at an engine that somebody waits for
+---@field engine rollcall.Engine
+---@field activity integer? when it was looked at last
+---@field since number when that was new
+---@field round integer in which somebody waited for it
+local looks = {} ---@type table<rollcall.Engine, rollcall.Look>
+local wanted = {} ---@type rollcall.Look[] in this round
+local round = 0
 local unused = {} -- semaphores
 
 local slice_began = 0
@@ -101,9 +109,22 @@ local function abandon(one)
   end
 end
 
---- Lets go of those who are gone or go on already, and marks the engines of the others.
+local function want(engine)
+  local look = looks[engine]
+  if not look then
+    look = { engine = engine, since = core.now(), round = 0 }
+    looks[engine] = look
+  end
+  if look.round ~= round then
+    look.round = round
+    wanted[#wanted + 1] = look
+  end
+end
+
+--- Lets go of those who are gone or go on already, and finds what the others wait for.
 local function look_at_waiters()
   local kept = 0
+  round = round + 1
   for i = 1, #waiting do
     local one = waiting[i]
     waiting[i] = nil
@@ -113,41 +134,48 @@ local function look_at_waiters()
       kept = kept + 1
       waiting[kept] = one
       for j = 1, #one.engines do
-        local engine = one.engines[j]
-        local look = looks[engine]
-        if not look then
-          look = { since = core.now(), is_wanted = true }
-          looks[engine] = look
-        end
-        look.is_wanted = true
+        want(one.engines[j])
       end
+    end
+  end
+  for engine, look in pairs(looks) do
+    if look.round ~= round then
+      looks[engine] = nil
     end
   end
 end
 
---- Drives the engines that somebody waits for. In how many seconds they want to be looked at again.
-local function drive()
-  local soonest = REST
-  for engine, look in pairs(looks) do
-    local activity = engine:counters()
-    if not activity or not look.is_wanted then
-      looks[engine] = nil
-    else
-      engine:drive()
-      local now = core.now()
-      activity = engine:counters()
-      if activity ~= look.activity then
-        look.activity, look.since = activity, now
-      end
-      local seconds = engine:timeout() or REST
-      if engine:sockets(look) > 0 then
-        seconds = math.min(seconds, LATEST, (now - look.since) / PATIENCE)
-      end
-      soonest = math.min(soonest, seconds)
-      look.is_wanted = false
-    end
+--- Drives it. In how many seconds it wants to be looked at again.
+local function look_at(look)
+  local engine = look.engine
+  if not engine:counters() then
+    return REST -- it was closed, which is news
   end
-  return math.max(soonest, SOONEST)
+  engine:drive()
+  local activity, now = engine:counters(), core.now()
+  if activity ~= look.activity then
+    look.activity, look.since = activity, now
+  end
+  local seconds = engine:timeout() or REST
+  if engine:sockets(look) > 0 then
+    seconds = math.min(seconds, LATEST, (now - look.since) / PATIENCE)
+  end
+  return math.max(seconds, SOONEST)
+end
+
+--- Drives what somebody waits for, those first who have waited longest, as long as a slice. In how many seconds it is
+--- to be done again.
+local function drive()
+  local began, soonest = core.now(), REST
+  for i = 1, #wanted do
+    if core.now() - began < SLICE then
+      soonest = math.min(soonest, look_at(wanted[i]))
+    else
+      soonest = SOONEST
+    end
+    wanted[i] = nil
+  end
+  return soonest
 end
 
 --- Those for whom there is news wait for their turn only.
@@ -275,7 +303,7 @@ local function pause(thread, engines, seen, seconds, stream)
   if not good then
     error("rollcall: nginx gives it no timer: " .. problem, 0)
   end
-  if core.now() - slice_began < SLICE then
+  if core.now() - slice_began < ENOUGH then
     wake_next() -- the rest of the slice is another's
   else
     ngx.update_time() -- or nginx would wait for the pump's timer, whose time has come
@@ -304,7 +332,7 @@ function loop.turn(stream)
   local mine = tasks[thread]
   if mine and mine.is_cancelled then
     return nil, task.cancelled()
-  elseif core.now() - slice_began < SLICE or not (yielding[ngx.get_phase()] and can_yield()) then
+  elseif core.now() - slice_began < ENOUGH or not (yielding[ngx.get_phase()] and can_yield()) then
     return true
   end
   return pause(thread, nil, nil, LONGEST, stream)
