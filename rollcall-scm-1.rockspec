@@ -82,6 +82,7 @@ build = {
         "csrc/ledger.c",
         "csrc/options.c",
         "csrc/pointer.c",
+        "csrc/poller.c",
         "csrc/record.c",
         "csrc/scan.c",
         "csrc/seen.c",

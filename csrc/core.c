@@ -8,6 +8,7 @@
 #include "descriptor.h"
 #include "failure.h"
 #include "ledger.h"
+#include "poller.h"
 #include "record.h"
 #include "transfer.h"
 #include "value.h"
@@ -18,7 +19,14 @@
 #define RC_EXPORT
 #endif
 
-RC_EXPORT int luaopen_rollcall_core(lua_State *L);
+RC_EXPORT /* set_null(value): what JSON null is from now on, for a JSON library that has another sentinel. */
+static int set_null(lua_State *L) {
+  lua_settop(L, 1);
+  rc_set_null(L);
+  return 0;
+}
+
+int luaopen_rollcall_core(lua_State *L);
 
 /* Keeps this module and libcurl in memory when the last Lua state that loaded them ends: a thread
  * of libcurl's that still waits for a name server returns into them, and a finalizer of a script
@@ -40,6 +48,9 @@ int luaopen_rollcall_core(lua_State *L) {
   rc_ledger_open(L);
   rc_transfer_open(L);
   rc_descriptor_open(L);
+  rc_poller_open(L);
+  lua_pushcfunction(L, set_null);
+  lua_setfield(L, -2, "set_null");
   rc_push_null(L);
   lua_setfield(L, -2, "null");
   return 1;

@@ -13,8 +13,19 @@ typedef struct reader {
   rc_nulls nulls;
 } reader;
 
+/* Its address is the key of the state's own sentinel, in the registry. */
+static const char null_key = 0;
+
 void rc_push_null(lua_State *L) {
-  lua_pushlightuserdata(L, NULL);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &null_key);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushlightuserdata(L, NULL);
+  }
+}
+
+void rc_set_null(lua_State *L) {
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &null_key);
 }
 
 void rc_push_string(lua_State *L, const char *bytes, size_t length, bool escaped) {

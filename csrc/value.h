@@ -15,8 +15,11 @@ typedef enum rc_nulls {
   RC_NULLS_KEPT     /* the null sentinel, so that encoding gives it back */
 } rc_nulls;
 
-/* The sentinel is the NULL light userdata, which is cjson.null. */
+/* The sentinel is the NULL light userdata, which is cjson.null, unless another one was set. */
 void rc_push_null(lua_State *L);
+
+/* Pops what is the sentinel of this state from now on; nil: that of the start. */
+void rc_set_null(lua_State *L);
 
 /* Pushes the inside of a string (without its quotes). */
 void rc_push_string(lua_State *L, const char *bytes, size_t length, bool escaped);

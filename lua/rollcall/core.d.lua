@@ -77,6 +77,221 @@ function core.pairs(record) end
 ---@return any
 function core.at(record, pointer) end
 
+--- A clock that never goes back.
+---@return number seconds
+function core.now() end
+
+--- What is known of an error object: the metatable of all.
+---@type table
+core.error_metatable = nil
+
+---@class rollcall.EngineOptions
+---@field turn number? seconds after which Transfer:next answers nil once, for a loop to have its turn
+
+--- Connections, and the transfers on them. One waits for it by core.wait, or has a loop do so that watches
+--- `sockets` and keeps a timer of `timeout`. The same fd under another id is another socket, and an old watch
+--- on it is void. After every call of `action`, `drive` or `request` of it, or of its transfers, the timeout is
+--- to be asked again, and the sockets, where the second of `counters` has changed.
+---@param options rollcall.EngineOptions?
+---@return rollcall.Engine
+function core.engine(options) end
+
+---@class rollcall.Engine: userdata
+local Engine = {}
+
+---@class rollcall.RequestOptions
+---@field method string? "GET"
+---@field url string
+---@field headers string[]? "Name: value"
+---@field body string?
+---@field ca_file string? PEM file
+---@field client_cert string? PEM file
+---@field client_key string? PEM file
+---@field proxy string? URL; "" for none
+---@field connect_timeout number? seconds, 5
+---@field idle_timeout number? seconds without a byte, 60
+---@field timeout number? seconds for all of it, none
+---@field max_body integer? bytes, 4 GiB
+---@field max_headers integer? bytes, 64 KiB
+---@field max_collected integer? bytes that are kept of a body without a decoder, 1 MiB
+---@field decoder rollcall.Decoder? is fed a 2xx body
+---@field ledger rollcall.Ledger? what of its records is given
+---@field watermark integer? bytes of records that may wait, 1 MiB
+---@field fresh_connection boolean? none that was used before
+
+--- Begins a request. Raises where an option is wrong.
+---@param options rollcall.RequestOptions
+---@return rollcall.Transfer? transfer
+---@return rollcall.Error? err
+function Engine:request(options) end
+
+--- Does what can be done without waiting.
+function Engine:drive() end
+
+--- Closes it; what runs fails. Closing twice is harmless; calls but `counters` raise then.
+function Engine:close() end
+
+--- Two that grow: with whatever a walk could find new, and with each change of the sockets. Nil once closed.
+---@return integer? activity
+---@return integer? sockets
+function Engine:counters() end
+
+--- What is to be watched: the list becomes fd, id and "r", "w" or "rw" of the first socket, then of the next.
+---@param list any[] the caller's, to use again
+---@return integer count of sockets
+function Engine:sockets(list) end
+
+--- Seconds until `drive` wants to be called; 0 is now, nil is never.
+---@return number? seconds
+function Engine:timeout() end
+
+--- A socket is ready; after an error or hang-up on it, for both.
+---@param fd integer
+---@param events string with "r" or "w" in it, or both
+function Engine:action(fd, events) end
+
+--- Blocks until something has happened on one of them since the last such wait, or the time is over.
+---@param engines rollcall.Engine[] at most 64
+---@param seconds number? without a limit by default
+function core.wait(engines, seconds) end
+
+---@class rollcall.Transfer: userdata
+local Transfer = {}
+
+--- The next record. Nil says that there may be something else to do: none waits, the ledger allows no more, the
+--- last byte has arrived (once), or it is the loop's turn. After one of the last two a record comes, if one waits.
+---@return rollcall.User? record
+function Transfer:next() end
+
+--- Is the body another one than that which its ledger knows?
+---@return boolean
+function Transfer:conflict() end
+
+--- Has it ended, well or not?
+---@return boolean
+function Transfer:done() end
+
+--- Why there is no whole answer: "network", "timeout", "tls", "too_large", "refused" or "no_memory", and a line
+--- about it. Nil where nothing failed, or it runs.
+---@return string? name
+---@return string? line
+function Transfer:failure() end
+
+--- The HTTP status, once the headers are in.
+---@return integer?
+function Transfer:status() end
+
+--- A header's value; those of a repeated one joined by ", ".
+---@param name string in any case
+---@return string?
+function Transfer:header(name) end
+
+--- The collected body.
+---@return string body
+---@return boolean was_cut
+function Transfer:body() end
+
+--- What it has cost so far.
+---@return integer bytes on the wire
+---@return number seconds
+function Transfer:usage() end
+
+--- Ends it. The methods above raise then.
+function Transfer:cancel() end
+
+---@class rollcall.LedgerOptions
+---@field id string the field by which a record is known again
+---@field saved string? what `save` gave
+
+--- What of a page was given, so that none is given twice where the page is fetched again. Nil where what was
+--- saved is not whole.
+---@param options rollcall.LedgerOptions
+---@return rollcall.Ledger?
+function core.ledger(options) end
+
+---@class rollcall.Ledger: userdata
+local Ledger = {}
+
+--- A body of the page comes, from its first byte on.
+function Ledger:begin_body() end
+
+--- How many records were given.
+---@return integer
+function Ledger:given() end
+
+--- Is the body, which has ended, too short to tell what was given?
+---@return boolean
+function Ledger:short() end
+
+--- Sets how many records may be given in all.
+---@param count integer
+function Ledger:allow(count) end
+
+--- Is this record to be given? It counts as given then. Nil where that cannot be told.
+---@param record rollcall.User
+---@return boolean?
+function Ledger:take(record) end
+
+--- What was given, as a text for `saved`.
+---@param most integer beyond so many records a fingerprint stands for them
+---@return string
+function Ledger:save(most) end
+
+--- A set of texts.
+---@return rollcall.Seen
+function core.seen() end
+
+---@class rollcall.Seen: userdata
+local Seen = {}
+
+--- Adds a text; false where it is there already.
+---@param text string
+---@return boolean
+function Seen:add(text) end
+
+--- A file descriptor of one's own for what another one stands for: a loop that watches it does not watch another
+--- file by mistake when libcurl has closed its socket.
+---@param fd integer
+---@return rollcall.Descriptor? descriptor
+---@return string? problem
+function core.duplicate(fd) end
+
+---@class rollcall.Descriptor: userdata
+local Descriptor = {}
+
+--- Nil once it is closed.
+---@return integer?
+function Descriptor:number() end
+
+--- Closing twice is harmless.
+function Descriptor:close() end
+
+--- Says what JSON null is from now on, for a JSON library that has another sentinel.
+---@param value any nil: that of the start
+function core.set_null(value) end
+
+--- One descriptor that stands for several sockets, for loops: it is readable while one of them is ready, and is
+--- the loop's own, where a socket is libcurl's to close. On Linux only; elsewhere `core.poller` is nil.
+---@return rollcall.Poller? poller
+---@return string? problem
+function core.poller() end
+
+---@class rollcall.Poller: userdata
+local Poller = {}
+
+--- Nil once it is closed.
+---@return integer? fd
+function Poller:number() end
+
+--- Watches the sockets of a list as Engine:sockets fills it, and no others.
+---@param list any[]
+---@return true? good
+---@return string? problem
+function Poller:watch(list) end
+
+--- Closing twice is harmless.
+function Poller:close() end
+
 --- The sentinel of JSON null: the NULL light userdata, which is cjson.null.
 ---@type lightuserdata
 core.null = nil

@@ -31,7 +31,8 @@ local rollcall = {}
 ---@type string
 rollcall.VERSION = require "rollcall.version"
 
---- JSON null where it has a place of its own: in arrays, and in what totable makes. It is cjson.null.
+--- JSON null where it has a place of its own: in arrays, and in what totable makes. It is cjson.null; in Neovim
+--- without cjson it is vim.NIL.
 rollcall.null = core.null
 
 --- A client of a provider: one of the built-in ones by name, or a table of your own.

@@ -1,6 +1,18 @@
--- Small whole documents, by lua-cjson: tokens, error bodies, request bodies. Users never pass here.
+-- Small whole documents: tokens, error bodies, request bodies. By lua-cjson, or by Neovim's own copy of it
+-- where that is not installed. Users never pass here.
 
-local cjson = require "cjson"
+local core = require "rollcall.core"
+
+local installed, cjson = pcall(require, "cjson")
+if not installed then
+  local vim = rawget(_G, "vim")
+  if not (vim and vim.json) then
+    error(cjson, 0)
+  end
+  cjson = vim.json
+  core.null = vim.NIL -- which is what its encoder knows
+  core.set_null(vim.NIL)
+end
 
 local json = {}
 

@@ -22,6 +22,8 @@ local loop = {}
 local TURN = 0.004
 -- Where a socket cannot be watched, for want of descriptors: seconds between looks at it.
 local BLIND = 0.02
+-- Watchers of engines that nobody waits for just now.
+local SPARE = 8
 
 ---@class rollcall.UvTask: rollcall.Task
 ---@field state "ready"|"running"|"waiting"|"done" running: also where it has yielded to somebody else
@@ -49,27 +51,21 @@ local queue = {} -- functions for the loop's next round
 local queued = 0
 
 ---@class rollcall.UvWatcher of an engine
----@field engine rollcall.Engine
----@field version integer? of the sockets that the polls stand for
+---@field engine rollcall.Engine? while somebody waits: it keeps no engine alive that nobody has
+---@field version integer? of the sockets that are watched
 ---@field list any[] see Engine:sockets
----@field polls table<integer, { handle: userdata, descriptor: rollcall.Descriptor, fd: integer, wanted: string,
----  events: string? }> by the socket's id; events: what the handle is started for
----@field is_wanted boolean somebody waits
+---@field eyes rollcall.UvEyes
 ---@field is_blind boolean a socket is not watched
 
----@type table<rollcall.Engine, rollcall.UvWatcher>
+---@type table<rollcall.UvWatcher, boolean>
 local watchers = {}
-
-local function close_poll(poll)
-  poll.handle:close()
-  poll.descriptor:close()
-end
+---@type table<rollcall.Engine, rollcall.UvWatcher>
+local watcher_of = setmetatable({}, { __mode = "k" })
 
 local function close_watcher(watcher)
-  for _, poll in pairs(watcher.polls) do
-    close_poll(poll)
-  end
-  watchers[watcher.engine] = nil
+  watcher.eyes:close()
+  watchers[watcher] = nil
+  watcher.is_closed = true
 end
 
 --- Nobody is left: closes all handles.
@@ -79,7 +75,7 @@ local function rest()
     idle:close()
     timer:close()
     prepare, idle, timer = nil, nil, nil
-    for _, watcher in pairs(watchers) do
+    for watcher in pairs(watchers) do
       close_watcher(watcher)
     end
   end
@@ -288,67 +284,134 @@ end
 
 -- -- before the loop sleeps -----------------------------------------------------------------------
 
-local function act(watcher, poll, problem, events)
-  if problem then
-    poll.events = nil -- libuv has stopped it
+--- Watches an engine's sockets by one handle, on what stands for all of them.
+---@class rollcall.UvEyes
+local Together = {}
+Together.__index = Together
+
+local function new_together()
+  local poller = core.poller()
+  local handle = poller and uv.new_poll(poller:number())
+  if poller and not handle then
+    poller:close()
   end
-  if not watcher.engine:counters() then
-    return -- closed
-  elseif problem or not events:find "[rw]" then
-    events = "rw" -- an error, or the other side has hung up
-  end
-  watcher.engine:action(poll.fd, events)
+  return handle and setmetatable({ handle = handle, poller = poller, is_open = false }, Together)
 end
 
-local function new_poll(watcher, fd)
+--- Watches what is in the list of Engine:sockets, and nothing else; false where it cannot.
+function Together:look(list)
+  return self.poller:watch(list) == true
+end
+
+function Together:start(watcher)
+  if not self.is_open then
+    self.is_open = true
+    self.handle:start("r", function()
+      local engine = watcher.engine
+      if engine and engine:counters() then
+        engine:drive()
+      end
+    end)
+  end
+end
+
+function Together:stop()
+  if self.is_open then
+    self.is_open = false
+    self.handle:stop()
+  end
+end
+
+function Together:close()
+  self.handle:close()
+  self.poller:close()
+end
+
+--- The same by a handle for each socket, where the system has no such thing.
+---@class rollcall.UvEachEyes: rollcall.UvEyes
+---@field polls table<integer, { handle: userdata, descriptor: rollcall.Descriptor, fd: integer, wanted: string,
+---  events: string? }> by the socket's id; events: what the handle is started for
+local Each = {}
+Each.__index = Each
+
+local function new_each()
+  return setmetatable({ polls = {} }, Each)
+end
+
+local function new_poll(fd)
   local descriptor = core.duplicate(fd)
   local handle = descriptor and uv.new_poll(descriptor:number())
-  if handle then
-    return { handle = handle, descriptor = descriptor, fd = fd }
-  elseif descriptor then
+  if descriptor and not handle then
     descriptor:close()
   end
-  watcher.is_blind = true
+  return handle and { handle = handle, descriptor = descriptor, fd = fd }
 end
 
---- Brings the polls in line with the sockets that the engine wants watched.
-local function look_at_sockets(watcher)
-  local known, list = watcher.polls, watcher.list
-  watcher.polls, watcher.is_blind = {}, false
-  for i = 1, watcher.engine:sockets(list) do
-    local fd, id, events = list[3 * i - 2], list[3 * i - 1], list[3 * i]
-    local poll = known[id] or new_poll(watcher, fd)
-    known[id] = nil
+local function close_poll(poll)
+  poll.handle:close()
+  poll.descriptor:close()
+end
+
+function Each:look(list)
+  local known, is_whole = self.polls, true
+  self.polls = {}
+  for i = 1, #list, 3 do
+    local poll = known[list[i + 1]] or new_poll(list[i])
+    known[list[i + 1]] = nil
     if poll then
-      poll.wanted = events
-      watcher.polls[id] = poll
+      poll.wanted = list[i + 2]
+      self.polls[list[i + 1]] = poll
     end
+    is_whole = is_whole and poll ~= nil
   end
   for _, poll in pairs(known) do
     close_poll(poll)
   end
+  return is_whole
 end
 
---- Starts what is to be watched, and stops the rest.
-local function watch(watcher)
-  for _, poll in pairs(watcher.polls) do
-    local events = watcher.is_wanted and poll.wanted or ""
-    if events == "" and poll.events then
-      poll.handle:stop()
-      poll.events = nil
-    elseif events ~= "" and poll.events ~= events then
-      poll.handle:start(events, function(problem, ready)
-        act(watcher, poll, problem, ready)
+local function act(watcher, poll, problem, events)
+  if problem then
+    poll.events = nil -- libuv has stopped it
+  end
+  local engine = watcher.engine
+  if engine and engine:counters() then
+    -- An error, or that the other side has hung up, is for both.
+    engine:action(poll.fd, not problem and events:find "[rw]" and events or "rw")
+  end
+end
+
+function Each:start(watcher)
+  for _, poll in pairs(self.polls) do
+    if poll.events ~= poll.wanted then
+      poll.events = poll.wanted
+      poll.handle:start(poll.wanted, function(problem, events)
+        act(watcher, poll, problem, events)
       end)
-      poll.events = events
     end
   end
 end
 
+function Each:stop()
+  for _, poll in pairs(self.polls) do
+    if poll.events then
+      poll.events = nil
+      poll.handle:stop()
+    end
+  end
+end
+
+function Each:close()
+  for _, poll in pairs(self.polls) do
+    close_poll(poll)
+  end
+end
+
 local function drive_due()
-  for _, watcher in pairs(watchers) do
-    if watcher.is_wanted and watcher.engine:counters() and (watcher.is_blind or watcher.engine:timeout() == 0) then
-      watcher.engine:drive()
+  for watcher in pairs(watchers) do
+    local engine = watcher.engine
+    if engine and engine:counters() and (watcher.is_blind or engine:timeout() == 0) then
+      engine:drive()
     end
   end
 end
@@ -357,30 +420,43 @@ end
 local function want(engines)
   for i = 1, #engines do
     local engine = engines[i]
-    watchers[engine] = watchers[engine] or { engine = engine, list = {}, polls = {} }
-    watchers[engine].is_wanted = true
+    local watcher = watcher_of[engine]
+    if not watcher or watcher.is_closed then
+      watcher = { list = {}, eyes = core.poller and new_together() or new_each(), is_blind = false }
+      watcher_of[engine], watchers[watcher] = watcher, true
+    end
+    watcher.engine = engine
   end
 end
 
---- In how many seconds the first of these wants the loop's attention.
+--- In how many seconds this engine wants the loop's attention, if ever. Its sockets are watched.
+local function watch(watcher)
+  local engine = watcher.engine
+  local _, version = engine:counters()
+  if version ~= watcher.version then
+    engine:sockets(watcher.list)
+    watcher.is_blind = not watcher.eyes:look(watcher.list)
+    watcher.version = not watcher.is_blind and version or nil
+  end
+  watcher.eyes:start(watcher)
+  local seconds = engine:timeout()
+  return watcher.is_blind and math.min(seconds or BLIND, BLIND) or seconds
+end
+
+--- The same of all. Of the others, nobody knows whether they are wanted again: a few stay.
 local function watch_all()
-  local first
-  for engine, watcher in pairs(watchers) do
-    local activity, version = engine:counters()
-    if not activity then
-      close_watcher(watcher)
-    else
-      if version ~= watcher.version then
-        look_at_sockets(watcher)
-        watcher.version = version
-      end
-      watch(watcher)
-      local seconds = watcher.is_wanted and engine:timeout()
-      if watcher.is_wanted and watcher.is_blind then
-        watcher.version = nil
-        seconds = math.min(seconds or BLIND, BLIND)
-      end
+  local first, spare = nil, 0
+  for watcher in pairs(watchers) do
+    local engine = watcher.engine
+    if engine and engine:counters() then
+      local seconds = watch(watcher)
       first = seconds and math.min(seconds, first or seconds) or first
+    else
+      watcher.eyes:stop()
+      spare = spare + 1
+      if spare > SPARE or engine then
+        close_watcher(watcher)
+      end
     end
   end
   return first
@@ -388,8 +464,8 @@ end
 
 function settle()
   local now, wake_at = core.now(), nil
-  for _, watcher in pairs(watchers) do
-    watcher.is_wanted = false
+  for watcher in pairs(watchers) do
+    watcher.engine = nil
   end
   for one in pairs(alive) do
     if one.state == "waiting" then

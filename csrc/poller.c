@@ -1,0 +1,157 @@
+/* poller.c - see poller.h.
+ *
+ * A loop that watches one of these watches what it owns: libcurl closes its sockets when it likes,
+ * and the number may be another file's at once. Nor does it ever report an error, over which
+ * libuv's Lua binding writes to the terminal. */
+#include "poller.h"
+
+#if defined(__linux__)
+
+#include <errno.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define POLLER "rollcall.poller"
+
+typedef struct watched {
+  int fd;
+  uint32_t events;
+  lua_Number id;
+} watched;
+
+typedef struct poller {
+  int fd;           /* owned; -1 once closed */
+  watched *sockets; /* owned: what epoll was told of */
+  size_t count;
+} poller;
+
+/* poller() -> poller | nil, what the system says */
+static int poller_new(lua_State *L) {
+  poller *p = lua_newuserdatauv(L, sizeof *p, 0);
+  *p = (poller){.fd = -1};
+  luaL_getmetatable(L, POLLER);
+  lua_setmetatable(L, -2);
+  p->fd = epoll_create1(EPOLL_CLOEXEC);
+  if (p->fd < 0) {
+    lua_pushnil(L);
+    lua_pushstring(L, strerror(errno));
+    return 2;
+  }
+  return 1;
+}
+
+static poller *check_poller(lua_State *L) {
+  poller *p = luaL_checkudata(L, 1, POLLER);
+  luaL_argcheck(L, p->fd >= 0, 1, "the poller is closed");
+  return p;
+}
+
+/* poller:number() -> fd, which is readable while one of the sockets is ready | nil once closed */
+static int poller_number(lua_State *L) {
+  const poller *p = luaL_checkudata(L, 1, POLLER);
+  if (p->fd < 0) {
+    return 0;
+  }
+  lua_pushinteger(L, p->fd);
+  return 1;
+}
+
+static const watched *find(const watched *sockets, size_t count, const watched *same) {
+  for (size_t i = 0; i < count; i++) {
+    if (sockets[i].fd == same->fd && sockets[i].id == same->id) {
+      return &sockets[i];
+    }
+  }
+  return NULL;
+}
+
+static int tell(const poller *p, int operation, const watched *socket) {
+  struct epoll_event event = {.events = socket->events, .data = {.fd = socket->fd}};
+  return epoll_ctl(p->fd, operation, socket->fd, &event);
+}
+
+/* poller:watch(list) -> true | nil, what the system says. The list is that of engine:sockets; what
+ * is not in it is watched no more. */
+static int poller_watch(lua_State *L) {
+  poller *p = check_poller(L);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  const size_t count = lua_rawlen(L, 2) / 3;
+  watched *wanted = lua_newuserdatauv(L, (count + 1) * sizeof *wanted, 0);
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, 2, (int)(3 * i + 1));
+    lua_rawgeti(L, 2, (int)(3 * i + 2));
+    lua_rawgeti(L, 2, (int)(3 * i + 3));
+    const lua_Integer fd = luaL_checkinteger(L, -3);
+    const char *events = luaL_checkstring(L, -1);
+    luaL_argcheck(L, fd >= 0 && fd <= INT_MAX, 2, "expected file descriptors");
+    wanted[i] = (watched){.fd = (int)fd, .id = luaL_checknumber(L, -2)};
+    wanted[i].events = (strchr(events, 'r') != NULL ? EPOLLIN : 0u) | (strchr(events, 'w') != NULL ? EPOLLOUT : 0u);
+    lua_pop(L, 3);
+  }
+  /* What is closed has left by itself. Its number may be another file's: that is not in the set. */
+  for (size_t i = 0; i < p->count; i++) {
+    if (find(wanted, count, &p->sockets[i]) == NULL) {
+      (void)tell(p, EPOLL_CTL_DEL, &p->sockets[i]);
+    }
+  }
+  int failure = 0;
+  for (size_t i = 0; i < count; i++) {
+    const watched *known = find(p->sockets, p->count, &wanted[i]);
+    if (known == NULL || known->events != wanted[i].events) {
+      if (tell(p, EPOLL_CTL_ADD, &wanted[i]) != 0 &&
+          (errno != EEXIST || tell(p, EPOLL_CTL_MOD, &wanted[i]) != 0)) {
+        failure = errno;
+      }
+    }
+  }
+  watched *kept = realloc(p->sockets, (count + 1) * sizeof *kept);
+  if (kept == NULL) {
+    p->count = 0; /* what it does not know it adds again, which is harmless */
+    failure = ENOMEM;
+  } else {
+    memcpy(kept, wanted, count * sizeof *kept);
+    p->sockets = kept;
+    p->count = failure != 0 ? 0 : count;
+  }
+  if (failure != 0) {
+    lua_pushnil(L);
+    lua_pushstring(L, strerror(failure));
+    return 2;
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* poller:close(), and __gc */
+static int poller_close(lua_State *L) {
+  poller *p = luaL_checkudata(L, 1, POLLER);
+  const int fd = p->fd;
+  p->fd = -1;
+  p->count = 0;
+  free(p->sockets);
+  p->sockets = NULL;
+  if (fd >= 0) {
+    (void)close(fd);
+  }
+  return 0;
+}
+
+void rc_poller_open(lua_State *L) {
+  static const luaL_Reg methods[] = {
+      {"number", poller_number}, {"watch", poller_watch}, {"close", poller_close}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"poller", poller_new}, {NULL, NULL}};
+  rc_new_metatable(L, POLLER, methods, poller_close);
+  luaL_setfuncs(L, functions, 0);
+}
+
+#else
+
+void rc_poller_open(lua_State *L) {
+  (void)L;
+}
+
+#endif

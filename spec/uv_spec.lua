@@ -1,0 +1,542 @@
+-- rollcall.loop.uv on luv. What Neovim adds is in spec/neovim_spec.lua.
+
+local uv = require "luv"
+
+local check = require "spec.support.check"
+local core = require "rollcall.core"
+local rollcall = require "rollcall"
+local sandbox = require "spec.support.sandbox"
+local scripted = require "spec.support.server"
+
+local server
+
+setup(function()
+  sandbox.reset()
+  server = scripted.start()
+end)
+teardown(function()
+  server:stop()
+  sandbox.restore()
+end)
+
+--- The handles of the loop that are not closed, by kind; `ours` are left out.
+local function handles(ours)
+  local list = {}
+  uv.walk(function(handle)
+    if not handle:is_closing() and not (ours or {})[handle] then
+      list[#list + 1] = tostring(handle)
+    end
+  end)
+  return list
+end
+
+local function descriptors()
+  collectgarbage()
+  collectgarbage()
+  local count, directory = 0, assert(uv.fs_scandir "/proc/self/fd")
+  while uv.fs_scandir_next(directory) do
+    count = count + 1
+  end
+  return count
+end
+
+--- Runs the loop to its end. Nothing of ours may be left then.
+local function run()
+  local watchdog = uv.new_timer()
+  local late = false
+  watchdog:start(20000, 0, function()
+    late = true
+    uv.stop()
+  end)
+  watchdog:unref()
+  uv.run()
+  assert.is_false(late)
+  watchdog:close()
+  uv.run "nowait"
+  assert.same({}, handles())
+end
+
+--- Runs a function as a task, and the loop; answers what on_done was told.
+local function outcome_of(f)
+  local outcome
+  rollcall.spawn(f, function(...)
+    assert.is_nil(outcome)
+    outcome = { n = select("#", ...), ... }
+  end)
+  run()
+  return outcome
+end
+
+local function scripted_client(options)
+  options = options or {}
+  options.token, options.base_url = "tok", server.url
+  options.retry = options.retry or false
+  return rollcall.tesouro(options)
+end
+
+local USERS = "/identity/v1/users"
+
+local function page(ids, after)
+  local users = {}
+  for i, id in ipairs(ids) do
+    users[i] = ('{"id":"%s"}'):format(id)
+  end
+  return ('{"data":[%s],"nextPaginationToken":%s}'):format(table.concat(users, ","), after and '"' .. after .. '"'
+    or "null")
+end
+
+describe("a task on luv", function()
+  it("walks without blocking, and gives what the function answers", function()
+    local before = descriptors()
+    local ticks, timer = 0, uv.new_timer()
+    timer:start(1, 1, function()
+      ticks = ticks + 1
+    end)
+    sandbox.configure "delay_ms=5"
+    local outcome
+    local client = sandbox.tesouro()
+    rollcall.spawn(function()
+      return assert(client:users({ status = "ALL" }):count()), nil, "last"
+    end, function(...)
+      outcome = { n = select("#", ...), ... }
+      timer:close()
+    end)
+    assert.is_nil(outcome)
+    run()
+    sandbox.configure "delay_ms=0"
+    local count = #sandbox.data.tesouro.users { status = "ALL" }
+    assert.same({ n = 4, nil, count, nil, "last" }, outcome)
+    assert.truthy(ticks > 35, ticks) -- one of 36 requests of 5 ms at least
+    client:close()
+    assert.equal(before, descriptors())
+  end)
+
+  it("begins in the loop's next round", function()
+    local began = false
+    rollcall.spawn(function()
+      began = true
+    end)
+    assert.is_false(began)
+    run()
+    assert.is_true(began)
+  end)
+
+  it("tells its error to on_done, a text with where it came from", function()
+    local outcome = outcome_of(function()
+      error "boom"
+    end)
+    assert.equal(1, outcome.n)
+    check.contains(outcome[1], "uv_spec.lua", "boom", "stack traceback")
+    local own = {}
+    assert.equal(own, outcome_of(function()
+      error(own)
+    end)[1])
+    check.contains(outcome_of(function()
+      error(nil)
+    end)[1], "nil")
+    server:script { [USERS] = { { status = 500, body = '{"message":"no"}' } } }
+    local err = outcome_of(function()
+      for _ in scripted_client():users() do
+        error "no user was to come"
+      end
+    end)[1]
+    check.failure(err, "http")
+    assert.equal("string", type(err.checkpoint))
+  end)
+
+  it("shares a client with others, and takes users from several", function()
+    local tesouro, dintero = sandbox.tesouro(), sandbox.dintero()
+    local done, counts = 0, {}
+    for i = 1, 6 do
+      rollcall.spawn(function()
+        if i % 3 == 0 then
+          local merged = rollcall.merge { tesouro:users { status = "ALL" }, dintero:users() }
+          counts[i] = assert(merged:count())
+        elseif i % 3 == 1 then
+          counts[i] = assert(tesouro:users({ status = "ALL", prefetch = i }):count())
+        else
+          local a, b = dintero:users(), tesouro:users { status = "ALL" }
+          local n = 0
+          for _ in a do
+            n = n + 1
+            if b:next() then
+              n = n + 1
+            end
+          end
+          counts[i] = n + assert(b:count())
+        end
+      end, function(err)
+        done = done + (err == nil and 1 or 0)
+      end)
+    end
+    run()
+    local t, d = #sandbox.data.tesouro.users { status = "ALL" }, #sandbox.data.dintero.users "T12345678"
+    assert.equal(6, done)
+    assert.same({ t, t + d, t + d, t, t + d, t + d }, counts)
+  end)
+
+  it("is told of what a blocking call of others brings for it", function()
+    local client = sandbox.tesouro()
+    local count
+    local timer = uv.new_timer()
+    uv.update_time()
+    timer:start(2, 0, function()
+      assert.equal(#sandbox.data.tesouro.users {}, client:users():count()) -- blocks, and drives the shared engine
+      timer:close()
+    end)
+    rollcall.spawn(function()
+      count = client:users({ status = "ALL" }):count()
+    end)
+    run()
+    assert.equal(#sandbox.data.tesouro.users { status = "ALL" }, count)
+  end)
+
+  it("gives the loop its turn while users are plentiful", function()
+    local client = sandbox.tesouro { watermark = 2 ^ 26 }
+    local worked = 0 -- users since the loop's last turn, of 50 us each: what the machine does besides is not counted
+    local function work()
+      worked = worked + 1
+      local till = core.now() + 5e-5
+      repeat until core.now() >= till
+    end
+    local function users()
+      return (client:users { status = "ALL" })
+    end
+    local all = #sandbox.data.tesouro.users { status = "ALL" }
+    for name, walk in pairs {
+      users = function() for _ in users() do work() end end,
+      filter = function() return users():filter(work):count() end,
+      map = function() return users():map(function(user) work() return user end):count() end,
+      merge = function() for _ in rollcall.merge { users() } do work() end end,
+      pages = function()
+        for list in users():pages() do
+          for _ = 1, #list do work() end
+        end
+      end,
+    } do
+      local most, ticks, sum = 0, 0, 0
+      local idle = uv.new_idle()
+      idle:start(function()
+        most, sum, ticks, worked = math.max(most, worked), sum + worked, ticks + 1, 0
+      end)
+      local err
+      rollcall.spawn(walk, function(problem)
+        err = problem
+        idle:close()
+      end)
+      run()
+      assert.is_nil(err)
+      assert.equal(all, sum + worked, name)
+      worked = 0
+      assert.truthy(most <= 250, name .. ": " .. most) -- 12.5 ms; of a page that is taken whole, 5
+      assert.truthy(ticks > 20, ticks)
+    end
+  end)
+
+  it("may yield to others by itself", function()
+    local client = sandbox.tesouro()
+    local outcome = outcome_of(function()
+      local thread = coroutine.running()
+      local n = 0
+      for _ in client:users { limit = 150, page_size = 50 } do
+        n = n + 1
+        if n % 50 == 0 then
+          local timer = uv.new_timer()
+          timer:start(5, 0, function()
+            timer:close()
+            assert(coroutine.resume(thread, n))
+          end)
+          assert(coroutine.yield() == n)
+        end
+      end
+      return n
+    end)
+    assert.same({ n = 2, nil, 150 }, outcome)
+  end)
+
+  it("blocks in a coroutine of the script's own, and where Lua cannot yield", function()
+    local client = sandbox.tesouro()
+    local outcome = outcome_of(function()
+      local inner = coroutine.wrap(function()
+        coroutine.yield(client:users({ limit = 3 }):count())
+      end)
+      local list = { 3, 1, 2 }
+      table.sort(list, function(a, b)
+        assert(client:users({ limit = 1 }):count() == 1)
+        return a < b
+      end)
+      return inner(), list[1]
+    end)
+    assert.same({ n = 3, nil, 3, 1 }, outcome)
+  end)
+
+  it("waits out what the server asks for, and times out", function()
+    server:script {
+      [USERS] = { { status = 429, headers = { "Retry-After-Ms: 300" }, body = "{}" }, { body = page { "1" } } },
+    }
+    local start = core.now()
+    local outcome = outcome_of(function()
+      return scripted_client({ retry = { attempts = 2 } }):users():count()
+    end)
+    assert.same({ n = 2, nil, 1 }, outcome)
+    local took = core.now() - start
+    assert.truthy(took >= 0.29 and took < 1.5, took)
+
+    server:script { [USERS] = { { delay = 5, body = page { "1" } } } }
+    start = core.now()
+    local _, err = (table.unpack or unpack)(outcome_of(function()
+      return select(2, scripted_client({ idle_timeout = 0.3 }):users():collect())
+    end), 1, 2)
+    check.failure(err, "timeout")
+    took = core.now() - start
+    assert.truthy(took >= 0.29 and took < 2, took)
+  end)
+
+  it("fails where nobody listens, as it does elsewhere", function()
+    local client = rollcall.tesouro { token = "tok", base_url = "http://127.0.0.1:9", retry = false }
+    check.failure(outcome_of(function()
+      for _ in client:users() do
+        error "no user was to come"
+      end
+    end)[1], "network")
+  end)
+
+  it("makes no wake-ups while it waits", function()
+    server:script { [USERS] = { { delay = 0.5, body = page { "1" } } } }
+    local rounds, count = 0, uv.new_check()
+    count:start(function()
+      rounds = rounds + 1
+    end)
+    count:unref()
+    outcome_of(function()
+      count:stop()
+      local client = scripted_client()
+      count:start(function()
+        rounds = rounds + 1
+      end)
+      local n = client:users():count()
+      count:close()
+      return n
+    end)
+    assert.truthy(rounds < 20, rounds)
+  end)
+end)
+
+describe("task:cancel", function()
+  it("ends the stream that it is in, and lets go of everything", function()
+    local before = descriptors()
+    server:script { [USERS] = { { body = page({ "1", "2" }, "t") }, { delay = 10, body = page { "3" } } } }
+    local client = scripted_client()
+    local seen, task, outcome, stream = 0, nil, nil, nil
+    task = rollcall.spawn(function()
+      stream = client:users { prefetch = 0 }
+      for _ in stream do
+        seen = seen + 1
+      end
+    end, function(...)
+      outcome = { n = select("#", ...), ... }
+    end)
+    local timer = uv.new_timer()
+    local start = core.now()
+    uv.update_time()
+    timer:start(200, 0, function()
+      assert.is_true(task:cancel())
+      assert.is_false(task:cancel())
+      timer:close()
+    end)
+    run()
+    assert.truthy(core.now() - start < 2)
+    assert.equal(2, seen)
+    check.failure(outcome[1], "closed")
+    check.contains(outcome[1].message, "cancelled")
+    assert.equal("closed", stream:reason())
+    assert.is_false(task:cancel())
+    client:close()
+    assert.equal(before, descriptors())
+    -- and where it stood is not lost
+    server:script { [USERS] = { { body = page { "3" } } } }
+    local rest = assert(scripted_client():users({ resume = outcome[1].checkpoint }):collect())
+    assert.equal(1, #rest)
+    assert.equal("3", rest[1].id)
+  end)
+
+  it("is an answer to methods, and fails every later stream of the task", function()
+    server:script { [USERS] = { { delay = 10, body = page { "1" } } } }
+    local client = scripted_client()
+    local first, second, task, outcome
+    task = rollcall.spawn(function()
+      local users
+      users, first = client:users():collect()
+      assert(users == nil)
+      users, second = rollcall.merge({ client:users(), client:users() }):collect()
+      assert(users == nil)
+      return "cleaned up"
+    end, function(...)
+      outcome = { n = select("#", ...), ... }
+    end)
+    local timer = uv.new_timer()
+    uv.update_time()
+    timer:start(50, 0, function()
+      task:cancel()
+      timer:close()
+    end)
+    run()
+    assert.same({ n = 2, nil, "cleaned up" }, outcome)
+    check.failure(first, "closed")
+    check.failure(second, "closed")
+    assert.equal(1, #server:requests())
+  end)
+
+  it("keeps a function from beginning", function()
+    local began, outcome = false, nil
+    local task = rollcall.spawn(function()
+      began = true
+    end, function(...)
+      outcome = { ... }
+    end)
+    assert.is_true(task:cancel())
+    run()
+    assert.is_false(began)
+    check.failure(outcome[1], "closed")
+  end)
+
+  it("ends a walk between users that are plentiful, too", function()
+    local client = sandbox.tesouro()
+    local n, task, outcome = 0, nil, nil
+    task = rollcall.spawn(function()
+      for _ in client:users { status = "ALL" } do
+        n = n + 1
+        if n == 10 then
+          task:cancel()
+        end
+      end
+    end, function(...)
+      outcome = { ... }
+    end)
+    run()
+    check.failure(outcome[1], "closed")
+    assert.truthy(n < #sandbox.data.tesouro.users { status = "ALL" }, n)
+  end)
+end)
+
+describe("a client that is closed while a task waits", function()
+  it("ends its walk with an error of kind closed", function()
+    server:script { [USERS] = { { delay = 10, body = page { "1" } } } }
+    local client = scripted_client()
+    local outcome
+    rollcall.spawn(function()
+      return select(2, client:users():collect())
+    end, function(...)
+      outcome = { ... }
+    end)
+    local timer = uv.new_timer()
+    uv.update_time()
+    timer:start(50, 0, function()
+      client:close()
+      timer:close()
+    end)
+    run()
+    check.failure(outcome[2], "closed")
+  end)
+end)
+
+describe("rollcall.spawn", function()
+  it("raises what is wrong where it is called", function()
+    check.misuse(function()
+      rollcall.spawn()
+    end, "spawn: expected a function, got a nil")
+    check.misuse(function()
+      rollcall.spawn(print, 5)
+    end, "on_done", "number")
+  end)
+
+  it("lets an error that nobody takes end the script, as one in a callback does", function()
+    local script = [[
+      local uv, rollcall = require "luv", require "rollcall"
+      rollcall.spawn(function() error "nobody takes me" end)
+      uv.run()
+    ]]
+    local path = os.tmpname()
+    local file = assert(io.open(path, "w"))
+    file:write(script)
+    file:close()
+    local process = assert(io.popen(("%s %s 2>&1; echo status $?"):format(os.getenv "RUN_LUA", path)))
+    local said = process:read "*a"
+    process:close()
+    os.remove(path)
+    check.contains(said, "nobody takes me", "stack traceback")
+    assert.is_nil(said:find "status 0")
+  end)
+end)
+
+describe("where a socket needs a handle of its own", function()
+  it("walks, fails, and ends the same", function()
+    for name in pairs(package.loaded) do
+      if name:find "^rollcall" and name ~= "rollcall.core" then
+        package.loaded[name] = nil
+      end
+    end
+    local poller = core.poller
+    core.poller = nil -- as on systems without one
+    local fresh = require "rollcall"
+    local client = fresh.tesouro { client_id = sandbox.id, client_secret = sandbox.secret,
+      base_url = sandbox.tesouro_url }
+    local refused = fresh.tesouro { token = "tok", base_url = "http://127.0.0.1:9", retry = false }
+    local counts, err, task = {}, nil, nil
+    for i = 1, 3 do
+      fresh.spawn(function()
+        counts[i] = client:users({ status = "ALL" }):count()
+      end)
+    end
+    fresh.spawn(function()
+      for _ in refused:users() do
+        error "no user was to come"
+      end
+    end, function(problem)
+      err = problem
+    end)
+    server:script { [USERS] = { { delay = 10, body = page { "1" } } } }
+    task = fresh.spawn(function()
+      return fresh.tesouro({ token = "tok", base_url = server.url }):users():count()
+    end)
+    local timer = uv.new_timer()
+    uv.update_time()
+    timer:start(100, 0, function()
+      task:cancel()
+      timer:close()
+    end)
+    run()
+    core.poller = poller
+    local count = #sandbox.data.tesouro.users { status = "ALL" }
+    assert.same({ count, count, count }, counts)
+    assert.equal("network", err.kind)
+  end)
+end)
+
+describe("rollcall.spawn without a loop", function()
+  local function blocking(f, on_done)
+    return require("rollcall.loop.blocking").spawn(f, on_done)
+  end
+
+  it("runs to its end before it returns", function()
+    local told
+    local task = blocking(function()
+      return sandbox.tesouro({ loop = "blocking" }):users({ limit = 3 }):count()
+    end, function(...)
+      told = { n = select("#", ...), ... }
+    end)
+    assert.same({ n = 2, nil, 3 }, told)
+    assert.is_false(task:cancel())
+    blocking(function()
+      error "boom"
+    end, function(err)
+      told = err
+    end)
+    check.contains(told, "boom", "stack traceback")
+    assert.has_error(function()
+      blocking(function()
+        error({})
+      end)
+    end)
+  end)
+end)
