@@ -19,14 +19,7 @@
 #define RC_EXPORT
 #endif
 
-RC_EXPORT /* set_null(value): what JSON null is from now on, for a JSON library that has another sentinel. */
-static int set_null(lua_State *L) {
-  lua_settop(L, 1);
-  rc_set_null(L);
-  return 0;
-}
-
-int luaopen_rollcall_core(lua_State *L);
+RC_EXPORT int luaopen_rollcall_core(lua_State *L);
 
 /* Keeps this module and libcurl in memory when the last Lua state that loaded them ends: a thread
  * of libcurl's that still waits for a name server returns into them, and a finalizer of a script
@@ -37,6 +30,13 @@ static void stay_loaded(void) {
   if (dladdr(&here, &module) != 0 && module.dli_fname != NULL) {
     (void)dlopen(module.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
   }
+}
+
+/* set_null(value): what JSON null is from now on, for a JSON library that has another sentinel. */
+static int set_null(lua_State *L) {
+  lua_settop(L, 1);
+  rc_set_null(L);
+  return 0;
 }
 
 int luaopen_rollcall_core(lua_State *L) {
