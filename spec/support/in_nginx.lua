@@ -35,11 +35,17 @@ ngx.timer.every(TICK, function()
 end)
 
 rollcall.spawn(function()
-  require "busted.runner" { standalone = false }
-end, function(err)
-  local status = getmetatable(err) == exit and err.status or err == nil and 0 or 1
-  if getmetatable(err) ~= exit and err ~= nil then
+  local good, err = pcall(require "busted.runner", { standalone = false })
+  if not good and err ~= nil then -- nil is busted's own word for tests that fail
+    error(err, 0)
+  end
+  return good and 0 or 1
+end, function(err, status)
+  if getmetatable(err) == exit then
+    status = err.status
+  elseif err ~= nil then
     io.stdout:write("not ok 1 - the runner\n", tostring(err), "\n")
+    status = 1
   end
   if ticks < 10 then
     io.stdout:write(("not ok 1 - %d ticks of the worker\n"):format(ticks))

@@ -230,16 +230,26 @@ local function rest(seconds)
   sleeps_until = nil
 end
 
+--- Lets those go on for whom there is something. In how many seconds the next round is to be.
+local function go_round()
+  look_at_woken()
+  look_at_waiters()
+  local seconds = drive()
+  find_ready()
+  slice_began = core.now()
+  wake_next()
+  return #woken > 0 and SOONEST or seconds
+end
+
 local function pump()
+  local is_alone
   repeat
-    look_at_woken()
-    look_at_waiters()
-    local seconds = drive()
-    find_ready()
-    local is_alone = #waiting == 0 and #ready == 0
-    slice_began = core.now()
-    wake_next()
-    rest(#woken > 0 and SOONEST or seconds)
+    local good, answer = pcall(go_round)
+    if not good then
+      ngx.log(ngx.ERR, "rollcall: ", tostring(answer)) -- no memory, say
+    end
+    is_alone = #woken == 0 and #waiting == 0 and #ready == 0
+    rest(good and answer or LATEST)
   until is_alone and #waiting == 0 and #ready == 0
   pump_runs = false
 end
@@ -312,6 +322,7 @@ local function pause(thread, engines, seen, seconds, stream)
   list[#list + 1] = one
   local is_posted = one.semaphore:wait(seconds)
   one.is_back = true
+  one.stream, one.engines, one.seen = nil, nil, nil -- the pump lets go of it later
   if (is_posted == true) == one.is_woken then -- or a post is left on it
     unused[#unused + 1] = one.semaphore
   end
