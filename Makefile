@@ -161,8 +161,11 @@ test: ## build and test everything; SPEC=spec/json_spec.lua and LUAS=luajit narr
 
 PROGRAMS := $(if $(SPEC),,$(C_TESTS) $(EMBED_TESTS) $(FUZZ_TESTS))
 
+# Hosts whose loop waits: the specs of what walks run once more inside. They have LuaJIT.
+HOSTS := $(if $(filter luajit,$(LUAS)),nvim)
+
 run-test: $(PLAIN) $(SANITIZED) $(ALONE) $(PROGRAMS)
-	@spec/run $(LUAS) $(LUAS:%=%-asan) $(PROGRAMS)
+	@spec/run $(LUAS) $(LUAS:%=%-asan) $(if $(SPEC),,$(HOSTS)) $(PROGRAMS)
 
 fuzz: ## fuzz the C core, TIME seconds (60) each target: `make fuzz TIME=600`, `make fuzz FUZZ=items`
 	@spec/support/packages.sh fuzz
@@ -221,8 +224,9 @@ lint-text:
 	shellcheck --exclude=SC2015 $(SCRIPTS)
 	spec/support/style.sh
 
-lint-lua:
+lint-lua: $(BUILD)/$(LUA)/rollcall/core.so
 	luacheck -q --no-color lua spec examples
+	LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/$(LUA)/?.so;;' $(LUA) spec/support/types.lua
 
 lint-c:
 	clang-format-14 --dry-run -Werror $(C_FILES)

@@ -193,6 +193,8 @@ describe("a fault, once:", function()
     end)
   end
 
+  local reads_ahead = require("rollcall.loop").detect() ~= require "rollcall.loop.blocking"
+
   it("a user who is deleted before the page is fetched again comes or does not, and nobody else is lost", function()
     for _, share in ipairs { 0.05, 0.5, 0.95 } do
       sandbox.plan_faults { provider = "dintero", script = { { kind = "cut", share = share },
@@ -200,7 +202,8 @@ describe("a fault, once:", function()
       local ended = walk "dintero"
       assert.is_nil(ended.err)
       for at, user in ipairs(cases.dintero.users) do
-        if at % 3 ~= 0 or at < (share - 0.1) * #cases.dintero.users then
+        -- A loop may have read on, up to the watermark, when the walk has not: what broke off then was not given.
+        if at % 3 ~= 0 or at < (share - 0.1) * #cases.dintero.users and not reads_ahead then
           assert.is_true(ended.seen[user.id])
         elseif at > (share + 0.1) * #cases.dintero.users then
           assert.is_nil(ended.seen[user.id])

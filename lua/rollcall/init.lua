@@ -33,6 +33,7 @@ rollcall.VERSION = require "rollcall.version"
 
 --- JSON null where it has a place of its own: in arrays, and in what totable makes. It is cjson.null; in Neovim
 --- without cjson it is vim.NIL.
+---@type lightuserdata|userdata
 rollcall.null = core.null
 
 --- A client of a provider: one of the built-in ones by name, or a table of your own.

@@ -69,6 +69,12 @@ for_test() {
   need libluajit2-5.1-dev header luajit /usr/include/luajit-2.1/lua.h
   need lua-busted module lua5.4 busted.runner
   need lua-socket module lua5.4 socket.core
+  need lua-luv module lua5.4 luv
+  need lua-luv module luajit luv
+  need lua-cqueues module lua5.4 cqueues
+  need lua-cqueues module luajit cqueues
+  need lua-filesystem module luajit lfs # busted inside Neovim
+  need neovim have nvim
 }
 
 for_lint() {

@@ -46,8 +46,8 @@ local alive = {}
 
 -- -- the loop's handles -------------------------------------------------------------------------
 
-local prepare, idle, timer -- while tasks are alive, or something is to be done later
-local queue = {} -- functions for the loop's next round
+local prepare, idle, check, timer -- while tasks are alive, or something is to be done later
+local queue = {} -- functions to be called soon
 local queued = 0
 
 ---@class rollcall.UvWatcher of an engine
@@ -71,19 +71,24 @@ end
 --- Nobody is left: closes all handles.
 local function rest()
   if prepare and next(alive) == nil and queued == 0 then
-    prepare:close()
-    idle:close()
-    timer:close()
-    prepare, idle, timer = nil, nil, nil
+    for _, handle in ipairs { prepare, idle, check, timer } do
+      handle:close()
+    end
+    prepare, idle, check, timer = nil, nil, nil, nil
     for watcher in pairs(watchers) do
       close_watcher(watcher)
     end
   end
 end
 
-local settle, next_round -- below
+local settle, soon -- below
 
+--- Runs in every round of the loop, after it has slept. There, and no sooner, Neovim has an event of vim.schedule
+--- looked at before it sleeps again.
 local function run_queue()
+  if queued == 0 then
+    return
+  end
   idle:stop()
   local due, n = queue, queued
   queue, queued = {}, 0
@@ -94,7 +99,7 @@ local function run_queue()
       local good, problem = pcall(due[i])
       if not good then
         for j = i + 1, n do
-          next_round(due[j])
+          soon(due[j])
         end
         error(problem, 0)
       end
@@ -105,21 +110,21 @@ end
 
 local function open()
   if not prepare then
-    prepare, idle, timer = uv.new_prepare(), uv.new_idle(), uv.new_timer()
+    prepare, idle, check, timer = uv.new_prepare(), uv.new_idle(), uv.new_check(), uv.new_timer()
     prepare:start(settle)
+    check:start(run_queue)
   end
 end
 
---- Has a function called in the next round of the loop, after all that is due in this one.
-function next_round(f)
+local function stay_awake() end
+
+--- Has a function called on the main loop, when the loop has looked at all that is due.
+function soon(f)
   open()
   queued = queued + 1
   queue[queued] = f
-  idle:start(run_queue)
+  idle:start(stay_awake) -- the loop does not sleep in this round
 end
-
---- Has a function called on the main loop, soon.
-local soon = vim and vim.schedule or next_round
 
 -- -- tasks ----------------------------------------------------------------------------------------
 
@@ -244,7 +249,7 @@ function loop.turn()
     return true
   end
   one.state = "ready"
-  next_round(one.resume)
+  soon(one.resume)
   return pause(one)
 end
 
@@ -504,7 +509,7 @@ if vim then
     end
   end
 
-  soon(function()
+  vim.schedule(function()
     vim.api.nvim_create_autocmd("VimLeavePre", { callback = leave, desc = "rollcall: end its tasks" })
   end)
 end

@@ -95,9 +95,15 @@ local function one_line(value)
   return (tostring(value):gsub("%c", " "))
 end
 
+--- As wide as a column: characters have one cell, two or none.
+local function pad(value, width)
+  local text = one_line(value)
+  return text .. (" "):rep(width - api.nvim_strwidth(text))
+end
+
 local function format_user(user)
-  return ("%-40s  %-24s  %-9s  %s"):format(one_line(user.email or user.id or "-"), one_line(user.name or "-"),
-    one_line(user.status or "-"), one_line(user.last_seen_at or "never"))
+  return ("%s  %s  %s  %s"):format(pad(user.email or user.id or "-", 40), pad(user.name or "-", 24),
+    pad(user.status or "-", 9), one_line(user.last_seen_at or "never"))
 end
 
 ---@class rollcall_nvim.View a buffer and what fills it
