@@ -341,7 +341,7 @@ function Walk:go_on(now)
   while self.pages[i] do
     local page = self.pages[i]
     if not page.ended then
-      local status, wait = page.asked:step(now)
+      local status, wait = page.asked:step(now, i == 1 and self.spec.query.direction ~= "backward")
       if self.finished then -- by a hook
         return wake
       end

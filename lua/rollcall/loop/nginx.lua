@@ -271,10 +271,6 @@ end
 
 -- -- the coroutines -------------------------------------------------------------------------------
 
-local can_yield = coroutine.isyieldable or function()
-  return true
-end
-
 --- Raises in the first function that is none of rollcall's own: it is there that somebody calls from where it cannot
 --- be waited.
 local function misuse(message)
@@ -293,7 +289,7 @@ local function check_phase()
   if not yielding[phase] then
     misuse(("rollcall: nginx cannot wait in the phase %q; walk in rewrite, access, content or a timer, as of "
       .. "ngx.timer.at or rollcall.spawn"):format(phase))
-  elseif not can_yield() then
+  elseif not core.can_yield() then
     misuse "rollcall: nginx cannot wait here: a function in C, such as table.sort, has called the one that waits"
   end
 end
@@ -343,7 +339,7 @@ function loop.turn(stream)
   local mine = tasks[thread]
   if mine and mine.is_cancelled then
     return nil, task.cancelled()
-  elseif core.now() - slice_began < ENOUGH or not (yielding[ngx.get_phase()] and can_yield()) then
+  elseif core.now() - slice_began < ENOUGH or not (yielding[ngx.get_phase()] and core.can_yield()) then
     return true
   end
   return pause(thread, nil, nil, LONGEST, stream)
