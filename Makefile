@@ -40,6 +40,7 @@ SANITIZED := $(LUAS:%=$(BUILD)/%-asan/rollcall/core.so)
 .PHONY: all demo run-demo sandbox test run-test fuzz run-fuzz valgrind run-valgrind lint run-lint
 .PHONY: dashboard run-dashboard
 .PHONY: bench bench-check run-bench faults run-faults
+.PHONY: neovim
 .PHONY: lint-text lint-lua lint-c lint-builds install uninstall clean help
 .DELETE_ON_ERROR:
 
@@ -262,11 +263,16 @@ install: $(BUILD)/$(LUA)/rollcall/core.so ## install for LUA (lua5.4 or luajit) 
 	cd lua && find rollcall -name '*.lua' -exec install -Dm644 {} $(abspath $(SHARE))/{} ';'
 	install -Dm755 $< $(LIB)/rollcall/core.so
 
+neovim: $(BUILD)/luajit/rollcall/core.so ## what a plugin manager runs: puts the module where Neovim finds it
+	install -m755 $< lua/rollcall/core.so
+	@if command -v nvim >/dev/null; then \
+	  nvim --headless -u NONE -i NONE -n -c 'helptags examples/neovim/doc' -c quit </dev/null; fi
+
 uninstall: ## remove what `make install` installed
 	rm -rf $(SHARE)/rollcall $(LIB)/rollcall
 
 clean: ## remove what was built
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) lua/rollcall/core.so examples/neovim/doc/tags
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile

@@ -89,7 +89,8 @@ static int poller_watch(lua_State *L) {
     const char *events = luaL_checkstring(L, -1);
     luaL_argcheck(L, fd >= 0 && fd <= INT_MAX, 2, "expected file descriptors");
     wanted[i] = (watched){.fd = (int)fd, .id = luaL_checknumber(L, -2)};
-    wanted[i].events = (strchr(events, 'r') != NULL ? EPOLLIN : 0u) | (strchr(events, 'w') != NULL ? EPOLLOUT : 0u);
+    wanted[i].events = (strchr(events, 'r') != NULL ? EPOLLIN : 0u) |
+                       (strchr(events, 'w') != NULL ? EPOLLOUT : 0u);
     lua_pop(L, 3);
   }
   /* What is closed has left by itself. Its number may be another file's: that is not in the set. */

@@ -1,4 +1,5 @@
-/* poller.h - the Lua face of one descriptor that stands for several sockets, where the system has it. */
+/* poller.h - the Lua face of one descriptor that stands for several sockets, where the system has
+ * it. */
 #ifndef RC_POLLER_H
 #define RC_POLLER_H
 

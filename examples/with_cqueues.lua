@@ -8,7 +8,7 @@ local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
 local rollcall = require "rollcall"
 
-local unpack = table.unpack or unpack
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
 -- -- the loop: two functions --------------------------------------------------------------------
 

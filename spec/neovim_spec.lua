@@ -156,9 +156,9 @@ describe("a task in Neovim", function()
   it("loses no error: what nobody takes is the editor's to show", function()
     local _, text = nvim [[
       require("rollcall").spawn(function()
+        vim.defer_fn(function() say { after = true } end, 100)
         error "nobody takes me"
       end)
-      vim.defer_fn(function() say { after = true } end, 100)
     ]]
     check.contains(text, "nobody takes me", "stack traceback", 'SAID {"after":true}')
   end)
@@ -173,10 +173,10 @@ describe("a task in Neovim", function()
         end)
       end
       rollcall.spawn(function()
+        vim.defer_fn(function() vim.cmd "qall" end, 200)
         local users, err = tesouro():users():collect()
         io.stdout:write("ENDED ", tostring(users), " ", err.kind, "\n")
       end)
-      vim.defer_fn(function() vim.cmd "qall" end, 200)
     ]]
     assert.equal(0, status, text)
     assert.truthy(seconds < 2, seconds)

@@ -254,6 +254,24 @@ describe("a task on luv", function()
     assert.same({ n = 2, nil, 150 }, outcome)
   end)
 
+  it("does not keep the loop going while it waits for somebody else", function()
+    local thread, outcome
+    rollcall.spawn(function()
+      thread = coroutine.running()
+      coroutine.yield()
+      return sandbox.tesouro():users({ limit = 7 }):count()
+    end, function(...)
+      outcome = { ... }
+    end)
+    local start = core.now()
+    uv.run()
+    assert.truthy(core.now() - start < 1)
+    assert.is_nil(outcome)
+    assert(coroutine.resume(thread))
+    run()
+    assert.same({ nil, 7 }, outcome)
+  end)
+
   it("blocks in a coroutine of the script's own, and where Lua cannot yield", function()
     local client = sandbox.tesouro()
     local outcome = outcome_of(function()
@@ -284,9 +302,9 @@ describe("a task on luv", function()
 
     server:script { [USERS] = { { delay = 5, body = page { "1" } } } }
     start = core.now()
-    local _, err = (table.unpack or unpack)(outcome_of(function()
+    local err = outcome_of(function()
       return select(2, scripted_client({ idle_timeout = 0.3 }):users():collect())
-    end), 1, 2)
+    end)[2]
     check.failure(err, "timeout")
     took = core.now() - start
     assert.truthy(took >= 0.29 and took < 2, took)
@@ -327,8 +345,8 @@ describe("task:cancel", function()
     local before = descriptors()
     server:script { [USERS] = { { body = page({ "1", "2" }, "t") }, { delay = 10, body = page { "3" } } } }
     local client = scripted_client()
-    local seen, task, outcome, stream = 0, nil, nil, nil
-    task = rollcall.spawn(function()
+    local seen, outcome, stream = 0, nil, nil
+    local task = rollcall.spawn(function()
       stream = client:users { prefetch = 0 }
       for _ in stream do
         seen = seen + 1
@@ -482,7 +500,7 @@ describe("where a socket needs a handle of its own", function()
     local client = fresh.tesouro { client_id = sandbox.id, client_secret = sandbox.secret,
       base_url = sandbox.tesouro_url }
     local refused = fresh.tesouro { token = "tok", base_url = "http://127.0.0.1:9", retry = false }
-    local counts, err, task = {}, nil, nil
+    local counts, err = {}, nil
     for i = 1, 3 do
       fresh.spawn(function()
         counts[i] = client:users({ status = "ALL" }):count()
@@ -496,7 +514,7 @@ describe("where a socket needs a handle of its own", function()
       err = problem
     end)
     server:script { [USERS] = { { delay = 10, body = page { "1" } } } }
-    task = fresh.spawn(function()
+    local task = fresh.spawn(function()
       return fresh.tesouro({ token = "tok", base_url = server.url }):users():count()
     end)
     local timer = uv.new_timer()

@@ -30,8 +30,8 @@ describe("examples/with_cqueues.lua", function()
 
   it("does not spend the time that it waits", function()
     sandbox.configure "delay_ms=100"
-    local process = assert(io.popen(("bash -c 'TIMEFORMAT=\"%%U %%S %%R\"; time timeout 60 %s examples/with_cqueues.lua' 2>&1")
-      :format(LUA)))
+    local timed = [[bash -c 'TIMEFORMAT="%%U %%S %%R"; time timeout 60 %s examples/with_cqueues.lua' 2>&1]]
+    local process = assert(io.popen(timed:format(LUA)))
     local text = process:read "*a"
     process:close()
     local user, system, real = text:match "(%d+%.%d+) (%d+%.%d+) (%d+%.%d+)"

@@ -19,7 +19,10 @@ local hosts = {
     return type(ngx) == "table" and ngx.get_phase ~= nil
   end },
   { name = "uv", is_here = function()
-    return rawget(_G, "vim") ~= nil or package.loaded.luv ~= nil
+    local vim = rawget(_G, "vim")
+    -- Neovim's main loop: Vim has such a table, too, and threads of Neovim's have one without it.
+    return type(vim) == "table" and (vim.uv or vim.loop) ~= nil and vim.schedule ~= nil
+      or not vim and package.loaded.luv ~= nil
   end },
 }
 

@@ -12,6 +12,8 @@ local errors = require "rollcall.errors"
 
 local task = {}
 
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
+
 --- What a stream fails with that is waited for in a cancelled task.
 ---@return rollcall.Error
 function task.cancelled()
@@ -38,6 +40,13 @@ end
 ---@return rollcall.Outcome
 function task.call(f)
   return outcome(xpcall(f, trace))
+end
+
+--- Tells on_done.
+---@param on_done fun(err: any, ...: any)
+---@param found rollcall.Outcome
+function task.tell(on_done, found)
+  on_done(unpack(found, 1, found.n))
 end
 
 --- Of an error that nobody takes: what the host is to report.

@@ -27,11 +27,12 @@ return {
     most = 0.68, aim = 0.63 },
   { part = "latency", figure = "latency.LUA.merge", text = "64 accounts of 50 ms, 16 at a time, against the ideal",
     most = 1.3, aim = 1.1 },
-  { part = "editor", figure = "editor.p99", text = "Neovim during a walk: a 5 ms timer, ms late, 99th percentile",
-    most = 10, aim = 5 },
-  { part = "editor", figure = "editor.worst", text = "Neovim during a walk: a 5 ms timer, ms late at worst", most = 50,
-    aim = 10 },
-  { part = "editor", figure = "editor.idle", text = "Neovim with an open client: times woken in 3 s", most = 3, aim = 0 },
+  { part = "editor", figure = "editor.luajit.p99",
+    text = "Neovim during a walk: a 5 ms timer, ms late, 99th percentile", most = 10, aim = 5 },
+  { part = "editor", figure = "editor.luajit.worst",
+    text = "Neovim during a walk: a 5 ms timer, ms late at worst", most = 50, aim = 10 },
+  { part = "editor", figure = "editor.luajit.idle", text = "Neovim with an open client: times woken in 3 s", most = 3,
+    aim = 1 }, -- by the end of the measurement
   -- It must be flat; what is flat on a machine that others use too, is set here.
   { part = "growth", figure = "growth.LUA.users", text = "growth: CPU a user at 10^6 users against 10^4",
     most = 1.15, aim = 1 },

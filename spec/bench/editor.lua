@@ -43,8 +43,8 @@ for _, name in ipairs { "spawn", "block" } do
   rows[#rows + 1] = { names[name], ("%.2f ms"):format(median "p99"), ("%.2f ms"):format(median "worst"),
     ("%d"):format(median "ticks"), ("%.3f s"):format(median "took") }
   if name == "spawn" then
-    bench.result("editor.p99", median "p99")
-    bench.result("editor.worst", median "worst")
+    bench.result("editor.luajit.p99", median "p99")
+    bench.result("editor.luajit.worst", median "worst")
   end
 end
 bench.print("editor: a timer of 5 ms in headless Neovim, while 100,000 users are walked", rows)
@@ -52,4 +52,4 @@ bench.print("editor: a timer of 5 ms in headless Neovim, while 100,000 users are
 local idle = bench.run(editor "idle")
 bench.print(("editor: an open client without a walk, for %d s"):format(IDLE),
   { { "", "times the process was woken" }, { "Neovim", idle.said.wakeups } })
-bench.result("editor.idle", tonumber(idle.said.wakeups))
+bench.result("editor.luajit.idle", tonumber(idle.said.wakeups))

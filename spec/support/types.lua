@@ -60,7 +60,8 @@ local function parse(path)
         for parameter in (parameters or ""):gmatch "[%w_%.]+" do
           known[parameter], known[#known + 1] = true, parameter
         end
-        definitions[name] = { path = path, line = number, doc = doc, parameters = known, is_function = parameters ~= nil }
+        definitions[name] = { path = path, line = number, doc = doc, parameters = known,
+          is_function = parameters ~= nil }
       end
       doc, class = nil, nil
     end
@@ -201,12 +202,12 @@ end
 
 --- Every word of a source that may be an option's name.
 local function words(path)
-  local found = {}
-  for name in read(path):gmatch "\n%s+([%l_]+) = " do
-    found[#found + 1] = name
-  end
-  for name in read(path):gmatch "fields%.([%l_]+) = " do
-    found[#found + 1] = name
+  local found, known = {}, {}
+  for _, pattern in ipairs { "\n%s+([%l_]+) = ", "fields%.([%l_]+) = " } do
+    for name in read(path):gmatch(pattern) do
+      found[#found + 1] = not known[name] and name or nil
+      known[name] = true
+    end
   end
   return found
 end

@@ -113,6 +113,8 @@ local function open()
     prepare, idle, check, timer = uv.new_prepare(), uv.new_idle(), uv.new_check(), uv.new_timer()
     prepare:start(settle)
     check:start(run_queue)
+    check:unref()
+    prepare:unref()
   end
 end
 
@@ -121,6 +123,7 @@ local function stay_awake() end
 --- Has a function called on the main loop, when the loop has looked at all that is due.
 function soon(f)
   open()
+  prepare:ref()
   queued = queued + 1
   queue[queued] = f
   idle:start(stay_awake) -- the loop does not sleep in this round
@@ -138,7 +141,7 @@ function Task:deliver()
   rest()
   local problem = outcome[1]
   if one.on_done then
-    one.on_done((unpack or table.unpack)(outcome, 1, outcome.n))
+    task.tell(one.on_done, outcome)
   elseif problem ~= nil and not one.cancelled then
     error(task.report(problem), 0) -- as the host reports what fails in a callback
   end
@@ -189,7 +192,7 @@ local function pause(one)
   return true
 end
 
-local can_yield = coroutine.isyieldable or function()
+local can_yield = coroutine.isyieldable or function() -- luacheck: ignore 143
   return true
 end
 
@@ -234,6 +237,7 @@ function loop.wait(engines, seconds)
     return true
   end
   one.state, one.engines, one.wake_at = "waiting", engines, seconds and core.now() + seconds
+  prepare:ref()
   return pause(one)
 end
 
@@ -468,7 +472,7 @@ local function watch_all()
 end
 
 function settle()
-  local now, wake_at = core.now(), nil
+  local now, wake_at, is_needed = core.now(), nil, false
   for watcher in pairs(watchers) do
     watcher.engine = nil
   end
@@ -477,10 +481,14 @@ function settle()
       if has_news(one, one.engines) or (one.wake_at and one.wake_at <= now) then
         wake(one)
       else
+        is_needed = true
         want(one.engines)
         wake_at = one.wake_at and math.min(one.wake_at, wake_at or one.wake_at) or wake_at
       end
     end
+  end
+  if not is_needed and queued == 0 then
+    prepare:unref() -- those that are left wait for somebody else
   end
   local seconds = watch_all()
   if wake_at then

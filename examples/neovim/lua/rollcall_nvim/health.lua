@@ -20,7 +20,8 @@ end
 
 function M.check()
   start "rollcall"
-  local core = can_load("rollcall.core", "build it for LuaJIT: `make install LUA=luajit`, or `luarocks --lua-version 5.1 make`")
+  local core = can_load("rollcall.core",
+    "build it for LuaJIT: `make install LUA=luajit`, or `luarocks --lua-version 5.1 make`")
   local rollcall = core and can_load("rollcall", "install all of rollcall's modules of one version")
   if not rollcall then
     return
@@ -42,7 +43,8 @@ function M.check()
     if good then
       ok(provider .. ": has what it needs to sign in")
     else
-      warn(("%s: %s"):format(provider, tostring(problem)), { "say it in setup{}, or in the environment: :help rollcall-setup" })
+      warn(("%s: %s"):format(provider, tostring(problem)),
+        { "say it in setup{}, or in the environment: :help rollcall-setup" })
     end
   end
 end
