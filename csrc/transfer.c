@@ -593,7 +593,6 @@ void rc_transfer_open(lua_State *L) {
       {"close", engine_close},     {"counters", engine_counters},
       {"sockets", engine_sockets}, {"timeout", engine_timeout},
       {"action", engine_action},   {NULL, NULL}};
-<<<<<<< HEAD
   static const luaL_Reg transfer_methods[] = {{"next", transfer_next},
                                               {"conflict", transfer_conflict},
                                               {"waits", transfer_waits},
@@ -605,14 +604,6 @@ void rc_transfer_open(lua_State *L) {
                                               {"usage", transfer_usage},
                                               {"cancel", transfer_cancel},
                                               {NULL, NULL}};
-=======
-  static const luaL_Reg transfer_methods[] = {
-      {"next", transfer_next},     {"conflict", transfer_conflict},
-      {"done", transfer_done},     {"failure", transfer_failure},
-      {"status", transfer_status}, {"header", transfer_header},
-      {"body", transfer_body},     {"usage", transfer_usage},
-      {"cancel", transfer_cancel}, {NULL, NULL}};
->>>>>>> w5
   rc_new_metatable(L, ENGINE, engine_methods, engine_close);
   rc_new_metatable(L, TRANSFER, transfer_methods, transfer_gc);
   static const luaL_Reg functions[] = {

@@ -36,8 +36,14 @@ local COMMON = [[
 
 local SERVER = [[
   location = /count { content_by_lua_block { ngx.print(tostring(walk():count())) } }
-  location = /rewrite { rewrite_by_lua_block { ngx.ctx.n = walk():count() } content_by_lua_block { ngx.print(ngx.ctx.n) } }
-  location = /access { access_by_lua_block { ngx.ctx.n = walk():count() } content_by_lua_block { ngx.print(ngx.ctx.n) } }
+  location = /rewrite {
+    rewrite_by_lua_block { ngx.ctx.n = walk():count() }
+    content_by_lua_block { ngx.print(ngx.ctx.n) }
+  }
+  location = /access {
+    access_by_lua_block { ngx.ctx.n = walk():count() }
+    content_by_lua_block { ngx.print(ngx.ctx.n) }
+  }
   location = /threads { content_by_lua_block {
     local threads = {}
     for i = 1, 4 do
@@ -55,7 +61,10 @@ local SERVER = [[
     ngx.print(n)
   } }
   location = /init { content_by_lua_block { ngx.print(tostring(in_init[2])) } }
-  location = /set { set_by_lua_block $said { return select(2, pcall(function() return walk():next() end)) } return 200 "$said"; }
+  location = /set {
+    set_by_lua_block $said { return select(2, pcall(function() return walk():next() end)) }
+    return 200 "$said";
+  }
   location = /log { return 204; log_by_lua_block { ngx.shared.told:set("log", select(2, pcall(function()
     return walk():collect()
   end))) } }
@@ -93,7 +102,10 @@ local SERVER = [[
     ngx.print(tostring(task:cancel()), " ", tostring(task:cancel()))
   } }
 
-  location = /forget { content_by_lua_block { local stream = walk() for user in stream do ngx.print(user.id, "\n") end } }
+  location = /forget { content_by_lua_block {
+    local stream = walk()
+    for user in stream do ngx.print(user.id, "\n") end
+  } }
   location = /abort { content_by_lua_block {
     local stream = walk()
     ngx.on_abort(function() stream:close() ngx.exit(499) end)
@@ -266,7 +278,8 @@ describe("in nginx", function()
       break_off(target, 300, 0.004)
       await_closed()
       local memory_after, descriptors_after = server:usage()
-      assert.is_true(descriptors_after <= descriptors + 2, ("%d descriptors, then %d"):format(descriptors, descriptors_after))
+      assert.is_true(descriptors_after <= descriptors + 2,
+        ("%d descriptors, then %d"):format(descriptors, descriptors_after))
       assert.is_true(memory_after <= memory + 4096, ("%d KiB, then %d KiB"):format(memory, memory_after))
       assert.equal(tostring(ALL), server:get("/count").body)
     end)
@@ -311,7 +324,9 @@ describe("examples/nginx", function()
       directory)):match "%d+"
     nginx.await(function()
       return require("spec.support.http").request(url .. "/").status == 200
-    end, 20, "the example did not start: " .. nginx.output_of(("cat %s/said %s/logs/error.log"):format(directory, directory)))
+    end, 20, function()
+      return "the example did not start: " .. nginx.output_of(("cat %s/said %s/logs/*"):format(directory, directory))
+    end)
   end)
   teardown(function()
     nginx.output_of("kill -TERM " .. process)
@@ -339,7 +354,8 @@ describe("examples/nginx", function()
       check.same(expected[n].id, cjson.decode(line).id)
     end
     assert.equal(#expected, n)
-    assert.equal(#sandbox.data.dintero.users "T12345678", (select(2, get("/users?provider=dintero").body:gsub("\n", ""))))
+    local _, lines = get("/users?provider=dintero").body:gsub("\n", "")
+    assert.equal(#sandbox.data.dintero.users "T12345678", lines)
   end)
 
   it("refuses what it does not know, and tells of an error where it comes", function()
@@ -393,8 +409,8 @@ describe("examples/nginx", function()
     -- A decoder whose records nobody takes: the transfer pauses after a watermark.
     local engine = core.engine()
     local decoder = core.decoder { items = "" }
-    local transfer = assert(engine:request { url = url .. "/users?provider=tesouro&organization_id=" .. organization(400000),
-      proxy = "", decoder = decoder, watermark = 1 })
+    local target = url .. "/users?provider=tesouro&organization_id=" .. organization(400000)
+    local transfer = assert(engine:request { url = target, proxy = "", decoder = decoder, watermark = 1 })
     for _ = 1, 100 do
       core.wait({ engine }, 0.02)
     end

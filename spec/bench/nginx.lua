@@ -125,7 +125,8 @@ local function spent()
     fields[#fields + 1] = field
   end
   local status = assert(io.open(("/proc/%d/status"):format(pid))):read "*a"
-  return (tonumber(fields[12]) + tonumber(fields[13])) / 100, tonumber(status:match "\nvoluntary_ctxt_switches:%s*(%d+)")
+  local ticks = tonumber(fields[12]) + tonumber(fields[13])
+  return ticks / 100, tonumber(status:match "\nvoluntary_ctxt_switches:%s*(%d+)")
 end
 
 sandbox.configure(("delay_ms=%d"):format(DELAY))

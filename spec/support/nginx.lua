@@ -64,7 +64,7 @@ http {
   lua_package_cpath "@BUILD@/luajit/?.so;;";
   @HTTP@
   server {
-    listen 127.0.0.1:@PORT@;
+    listen 127.0.0.1:@PORT@ @LISTEN@;
     keepalive_requests 1000000;
     location = /here { return 204; }
     @SERVER@
@@ -88,7 +88,7 @@ function nginx.free_port()
   end
 end
 
---- Waits until a condition is true; raises after so many seconds.
+--- Waits until a condition is true; raises after so many seconds, with a text or what a function answers.
 function nginx.await(condition, seconds, what)
   local ends_at = core.now() + seconds
   while true do
@@ -96,7 +96,7 @@ function nginx.await(condition, seconds, what)
     if value then
       return value
     elseif core.now() > ends_at then
-      error(what, 2)
+      error(type(what) == "function" and what() or what, 2)
     end
     core.wait({}, 0.01)
   end
@@ -108,7 +108,9 @@ function nginx.start(options)
   local directory = output_of "mktemp -d":match "^[^\n]+"
   local port = nginx.free_port()
   local values = {
-    ENVIRONMENT = environment(), WORKERS = tostring(options.workers or 1), PORT = tostring(port),
+    ENVIRONMENT = environment(), WORKERS = tostring(options.workers or 1),
+    LISTEN = options.workers and "reuseport" or "", -- or one worker may take all connections
+    PORT = tostring(port),
     HTTP = options.http or "", SERVER = options.server,
     ROOT = output_of "pwd":match "^[^\n]+", BUILD = output_of 'realpath -m "${BUILD:-build}"':match "^[^\n]+",
   }
@@ -117,12 +119,14 @@ function nginx.start(options)
   file:close()
   output_of(("chmod 755 %s; mkdir %s/tmp"):format(directory, directory))
   -- What the specs start runs without their tool.
-  local said = output_of(([[PATH=$PATH:/usr/sbin LD_PRELOAD= nginx -p %s/ -c %s/nginx.conf -e %s/error.log 2>&1 </dev/null]])
-    :format(directory, directory, directory))
+  local command = "cd %s && PATH=$PATH:/usr/sbin LD_PRELOAD= nginx -p ./ -c %s/nginx.conf -e error.log 2>&1 </dev/null"
+  local said = output_of(command:format(directory, directory))
   local self = setmetatable({ directory = directory, url = "http://127.0.0.1:" .. port }, Nginx)
   nginx.await(function()
     return answers(self.url)
-  end, 20, "nginx did not start: " .. said .. (read(directory .. "/error.log") or ""))
+  end, 20, function()
+    return "nginx did not start: " .. said .. (read(directory .. "/error.log") or "")
+  end)
   return self
 end
 

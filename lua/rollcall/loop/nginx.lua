@@ -375,8 +375,8 @@ end
 
 -- -- tasks ----------------------------------------------------------------------------------------
 
---- Runs a function in a timer of its own, which no request is the owner of. In a request, `ngx.thread.spawn` makes light
---- threads that end with it; there every call yields as well.
+--- Runs a function in a timer of its own, which no request is the owner of. In a request, `ngx.thread.spawn` makes
+--- light threads that end with it; there every call yields as well.
 ---@param f function
 ---@param on_done (fun(err: any, ...: any))?
 ---@return rollcall.Task
@@ -390,7 +390,7 @@ function loop.spawn(f, on_done)
     tasks[thread] = nil
     one.is_done = true
     if on_done then
-      on_done(unpack(outcome, 1, outcome.n))
+      task.tell(on_done, outcome)
     elseif outcome[1] ~= nil and not one.is_cancelled then
       error(task.report(outcome[1]), 0) -- which nginx logs
     end
