@@ -9,5 +9,6 @@ files["examples/nginx/**/*.lua"].std = "ngx_lua"
 files["examples/neovim/**/*.lua"].globals = { "vim" }
 files["lua/rollcall/loop/*.lua"].read_globals = { "ngx", "vim" }
 files["spec/support/in_neovim.lua"].globals = { "vim" }
+files["spec/support/in_nginx.lua"].std = "ngx_lua"
 files["spec/bench/tasks/editor.lua"].globals = { "vim" }
 files["**/*.d.lua"].ignore = { "212", "241" } -- declarations: nothing uses their arguments

@@ -38,6 +38,7 @@ PLAIN := $(LUAS:%=$(BUILD)/%/rollcall/core.so)
 SANITIZED := $(LUAS:%=$(BUILD)/%-asan/rollcall/core.so)
 
 .PHONY: all demo run-demo sandbox test run-test fuzz run-fuzz valgrind run-valgrind lint run-lint
+.PHONY: dashboard run-dashboard
 .PHONY: bench bench-check run-bench faults run-faults
 .PHONY: neovim
 .PHONY: lint-text lint-lua lint-c lint-builds install uninstall clean help
@@ -181,6 +182,20 @@ sandbox: ## serve both APIs on loopback until interrupted
 	@spec/support/packages.sh demo
 	@examples/sandbox/sandbox run $(BUILD)/sandbox
 
+dashboard: ## serve the sandbox's users and a page that counts them from nginx, on PORT (8080)
+	@spec/support/packages.sh test
+	@$(MAKE) run-dashboard
+
+PORT ?= 8080
+run-dashboard: $(BUILD)/luajit/rollcall/core.so
+	@set -e; \
+	examples/sandbox/sandbox start $(BUILD)/sandbox-dashboard; \
+	trap 'examples/sandbox/sandbox stop $(BUILD)/sandbox-dashboard' EXIT; \
+	trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM; \
+	set -a; . $(abspath $(BUILD)/sandbox-dashboard/env); set +a; \
+	LUA_PATH='$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;' LUA_CPATH='$(abspath $(BUILD))/luajit/?.so;;' \
+	  examples/nginx/serve $(BUILD)/dashboard $(PORT)
+
 test: ## build and test everything; SPEC=spec/json_spec.lua and LUAS=luajit narrow it
 	@spec/support/packages.sh test
 	@$(MAKE) $(JOBS) run-test
@@ -188,7 +203,7 @@ test: ## build and test everything; SPEC=spec/json_spec.lua and LUAS=luajit narr
 PROGRAMS := $(if $(SPEC),,$(C_TESTS) $(EMBED_TESTS) $(FUZZ_TESTS) $(VARIANT_TESTS))
 
 # Hosts whose loop waits: the specs of what walks run once more inside. They have LuaJIT.
-HOSTS := $(if $(filter luajit,$(LUAS)),nvim)
+HOSTS := $(if $(filter luajit,$(LUAS)),nvim nginx)
 
 run-test: $(PLAIN) $(SANITIZED) $(ALONE) $(PROGRAMS)
 	@spec/run $(LUAS) $(LUAS:%=%-asan) $(if $(SPEC),,$(HOSTS)) $(PROGRAMS)

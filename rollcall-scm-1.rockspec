@@ -80,6 +80,7 @@ build = {
     ["rollcall.link"] = "lua/rollcall/link.lua",
     ["rollcall.loop"] = "lua/rollcall/loop.lua",
     ["rollcall.loop.blocking"] = "lua/rollcall/loop/blocking.lua",
+    ["rollcall.loop.nginx"] = "lua/rollcall/loop/nginx.lua",
     ["rollcall.loop.uv"] = "lua/rollcall/loop/uv.lua",
     ["rollcall.merge"] = "lua/rollcall/merge.lua",
     ["rollcall.ndjson"] = "lua/rollcall/ndjson.lua",

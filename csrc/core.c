@@ -40,6 +40,14 @@ static int set_null(lua_State *L) {
   return 0;
 }
 
+int lua_isyieldable(lua_State *L); /* LuaJIT has it; who builds for it may have Lua 5.1's headers */
+
+/* can_yield() -> boolean: no function in C is between the one that runs and its coroutine. */
+static int can_yield(lua_State *L) {
+  lua_pushboolean(L, lua_isyieldable(L));
+  return 1;
+}
+
 int luaopen_rollcall_core(lua_State *L) {
   stay_loaded();
   lua_newtable(L);
@@ -53,6 +61,8 @@ int luaopen_rollcall_core(lua_State *L) {
   rc_poller_open(L);
   lua_pushcfunction(L, set_null);
   lua_setfield(L, -2, "set_null");
+  lua_pushcfunction(L, can_yield);
+  lua_setfield(L, -2, "can_yield");
   rc_push_null(L);
   lua_setfield(L, -2, "null");
   return 1;

@@ -410,6 +410,17 @@ static bool loop_is_due(engine *e) {
   return true;
 }
 
+/* Is there a record that next could give? */
+static bool record_waits(transfer *t) {
+  const rc_ledger *ledger = t->ledger;
+  rc_item item;
+  if (t->decoder == NULL || t->decoder->items == NULL || t->conflict ||
+      (ledger != NULL && ledger->delivery.given >= ledger->allowance)) {
+    return false;
+  }
+  return ledger != NULL ? next_is_due(t) : rc_items_peek(t->decoder->items, &item);
+}
+
 /* transfer:next() -> record | nil
  *
  * nil is no end: it says that there is something to look at. No whole item waits, or the ledger
@@ -461,6 +472,12 @@ static int transfer_next(lua_State *L) {
 /* transfer:conflict() -> true where the body is not the one that its ledger knows */
 static int transfer_conflict(lua_State *L) {
   lua_pushboolean(L, check_transfer(L)->conflict);
+  return 1;
+}
+
+/* transfer:waits() -> boolean: a record, which next gives, if not at the first call. */
+static int transfer_waits(lua_State *L) {
+  lua_pushboolean(L, record_waits(check_transfer(L)));
   return 1;
 }
 
@@ -583,12 +600,17 @@ void rc_transfer_open(lua_State *L) {
       {"close", engine_close},     {"counters", engine_counters},
       {"sockets", engine_sockets}, {"timeout", engine_timeout},
       {"action", engine_action},   {NULL, NULL}};
-  static const luaL_Reg transfer_methods[] = {
-      {"next", transfer_next},     {"conflict", transfer_conflict},
-      {"done", transfer_done},     {"failure", transfer_failure},
-      {"status", transfer_status}, {"header", transfer_header},
-      {"body", transfer_body},     {"usage", transfer_usage},
-      {"cancel", transfer_cancel}, {NULL, NULL}};
+  static const luaL_Reg transfer_methods[] = {{"next", transfer_next},
+                                              {"conflict", transfer_conflict},
+                                              {"waits", transfer_waits},
+                                              {"done", transfer_done},
+                                              {"failure", transfer_failure},
+                                              {"status", transfer_status},
+                                              {"header", transfer_header},
+                                              {"body", transfer_body},
+                                              {"usage", transfer_usage},
+                                              {"cancel", transfer_cancel},
+                                              {NULL, NULL}};
   rc_new_metatable(L, ENGINE, engine_methods, engine_close);
   rc_new_metatable(L, TRANSFER, transfer_methods, transfer_gc);
   static const luaL_Reg functions[] = {

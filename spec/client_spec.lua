@@ -114,6 +114,7 @@ describe("a client", function()
     { "tesouro", credentials { loop = {} }, "loop: wait: missing" },
     { "tesouro", credentials { loop = { wait = 5 } }, "loop: wait: " },
     { "tesouro", credentials { loop = { wait = print, turn = 5 } }, "loop: turn: " },
+    { "tesouro", credentials { loop = { wait = print, slice = 0 } }, "loop: slice: " },
     { "tesouro", credentials { loop = "uvv" }, "loop: " },
     { "tesouro", credentials { on = { request = 5 } }, "on.request: " },
     { "tesouro", credentials { on = { requests = print } }, "on.requests: unknown; did you mean request?" },

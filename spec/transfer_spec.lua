@@ -780,6 +780,37 @@ describe("core.wait", function()
     assert.is_not_nil(transfer:next())
   end)
 
+  it("knows where a coroutine can yield", function()
+    assert.is_true(coroutine.wrap(core.can_yield)())
+    local inside
+    coroutine.wrap(function()
+      table.sort({ 1, 2 }, function(a, b)
+        inside = core.can_yield()
+        return a < b
+      end)
+    end)()
+    assert.is_false(inside)
+  end)
+
+  it("says whether a record waits, and takes none", function()
+    local engine = core.engine()
+    local transfer = ask(engine, users_of "P321")
+    assert.is_false(transfer:waits())
+    local n = 0
+    repeat
+      core.wait({ engine }, 1)
+      local waits = transfer:waits()
+      while transfer:next() or transfer:next() do
+        assert.is_true(waits)
+        n = n + 1
+        waits = transfer:waits()
+      end
+      assert.is_false(waits)
+    until transfer:done() and not transfer:waits()
+    assert.equal(45, n)
+    engine:close()
+  end)
+
   it("waits without a limit where none is told", function()
     local engine = core.engine()
     local transfer = ask(engine, users_of "P321")

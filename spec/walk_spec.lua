@@ -355,6 +355,22 @@ describe("users of a page", function()
     assert.equal("1 2 0 3 9", after(page("0 1 2 3", "t2")))
     assert.equal("1 2 3 9", after(page("1 3", "t2")))
   end)
+
+  it("are given before their page is fetched again, which broke off behind them", function()
+    local first = page("1 2 3 4", "t2")
+    local broken = { body = first.body, cut = first.body:find('{"id":"4"', 1, true) }
+    for _, loop in ipairs { false, { wait = core.wait, turn = function() end, slice = 0.001 } } do
+      local users = walk({ broken, first, page "5" }, nil, { loop = loop or nil })
+      assert.equal("1", users:next().id)
+      core.wait({}, 0.05) -- so the end of it is noticed before the next user is asked for
+      assert.equal("2", users:next().id)
+      core.wait({}, 0.05)
+      assert.equal("3", users:next().id)
+      assert.equal(1, users:stats().requests)
+      assert.equal("4 5", (ids_of(users)))
+      assert.equal(1, users:stats().retries)
+    end
+  end)
 end)
 
 describe("a malformed body", function()

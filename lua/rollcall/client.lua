@@ -46,7 +46,7 @@ local walk = require "rollcall.walk"
 ---@field watermark integer? bytes of users that may wait unread, 1 MiB
 ---@field query_names table<string, string>? sends a query parameter of the provider by another name
 ---@field user_agent string?
----@field loop rollcall.Loop|"blocking"|"uv"|nil how to wait; by default the host's
+---@field loop rollcall.Loop|"blocking"|"nginx"|"uv"|nil how to wait; by default the host's
 ---@field on rollcall.Hooks?
 
 --- Functions that are told what happens, a plain table each; an error in one reaches the caller.
@@ -203,6 +203,7 @@ local loop_table = { type = "table", fields = {
   wait = { type = "function", required = true },
   turn = { type = "function" },
   spawn = { type = "function" },
+  slice = { type = "number", min = 0.001, max = 1 },
 } }
 
 --- A loop of the script's own, or the name of a built-in one that can be had here.
@@ -374,7 +375,7 @@ function client.new(declared, config, level)
     base_url = base_url,
     -- What goes to this machine does not leave it, whatever proxy the environment has for the rest of the world.
     proxy = kept.proxy or (url.is_loopback(url.parse(base_url)) and "" or nil),
-    engine = core.engine { turn = self.loop.turn and TURN or nil },
+    engine = core.engine { turn = self.loop.turn and (self.loop.slice or TURN) or nil },
     limits = limits.new(),
     running = setmetatable({}, { __mode = "k" }), -- exchanges whose answer's headers were not looked at yet
     retry = retry.new(kept.retry),

@@ -188,6 +188,10 @@ function Transfer:next() end
 ---@return boolean
 function Transfer:conflict() end
 
+--- Does a record wait? next gives it, if not at the first call.
+---@return boolean
+function Transfer:waits() end
+
 --- Has it ended, well or not?
 ---@return boolean
 function Transfer:done() end
@@ -317,6 +321,11 @@ function Poller:watch(list) end
 
 --- Closing twice is harmless.
 function Poller:close() end
+
+--- Can the function that runs yield? Not where a function in C has called it, nor outside of coroutines. nginx's own
+--- table of coroutines does not say.
+---@return boolean
+function core.can_yield() end
 
 --- The sentinel of JSON null: the NULL light userdata, which is cjson.null.
 ---@type lightuserdata

@@ -364,7 +364,7 @@ function Exchange:observe(now)
   end
 end
 
-function states.running(self, now)
+function states.running(self, now, is_read)
   local transfer = self.transfer
   self:observe(now) -- as soon as the headers are in: other requests may be about to leave
   if not transfer:done() then
@@ -375,6 +375,10 @@ function states.running(self, now)
   end
   local bytes, seconds = transfer:usage()
   local failure, line = transfer:failure()
+  local is_broken = failure and failure ~= "refused" and is_success(transfer:status())
+  if is_broken and is_read and self.decoder and transfer:waits() then
+    return "open" -- what has come before it broke off is given first
+  end
   count(self, "bytes", bytes)
   self:tell("response", {
     status = transfer:status(),
@@ -412,12 +416,13 @@ end
 
 --- Goes on as far as it can.
 ---@param now number from core.now
+---@param is_read boolean? the transfer's records are taken as long as it has some
 ---@return "wait"|"open"|"done"|"failed" status "open": a 2xx body is arriving in the decoder
 ---@return number? seconds to wait at most
-function Exchange:step(now)
+function Exchange:step(now, is_read)
   while true do
     self:tell_all()
-    local status, wait = states[self.state](self, now)
+    local status, wait = states[self.state](self, now, is_read)
     if status then
       return status, wait
     end

@@ -1,17 +1,23 @@
 -- How a client waits: by the loop of the host that it runs in, or one that its options name or bring.
 
 ---@class rollcall.Loop how to wait, and for whom else there is work
----@field wait fun(engines: rollcall.Engine[], seconds: number?): boolean?, rollcall.Error? returns when one of the
----  engines may have news, or so many seconds are over (nil: no limit); early is allowed. It may yield the
----  coroutine that runs. nil and an error end the stream that waits
----@field turn (fun(): boolean?, rollcall.Error?)? lets whoever else has something to do go on, and returns. Called
----  often while users are plentiful: what is no more than a few milliseconds after the last time may be left out
+---@field wait fun(engines: rollcall.Engine[], seconds: number?, stream: rollcall.Stream): boolean?, rollcall.Error?
+---  returns when one of the engines may have news, or so many seconds are over (nil: no limit); early is allowed. It
+---  may yield the coroutine that runs. nil and an error end the stream, which is the one that waits
+---@field turn (fun(stream: rollcall.Stream): boolean?, rollcall.Error?)? lets whoever else has something to do go on,
+---  and returns. Called often while users are plentiful: what is no more than a few milliseconds after the last time
+---  may be left out
+---@field slice number? seconds that users may be plentiful before it is called, in whole milliseconds, 0.002
 ---@field spawn (fun(f: function, on_done: function?): rollcall.Task)? see rollcall.spawn; of the built-in ones
 
 local loop = {}
 
 -- Hosts, the first that is here is it.
 local hosts = {
+  { name = "nginx", is_here = function()
+    local ngx = rawget(_G, "ngx") or package.loaded.ngx
+    return type(ngx) == "table" and ngx.get_phase ~= nil
+  end },
   { name = "uv", is_here = function()
     local vim = rawget(_G, "vim")
     -- Neovim's main loop: Vim has such a table, too, and threads of Neovim's have one without it.

@@ -73,9 +73,9 @@ local function closed()
   return errors.new("closed", "the stream was closed")
 end
 
---- Has the loop wait, or have its turn. Where it refuses to, since the task was cancelled, the stream ends.
-local function give(self, act, engines, seconds)
-  local _, err = act(engines, seconds)
+--- What a loop answers that was to wait, or to have its turn. Where it refused to, since the task was cancelled, the
+--- stream ends.
+local function heed(self, _, err)
   if err then
     local source = self.source()
     local known, text = pcall(source.checkpoint, source)
@@ -90,7 +90,7 @@ local function advance(self)
   local source, loop = self.source(), self.loop
   while true do
     if loop.turn and not source.finished then
-      give(self, loop.turn)
+      heed(self, loop.turn(self))
     end
     if source.finished then
       return nil, source.err or (source.reason == "closed" and closed() or nil)
@@ -100,7 +100,7 @@ local function advance(self)
       return user, extra
     end
     if not source.finished then
-      give(self, loop.wait, source:engines(), extra)
+      heed(self, loop.wait(source:engines(), extra, self))
     end
   end
 end
@@ -209,7 +209,7 @@ function methods:pages()
       local user, wait = source.front.head:next(), nil
       if user == nil then
         if self.loop.turn and not source.finished then
-          give(self, self.loop.turn)
+          heed(self, self.loop.turn(self))
         end
         if source.page_end then
           local ended, users = source.page_end, list
@@ -225,7 +225,7 @@ function methods:pages()
         n = n + 1
         list[n] = user
       elseif not source.page_end and not source.finished then
-        give(self, self.loop.wait, source:engines(), wait)
+        heed(self, self.loop.wait(source:engines(), wait, self))
       end
     end
   end)
@@ -300,7 +300,9 @@ end
 
 local function derive(self, pick, left)
   local source = { parent = self.source(), pick = pick, left = left, front = stream.nothing_at_once, finished = false,
-    turn = self.loop.turn }
+    turn = self.loop.turn and function()
+      return self.loop.turn(self)
+    end }
   setmetatable(source, Derived)
   self.source().holder = source
   return stream.iterator(stream.new(source, self.loop, { provider = self.provider, account = self.account }))

@@ -520,7 +520,7 @@ function Walk:go_on(now)
   while self.pages[i] do
     local page = self.pages[i]
     if not page.ended then
-      local status, wait = page.asked:step(now)
+      local status, wait = page.asked:step(now, i == 1 and self.spec.query.direction ~= "backward")
       if self.finished or self.polls ~= polls then -- by a hook, which closed it or asked for users itself
         return wake
       end

@@ -128,6 +128,7 @@ for_bench() { # and whom we are compared with
   need python3 file /usr/bin/python3
   need nodejs have node
   need valgrind have valgrind
+  need wrk have wrk
 }
 
 case ${1-} in

@@ -1,0 +1,416 @@
+-- How nginx's Lua module (OpenResty, or the module alone) waits: by yielding to the worker.
+--
+-- A coroutine that waits is a waiter: a semaphore of nginx's, on which it sleeps. One pump a worker, in a timer of its
+-- own, looks after all of them while there are any: it drives the engines that they wait for, and wakes whom there is
+-- news for. nginx watches no sockets but its own, so the pump looks at libcurl's again and again: a millisecond after
+-- the last bytes, and less often the longer none come.
+--
+-- Those whom it wakes share a slice of a millisecond, and whoever has more to do waits for the next one, when nginx has
+-- looked at its own sockets: however many walks have plenty of users, the requests of others wait for one slice.
+--
+-- nginx drops the coroutines of a request that has ended without a word to them. The pump sees that nobody sleeps on
+-- the semaphore any more, and closes the stream.
+
+local core = require "rollcall.core"
+local task = require "rollcall.task"
+
+local ngx = rawget(_G, "ngx") or package.loaded.ngx
+if not (ngx and ngx.get_phase) then
+  error("this is not nginx", 0)
+end
+local semaphore = require "ngx.semaphore"
+
+---@type rollcall.Loop
+local loop = {}
+
+-- Seconds. A stream of plentiful users comes by so often, and what is left of a slice then is less than half of it.
+local SLICE = 0.001
+local ENOUGH = SLICE / 2
+local SOONEST, LATEST = 0.001, 0.004 -- between two looks at a socket
+local REST = 1 -- how long the pump stays when there is nobody, and how often it looks after those without a socket
+-- A look comes after this part of the time in which nothing has come.
+local PATIENCE = 4
+
+--- So long a stream of plentiful users goes on before it has its turn.
+loop.slice = SLICE
+
+-- The phases that can yield; "timer" are also light threads of one, and so on.
+local yielding = {
+  rewrite = true, server_rewrite = true, access = true, precontent = true, content = true, timer = true,
+  preread = true, ssl_cert = true, ssl_session_fetch = true, ssl_client_hello = true,
+}
+
+---@class rollcall.Waiter a coroutine that sleeps
+---@field semaphore table on which it does, alone
+---@field engines rollcall.Engine[]? what it waits for; nil: only its turn
+---@field seen table<rollcall.Engine, integer> the activity that it knows of
+---@field stream rollcall.Stream? to close where the coroutine is gone
+---@field task rollcall.NginxTask?
+---@field is_woken boolean its semaphore was posted
+---@field is_back boolean it goes on
+
+---@class rollcall.NginxTask: rollcall.Task
+---@field is_cancelled boolean
+---@field is_done boolean
+local Task = {}
+Task.__index = Task
+Task.__name = "rollcall.task"
+
+---@type table<thread, rollcall.NginxTask>
+local tasks = setmetatable({}, { __mode = "k" })
+---@type table<thread, table<rollcall.Engine, integer>>
+local seen_by = setmetatable({}, { __mode = "k" })
+
+local waiting = {} ---@type rollcall.Waiter[]
+local ready = {} ---@type rollcall.Waiter[] in the order in which they go on
+local woken = {} ---@type rollcall.Waiter[] in this slice
+---@class rollcall.Look at an engine that somebody waits for
+---@field engine rollcall.Engine
+---@field activity integer? when it was looked at last
+---@field since number when that was new
+---@field round integer in which somebody waited for it
+local looks = {} ---@type table<rollcall.Engine, rollcall.Look>
+local wanted = {} ---@type rollcall.Look[] in this round
+local round = 0
+local unused = {} -- semaphores
+
+local slice_began = 0
+local pump_runs = false
+local bell = semaphore.new()
+local sleeps_until -- the pump; nil while it does not sleep
+
+-- -- the pump -------------------------------------------------------------------------------------
+
+--- Has something happened on them that is not known? It is known then.
+local function has_news(seen, engines)
+  local news = false
+  for i = 1, #engines do
+    local engine = engines[i]
+    local activity = engine:counters()
+    if activity ~= seen[engine] then
+      seen[engine] = activity
+      news = true
+    end
+  end
+  return news
+end
+
+--- Is its coroutine gone, with the request that it belonged to?
+local function is_gone(one)
+  return not one.is_back and one.semaphore:count() >= 0
+end
+
+local function abandon(one)
+  if one.stream then
+    local good, problem = pcall(one.stream.close, one.stream)
+    if not good then
+      ngx.log(ngx.ERR, "rollcall: ", tostring(problem))
+    end
+  end
+end
+
+local function want(engine)
+  local look = looks[engine]
+  if not look then
+    look = { engine = engine, since = core.now(), round = 0 }
+    looks[engine] = look
+  end
+  if look.round ~= round then
+    look.round = round
+    wanted[#wanted + 1] = look
+  end
+end
+
+--- Lets go of those who are gone or go on already, and finds what the others wait for.
+local function look_at_waiters()
+  local kept = 0
+  round = round + 1
+  for i = 1, #waiting do
+    local one = waiting[i]
+    waiting[i] = nil
+    if is_gone(one) then
+      abandon(one)
+    elseif not one.is_back then
+      kept = kept + 1
+      waiting[kept] = one
+      for j = 1, #one.engines do
+        want(one.engines[j])
+      end
+    end
+  end
+  for engine, look in pairs(looks) do
+    if look.round ~= round then
+      looks[engine] = nil
+    end
+  end
+end
+
+--- Drives it. In how many seconds it wants to be looked at again.
+local function look_at(look)
+  local engine = look.engine
+  if not engine:counters() then
+    return REST -- it was closed, which is news
+  end
+  engine:drive()
+  local activity, now = engine:counters(), core.now()
+  if activity ~= look.activity then
+    look.activity, look.since = activity, now
+  end
+  local seconds = engine:timeout() or REST
+  if engine:sockets(look) > 0 then
+    seconds = math.min(seconds, LATEST, (now - look.since) / PATIENCE)
+  end
+  return math.max(seconds, SOONEST)
+end
+
+--- Drives what somebody waits for, those first who have waited longest, as long as a slice. In how many seconds it is
+--- to be done again.
+local function drive()
+  local began, soonest = core.now(), REST
+  for i = 1, #wanted do
+    if core.now() - began < SLICE then
+      soonest = math.min(soonest, look_at(wanted[i]))
+    else
+      soonest = SOONEST
+    end
+    wanted[i] = nil
+  end
+  return soonest
+end
+
+--- Those for whom there is news wait for their turn only.
+local function find_ready()
+  local kept = 0
+  for i = 1, #waiting do
+    local one = waiting[i]
+    waiting[i] = nil
+    if has_news(one.seen, one.engines) or (one.task and one.task.is_cancelled) then
+      ready[#ready + 1] = one
+    else
+      kept = kept + 1
+      waiting[kept] = one
+    end
+  end
+end
+
+--- Wakes the next one, who goes on when the running coroutine has yielded.
+local function wake_next()
+  while ready[1] do
+    local one = table.remove(ready, 1)
+    if is_gone(one) then
+      abandon(one)
+    elseif not one.is_back then
+      one.is_woken = true
+      one.semaphore:post()
+      woken[#woken + 1] = one
+      return
+    end
+  end
+end
+
+--- All who were woken have gone on, unless their requests have ended just then.
+local function look_at_woken()
+  for i = 1, #woken do
+    if is_gone(woken[i]) then
+      abandon(woken[i])
+    end
+    woken[i] = nil
+  end
+end
+
+--- Sleeps. Who rings the bell has it sleep for so long as a slice at most. It is a timer in any case that wakes it: so
+--- nginx has looked at its sockets meanwhile.
+local function rest(seconds)
+  local is_rung
+  repeat
+    sleeps_until = core.now() + seconds
+    is_rung = bell:wait(seconds)
+    seconds = SOONEST
+  until not is_rung
+  sleeps_until = nil
+end
+
+--- Lets those go on for whom there is something. In how many seconds the next round is to be.
+local function go_round()
+  look_at_woken()
+  look_at_waiters()
+  local seconds = drive()
+  find_ready()
+  slice_began = core.now()
+  wake_next()
+  return #woken > 0 and SOONEST or seconds
+end
+
+local function pump()
+  local is_alone
+  repeat
+    local good, answer = pcall(go_round)
+    if not good then
+      ngx.log(ngx.ERR, "rollcall: ", tostring(answer)) -- no memory, say
+    end
+    is_alone = #woken == 0 and #waiting == 0 and #ready == 0
+    rest(good and answer or LATEST)
+  until is_alone and #waiting == 0 and #ready == 0
+  pump_runs = false
+end
+
+--- Has the pump look soon.
+local function ring()
+  if not pump_runs then
+    local good, problem = ngx.timer.at(0, pump)
+    if not good then
+      return nil, problem
+    end
+    pump_runs = true
+  elseif sleeps_until and sleeps_until - core.now() > 2 * SOONEST then
+    sleeps_until = nil
+    bell:post()
+  end
+  return true
+end
+
+-- -- the coroutines -------------------------------------------------------------------------------
+
+--- Raises in the first function that is none of rollcall's own: it is there that somebody calls from where it cannot
+--- be waited.
+local function misuse(message)
+  local level = 2
+  local own = debug.getinfo(1, "S").source:match "^(.*[/\\])loop[/\\]"
+  local info = debug.getinfo(level, "S")
+  while info and (info.what == "C" or (own and info.source:sub(1, #own) == own)) do
+    level = level + 1
+    info = debug.getinfo(level, "S")
+  end
+  error(message, info and level or 0)
+end
+
+local function check_phase()
+  local phase = ngx.get_phase()
+  if not yielding[phase] then
+    misuse(("rollcall: nginx cannot wait in the phase %q; walk in rewrite, access, content or a timer, as of "
+      .. "ngx.timer.at or rollcall.spawn"):format(phase))
+  elseif not core.can_yield() then
+    misuse "rollcall: nginx cannot wait here: a function in C, such as table.sort, has called the one that waits"
+  end
+end
+
+--- Sleeps until the pump wakes it, or so many seconds are over.
+local function pause(thread, engines, seen, seconds, stream)
+  local one = {
+    semaphore = table.remove(unused) or assert(semaphore.new()),
+    engines = engines,
+    seen = seen,
+    stream = stream,
+    task = tasks[thread],
+    is_woken = false,
+    is_back = false,
+  }
+  local good, problem = ring()
+  if not good then
+    error("rollcall: nginx gives it no timer: " .. problem, 0)
+  end
+  if core.now() - slice_began < ENOUGH then
+    wake_next() -- the rest of the slice is another's
+  else
+    ngx.update_time() -- or nginx would wait for the pump's timer, whose time has come
+  end
+  local list = engines and waiting or ready
+  list[#list + 1] = one
+  local is_posted = one.semaphore:wait(seconds)
+  one.is_back = true
+  one.stream, one.engines, one.seen = nil, nil, nil -- the pump lets go of it later
+  if (is_posted == true) == one.is_woken then -- or a post is left on it
+    unused[#unused + 1] = one.semaphore
+  end
+  if one.task and one.task.is_cancelled then
+    return nil, task.cancelled()
+  end
+  return true
+end
+
+-- A semaphore's wait has an end.
+local LONGEST = 3600
+
+---@param stream rollcall.Stream?
+---@return boolean? good
+---@return rollcall.Error? err
+function loop.turn(stream)
+  local thread = coroutine.running()
+  local mine = tasks[thread]
+  if mine and mine.is_cancelled then
+    return nil, task.cancelled()
+  elseif core.now() - slice_began < ENOUGH or not (yielding[ngx.get_phase()] and core.can_yield()) then
+    return true
+  end
+  return pause(thread, nil, nil, LONGEST, stream)
+end
+
+---@param engines rollcall.Engine[]
+---@param seconds number?
+---@param stream rollcall.Stream?
+---@return boolean? good
+---@return rollcall.Error? err
+function loop.wait(engines, seconds, stream)
+  check_phase()
+  local thread = coroutine.running()
+  local seen = seen_by[thread]
+  if not seen then
+    seen = setmetatable({}, { __mode = "k" })
+    seen_by[thread] = seen
+  end
+  local mine = tasks[thread]
+  if mine and mine.is_cancelled then
+    return nil, task.cancelled()
+  elseif has_news(seen, engines) then
+    return loop.turn(stream)
+  end
+  for i = 1, #engines do
+    engines[i]:drive() -- what is to be sent is sent now
+  end
+  if has_news(seen, engines) or (seconds and seconds <= 0) then
+    return loop.turn(stream)
+  end
+  return pause(thread, engines, seen, math.max(0.001, math.min(seconds or LONGEST, LONGEST)), stream)
+end
+
+-- -- tasks ----------------------------------------------------------------------------------------
+
+--- Runs a function in a timer of its own, which no request is the owner of. In a request, `ngx.thread.spawn` makes
+--- light threads that end with it; there every call yields as well.
+---@param f function
+---@param on_done (fun(err: any, ...: any))?
+---@return rollcall.Task
+function loop.spawn(f, on_done)
+  local one = setmetatable({ is_cancelled = false, is_done = false }, Task)
+  local function run(is_premature)
+    one.is_cancelled = one.is_cancelled or is_premature -- the worker ends
+    local thread = coroutine.running()
+    tasks[thread] = one
+    local outcome = one.is_cancelled and { n = 1, task.cancelled() } or task.call(f)
+    tasks[thread] = nil
+    one.is_done = true
+    if on_done then
+      task.tell(on_done, outcome)
+    elseif outcome[1] ~= nil and not one.is_cancelled then
+      error(task.report(outcome[1]), 0) -- which nginx logs
+    end
+  end
+  local good, problem = ngx.timer.at(0, run)
+  if not good then
+    error("spawn: nginx gives it no timer: " .. problem, 3)
+  end
+  return one
+end
+
+function Task:cancel()
+  if self.is_done or self.is_cancelled then
+    return false
+  end
+  self.is_cancelled = true
+  if pump_runs then
+    ring()
+  end
+  return true
+end
+
+return loop
