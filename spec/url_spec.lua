@@ -137,3 +137,48 @@ describe("url.expand", function()
     assert.equal("/a/%1", url.expand("/a/{account}", { account = "%1" }))
   end)
 end)
+
+describe("url.resolve", function()
+  local BASE = "http://a/b/c/d;p?q"
+
+  -- RFC 3986, 5.4.1 and 5.4.2.
+  local examples = {
+    ["g:h"] = "g:h", ["g"] = "http://a/b/c/g", ["./g"] = "http://a/b/c/g", ["g/"] = "http://a/b/c/g/",
+    ["/g"] = "http://a/g", ["//g"] = "http://g", ["?y"] = "http://a/b/c/d;p?y", ["g?y"] = "http://a/b/c/g?y",
+    ["#s"] = "http://a/b/c/d;p?q#s", ["g#s"] = "http://a/b/c/g#s", ["g?y#s"] = "http://a/b/c/g?y#s",
+    [";x"] = "http://a/b/c/;x", ["g;x"] = "http://a/b/c/g;x", ["g;x?y#s"] = "http://a/b/c/g;x?y#s",
+    [""] = "http://a/b/c/d;p?q", ["."] = "http://a/b/c/", ["./"] = "http://a/b/c/", [".."] = "http://a/b/",
+    ["../"] = "http://a/b/", ["../g"] = "http://a/b/g", ["../.."] = "http://a/", ["../../"] = "http://a/",
+    ["../../g"] = "http://a/g", ["../../../g"] = "http://a/g", ["../../../../g"] = "http://a/g",
+    ["/./g"] = "http://a/g", ["/../g"] = "http://a/g", ["g."] = "http://a/b/c/g.", [".g"] = "http://a/b/c/.g",
+    ["g.."] = "http://a/b/c/g..", ["..g"] = "http://a/b/c/..g", ["./../g"] = "http://a/b/g",
+    ["./g/."] = "http://a/b/c/g/", ["g/./h"] = "http://a/b/c/g/h", ["g/../h"] = "http://a/b/c/h",
+    ["g;x=1/./y"] = "http://a/b/c/g;x=1/y", ["g;x=1/../y"] = "http://a/b/c/y", ["g?y/./x"] = "http://a/b/c/g?y/./x",
+    ["g?y/../x"] = "http://a/b/c/g?y/../x", ["g#s/./x"] = "http://a/b/c/g#s/./x",
+    ["g#s/../x"] = "http://a/b/c/g#s/../x", ["http:g"] = "http:g",
+  }
+  for reference, expected in pairs(examples) do
+    it(("of %q is %s"):format(reference, expected), function()
+      assert.equal(expected, url.resolve(BASE, reference))
+    end)
+  end
+
+  it("takes a base without a path, and one with a query alone", function()
+    assert.equal("https://a.example/g", url.resolve("https://a.example", "g"))
+    assert.equal("https://a.example?y", url.resolve("https://a.example", "?y"))
+    assert.equal("https://a.example/x?page=2", url.resolve("https://a.example/x?page=1", "?page=2"))
+    assert.equal("https://a.example/v2/x", url.resolve("https://a.example/v2/y?u=http://b/c", "x"))
+    assert.equal("https://a.example/?x=/../y", url.resolve("https://a.example/v2/", "/?x=/../y"))
+    assert.equal("https://a.example//x", url.resolve("https://a.example/", "/.//x"))
+    assert.equal("https://b.example/c", url.resolve("https://a.example/", "//b.example/a/../c"))
+  end)
+end)
+
+describe("url.mend", function()
+  it("escapes what cannot stand in a URL, and nothing else", function()
+    assert.equal("/a%20b?c=%22d%22&e=%C3%B8%7C%5C", url.mend '/a b?c="d"&e=ø|\\')
+    local fine = "https://a.example:8/b;c=1/%20?d=e&f[]=g#h!$'()*+,@~-._"
+    assert.equal(fine, url.mend(fine))
+    assert.equal("a\nb", url.mend "a\nb")
+  end)
+end)

@@ -40,7 +40,13 @@ local kinds = {
   join = { join = several, with = { type = "string" } },
 }
 
-local KINDS = "value, option, present, any, each, list, flag, pick, join, first"
+-- Of a rule of no known kind: so that a misspelt key is named.
+local every = { first = {} }
+for _, taken in pairs(kinds) do
+  for key in pairs(taken) do
+    every[key] = {}
+  end
+end
 
 --- The schema of one rule.
 ---@param rule any
@@ -61,14 +67,16 @@ function fields.schema(rule, options)
   end
   for kind, taken in pairs(type(rule) == "table" and kinds or {}) do
     if rule[kind] ~= nil then
-      return { type = "table", fields = taken, test = function(value)
-        return kind ~= "option" or type(options) == "table" and options[value.option] ~= nil
-          or ("option: %s is none of the provider's options"):format(schema.show(value.option))
+      return { type = "table", fields = taken, also = function(value, report)
+        if kind == "option" and type(value.option) == "string"
+          and not (type(options) == "table" and options[value.option] ~= nil) then
+          report("option", schema.show(value.option) .. " is none of the provider's options")
+        end
       end }
     end
   end
-  return { type = "string|table", expected = "a JSON Pointer or a rule", test = function()
-    return "a rule has one of " .. KINDS
+  return { type = "string|table", expected = "a JSON Pointer or a rule", fields = every, also = function(_, report)
+    report("", "a rule has one of value, option, present, any, each, list, flag, pick, join, first")
   end }
 end
 

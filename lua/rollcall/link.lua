@@ -51,13 +51,18 @@ local function read_parameters(text, at)
   end
 end
 
+--- In two steps, since one pattern for both ends takes the square of a long blank's length.
+local function trim(text)
+  return text:sub((text:match("^%s*()"))):match("^(.*%S)") or ""
+end
+
 --- The links of a header's value, or of several that are joined by commas; nil where it is none.
 ---@param text string
 ---@return rollcall.Link[]?
 function link.parse(text)
   local links, at = {}, text:match("^[ \t,]*()")
   while at <= #text do
-    local target, after = text:match("^<%s*([^>]-)%s*>()", at)
+    local target, after = text:match("^<([^>]*)>()", at)
     if not target then
       return nil
     end
@@ -69,7 +74,7 @@ function link.parse(text)
     for relation in (parameters.rel or ""):gmatch("%S+") do
       rel[relation:lower()] = true
     end
-    links[#links + 1] = { target = target, rel = rel, anchor = parameters.anchor }
+    links[#links + 1] = { target = trim(target), rel = rel, anchor = parameters.anchor }
     at = text:match("^[ \t,]*()", stop)
   end
   return links

@@ -13,7 +13,8 @@ local provider = {}
 
 ---@class rollcall.Provider
 ---@field name string letters, digits and _
----@field base_url table<string, string> an https URL for each environment, `production` among them
+---@field base_url table<string, string>|false an https URL for each environment, `production` among them; false where
+---  each customer has one, and the client's base_url must say it
 ---@field auth rollcall.ProviderAuth? how it knows who asks; by default a bearer token that the script brings
 ---@field headers table<string, string>? of every request to its collections, such as Accept
 ---@field options table<string, rollcall.ProviderOption>? options of the client that its paths use
@@ -241,14 +242,6 @@ local filter_fields = {
   default = {},
 }
 
-local function is_filter(filter)
-  local count = 0
-  for _, place in ipairs { "query", "header", "path", "body" } do
-    count = count + (filter[place] ~= nil and 1 or 0)
-  end
-  return count == 1 or "it needs one of query, header, path and body"
-end
-
 -- Where each spelling of a list can stand.
 local LISTS = { query = { comma = true, ["repeat"] = true, bracket = true }, header = { comma = true },
   body = { comma = true, array = true }, path = {} }
@@ -256,11 +249,16 @@ local LISTS = { query = { comma = true, ["repeat"] = true, bracket = true }, hea
 --- What is wrong with a filter whose fields are all in order by themselves.
 local function check_filter(collection)
   return function(filter, report)
+    local places = 0
     for place, lists in pairs(LISTS) do
+      places = places + (filter[place] ~= nil and 1 or 0)
       if filter[place] ~= nil and filter.list ~= nil and not lists[filter.list] then
         report("list", ("%s is no spelling for a %s; it takes %s"):format(schema.show(filter.list), place,
           next(lists) and table.concat(keys_of(lists), ", ") or "none"))
       end
+    end
+    if places ~= 1 then
+      report("", "it needs one of query, header, path and body")
     end
     if (filter.min ~= nil or filter.max ~= nil) and filter.format ~= "integer" then
       report(filter.min ~= nil and "min" or "max", 'only for format = "integer"')
@@ -334,6 +332,9 @@ local function each(map, make)
 end
 
 local function base_url_node(map)
+  if map == false then
+    return {}
+  end
   local fields = each(map, function()
     return base_url
   end)
@@ -362,7 +363,7 @@ local function collection_node(declared, options)
     end },
     paging = paging_node(collection),
     filters = { type = "table", keys = filter_names(collection.paging),
-      values = { type = "table", fields = filter_fields, test = is_filter, also = check_filter(collection) } },
+      values = { type = "table", fields = filter_fields, also = check_filter(collection) } },
     fields = { type = "table", keys = name, fields = each(collection.fields, function(rule)
       return field_rules.schema(rule, options)
     end) },

@@ -1,0 +1,212 @@
+-- The ways in which a provider is shown who asks, on the wire.
+
+local cjson = require "cjson"
+local check = require "spec.support.check"
+local rollcall = require "rollcall"
+
+local server
+setup(function()
+  server = require("spec.support.server").start()
+end)
+teardown(function()
+  server:stop()
+end)
+
+local PEOPLE = { body = '[{"id":"1"}]' }
+
+local function client(auth, options)
+  local all = { base_url = server.url, retry = { base = 0.001 } }
+  for name, value in pairs(options) do
+    all[name] = value
+  end
+  return rollcall.client({
+    name = "acme",
+    base_url = { production = "https://api.acme.example" },
+    auth = auth,
+    options = { tenant = { pattern = { "^%w+$" }, expected = "a tenant" , required = false } },
+    users = { path = "/people", items = "", paging = { type = "none" } },
+  }, all)
+end
+
+--- The headers of the one request of a walk.
+local function sent(auth, options)
+  server:script { ["/people"] = { PEOPLE } }
+  assert.equal(1, client(auth, options):users():count())
+  local requests = server:requests "/people"
+  assert.equal(1, #requests)
+  return requests[1].headers
+end
+
+describe("auth bearer", function()
+  it("is a token in the Authorization header", function()
+    assert.equal("Bearer tok-7f3a", sent({ type = "bearer" }, { token = "tok-7f3a" }).authorization)
+    assert.equal("Bearer tok-7f3a", sent(nil, { token = "tok-7f3a" }).authorization)
+  end)
+end)
+
+describe("auth header", function()
+  it("is a key in a header of any name, behind any prefix", function()
+    local headers = sent({ type = "header", name = "X-Api-Key" }, { token = "key-7f3a" })
+    assert.equal("key-7f3a", headers["x-api-key"])
+    assert.is_nil(headers.authorization)
+    assert.equal("SSWS key-7f3a",
+      sent({ type = "header", name = "Authorization", prefix = "SSWS " }, { token = "key-7f3a" }).authorization)
+  end)
+
+  it("asks a function once more where the key is refused", function()
+    server:script { ["/people"] = { { status = 401 }, PEOPLE } }
+    local n = 0
+    assert.equal(1, client({ type = "header", name = "X-Key" }, { token = function()
+      n = n + 1
+      return "key-" .. n
+    end }):users():count())
+    assert.equal("key-2", server:requests()[2].headers["x-key"])
+  end)
+
+  it("is shown by no error, whatever the server echoes", function()
+    server:script { ["/people"] = { { status = 403, body = '{"message":"key-7f3a is no key, nor is \\u006bey-7f3a"}' } } }
+    local _, err = client({ type = "header", name = "X-Key" }, { token = "key-7f3a" }):users():next()
+    check.failure(err, "auth", { "key-7f3a" })
+  end)
+end)
+
+describe("auth basic", function()
+  it("is user and password", function()
+    -- printf 'Aladdin:open sesame' | base64
+    assert.equal("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+      sent({ type = "basic" }, { username = "Aladdin", password = "open sesame" }).authorization)
+  end)
+
+  it("is shown by no error", function()
+    server:script { ["/people"] = { { status = 401, body = '{"message":"open sesame QWxhZGRpbjpvcGVuIHNlc2FtZQ=="}' } } }
+    local _, err = client({ type = "basic" }, { username = "Aladdin", password = function() return "open sesame" end })
+      :users():next()
+    check.failure(err, "auth", { "open sesame", "QWxhZGRpbjpv" })
+    assert.equal(2, #server:requests()) -- a function was asked once more
+  end)
+
+  it("has no colon in the user", function()
+    local _, err = client({ type = "basic" }, { username = "a:b", password = "c-hunter22" }):users():next()
+    check.failure(err, "auth", { "c-hunter22" })
+    check.contains(err.message, "username")
+  end)
+
+  it("takes user and password, and nothing else", function()
+    local auth = { type = "basic" }
+    check.misuse(function() client(auth, { token = "t" }) end, "token: expected username and password")
+    check.misuse(function() client(auth, { username = "t" }) end, "expected username and password")
+    check.misuse(function() client(auth, {}) end, "expected username and password")
+    check.misuse(function() client({ type = "bearer" }, { username = "u", password = "p" }) end, "expected token")
+    check.misuse(function() client({ type = "header", name = "X" }, { client_id = "u", client_secret = "p" }) end,
+      "client_id, client_secret: expected token")
+  end)
+end)
+
+describe("auth function", function()
+  it("makes the headers of each request from the request and the secrets", function()
+    server:script { ["/people"] = { { status = 503 }, PEOPLE } }
+    local seen = {}
+    local auth = { type = "function", headers = function(request, secrets)
+      seen[#seen + 1] = { request = request, secrets = secrets }
+      return { ["X-Signature"] = ("%s %s #%d %s"):format(request.method, request.url:match "/people$", #seen,
+        secrets.client_secret:reverse()), ["X-Key"] = secrets.client_id }
+    end }
+    assert.equal(1, client(auth, { client_id = "id-7f3a", client_secret = function() return "hunter22" end }):users()
+      :count())
+    local requests = server:requests "/people"
+    assert.equal("GET /people #1 22retnuh", requests[1].headers["x-signature"])
+    assert.equal("GET /people #2 22retnuh", requests[2].headers["x-signature"])
+    assert.equal("id-7f3a", requests[1].headers["x-key"])
+    assert.is_nil(requests[1].headers.authorization)
+    assert.is_nil(seen[1].secrets.token)
+  end)
+
+  it("is asked once more where it is refused, and what it answers is shown by no error", function()
+    server:script { ["/people"] = { { status = 401, body = '{"message":"no: sig-7f3a"}' } } }
+    local n = 0
+    local _, err = client({ type = "function", headers = function()
+      n = n + 1
+      return { ["X-Signature"] = "sig-7f3a" }
+    end }, {}):users():next()
+    check.failure(err, "auth", { "sig-7f3a" })
+    assert.equal(2, n)
+  end)
+
+  it("says what is wrong, and sends nothing then", function()
+    server:script { ["/people"] = { PEOPLE } }
+    for _, case in ipairs {
+      { function() return nil, "the key has expired" end, "the key has expired" },
+      { function() return nil end, "expected a table of headers" },
+      { function() return "Bearer x" end, "expected a table of headers" },
+      { function() return { ["X-Sig"] = "a\r\nX-Evil: b" } end, "control characters" },
+      { function() return { ["X Sig"] = "a" } end, "header names" },
+      { function() return { ["X-Sig"] = 5 } end, "header names" },
+      { function() return { "X-Sig: 5" } end, "header names" },
+    } do
+      local _, err = client({ type = "function", headers = case[1] }, {}):users():next()
+      check.failure(err, "auth")
+      check.contains(err.message, case[2])
+    end
+    assert.equal(0, #server:requests())
+    local good, err = pcall(function()
+      client({ type = "function", headers = function() error("the script's own", 0) end }, {}):users():next()
+    end)
+    assert.is_false(good)
+    assert.equal("the script's own", err)
+  end)
+end)
+
+describe("auth client_credentials", function()
+  local GRANTED = { body = '{"access_token":"granted-1","expires_in":3600}' }
+
+  --- The one token request of a walk.
+  local function asked(auth)
+    server:script { ["/people"] = { PEOPLE }, ["/token"] = { GRANTED } }
+    auth.type = "client_credentials"
+    if not auth.url then
+      auth.path = "/token"
+    end
+    assert.equal(1, client(auth, { client_id = "id-7f3a", client_secret = "s3 cr+t" }):users():count())
+    assert.equal("Bearer granted-1", server:requests("/people")[1].headers.authorization)
+    local requests = server:requests "/token"
+    assert.equal(1, #requests)
+    assert.equal("POST", requests[1].method)
+    return requests[1]
+  end
+
+  it("is a form, with the credentials in it", function()
+    local request = asked { body = "form", credentials = "body", scope = "users:read all", audience = "https://x.example/" }
+    assert.equal("application/x-www-form-urlencoded", request.headers["content-type"])
+    assert.equal("grant_type=client_credentials&client_id=id-7f3a&client_secret=s3+cr%2Bt"
+      .. "&audience=https%3A%2F%2Fx.example%2F&scope=users%3Aread+all", request.body)
+    assert.is_nil(request.headers.authorization)
+  end)
+
+  it("is a form, with the credentials in a Basic header", function()
+    local request = asked { body = "form", credentials = "basic", parameters = { resource = "r&1", extra = "x" } }
+    assert.equal("grant_type=client_credentials&extra=x&resource=r%261", request.body)
+    assert.equal("Basic aWQtN2YzYTpzMyBjcit0", request.headers.authorization)
+  end)
+
+  it("is JSON, both ways", function()
+    local request = asked { body = "json", credentials = "body", audience = "a" }
+    assert.equal("application/json", request.headers["content-type"])
+    check.same({ grant_type = "client_credentials", client_id = "id-7f3a", client_secret = "s3 cr+t", audience = "a" },
+      cjson.decode(request.body))
+    request = asked { body = "json", credentials = "basic", scope = "s" }
+    check.same({ grant_type = "client_credentials", scope = "s" }, cjson.decode(request.body))
+    assert.equal("Basic aWQtN2YzYTpzMyBjcit0", request.headers.authorization)
+  end)
+
+  it("goes to a token endpoint on another host, where the provider names one", function()
+    local other = require("spec.support.server").start()
+    other:script { ["/oauth/token"] = { GRANTED } }
+    server:script { ["/people"] = { PEOPLE } }
+    assert.equal(1, client({ type = "client_credentials", url = other.url .. "/oauth/token", body = "form",
+      credentials = "body" }, { client_id = "id-7f3a", client_secret = "s3 cr+t" }):users():count())
+    assert.equal(1, #other:requests())
+    assert.equal(1, #server:requests())
+    assert.equal("Bearer granted-1", server:requests()[1].headers.authorization)
+    other:stop()
+  end)
+end)
