@@ -15,20 +15,32 @@ function limits.new()
   return setmetatable({ open_at = 0 }, Limits)
 end
 
+-- What the headers of the limit are called, and in how many seconds it is reset where none says so.
+local SPELLINGS = {
+  { "ratelimit-remaining", "ratelimit-reset" },
+  { "x-ratelimit-remaining-second", nil, 1 },
+  { "x-ratelimit-remaining", "x-ratelimit-reset" },
+  { "x-rate-limit-remaining", "x-rate-limit-reset" },
+}
+
+--- How many requests are left, as an answer says, and when there will be more; nil where it says nothing.
+---@param transfer userdata
+---@return number? remaining
+---@return number? reset in so many seconds, or at a time
+function limits.remaining(transfer)
+  for _, names in ipairs(SPELLINGS) do
+    local remaining = retry.number(transfer:header(names[1]))
+    if remaining then
+      return remaining, names[3] or retry.number(transfer:header(names[2]))
+    end
+  end
+end
+
 --- Reads the headers of an answer.
 ---@param transfer userdata
 ---@param now number
 function Limits:observe(transfer, now)
-  local remaining = retry.number(transfer:header("ratelimit-remaining"))
-  local reset = retry.number(transfer:header("ratelimit-reset"))
-  if not remaining then
-    remaining = retry.number(transfer:header("x-ratelimit-remaining-second"))
-    reset = 1
-  end
-  if not remaining then
-    remaining = retry.number(transfer:header("x-ratelimit-remaining"))
-    reset = retry.number(transfer:header("x-ratelimit-reset"))
-  end
+  local remaining, reset = limits.remaining(transfer)
   if remaining and remaining <= 0 and reset then
     -- Some servers say when, others in how many seconds.
     local seconds = reset > 1e9 and reset - os.time() or reset
