@@ -30,6 +30,7 @@ local conformance = {}
 ---@field client table? options of the client that the provider needs, such as account
 ---@field query table<string, table>? by the collection: filters that its walks need
 ---@field examples table<string, rollcall.Example[]>? by the collection: what the documentation shows
+---@field hostile boolean? false: only the comparison with the examples, which takes no second
 ---@field unseen table<string, string[]>? by the collection: common fields of which the examples show nothing
 
 local texts = { type = "table", values = { type = "string" } }
@@ -59,6 +60,7 @@ local function options_schema(declared)
       return #list > 0
     end },
     unseen = by_collection(texts),
+    hostile = { type = "boolean" },
   } }
 end
 
@@ -165,11 +167,11 @@ function conformance.run(declared, options, level)
     end
   end
   local made = report.new(checked.name)
-  for _, name in ipairs(schema.keys(checked.collections)) do
+  for i, name in ipairs(schema.keys(checked.collections)) do
     local collection = checked.collections[name]
     local setup = { name = name, collection = collection, config = config, variables = variables, secrets = secrets,
       base_path = base_path_of(checked), query = query_of(collection, (given.query or {})[name]), provider = checked }
-    local kit = { setup = setup, collection = collection, paging = collection.paging, secrets = secrets,
+    local kit = { setup = setup, is_first = i == 1, collection = collection, paging = collection.paging, secrets = secrets,
       walks = walks.new(setup), examples = (given.examples or {})[name], unseen = (given.unseen or {})[name] or {} }
     setup.provider = at_home(checked, kit.walks.main.url)
     setup.origin = function()
@@ -177,12 +179,14 @@ function conformance.run(declared, options, level)
     end
     local good, failed = pcall(function()
       -- A mistake in what the script has given is its own.
-      kit.walks:client(nobody):close()
+      local client_of_all = kit.walks:client(nobody)
+      client_of_all[name](client_of_all, kit.walks:query())
+      client_of_all:close()
       if not kit.examples then
         made:add(name, "is what the documentation shows", "unknown",
           ("nothing was given to compare it with: examples.%s"):format(name))
       end
-      for _, list in ipairs { kit.examples and documented.cases or {}, hostile.cases } do
+      for _, list in ipairs { kit.examples and documented.cases or {}, given.hostile ~= false and hostile.cases or {} } do
         for _, case in ipairs(list) do
           try(made, name, case, kit)
         end

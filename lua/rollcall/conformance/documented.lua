@@ -64,14 +64,14 @@ local function near(pointer, root, fits)
   local list = {}
   document.each(root, function(found, value)
     if fits(value) and found ~= pointer then
-      list[#list + 1] = found
+      list[#list + 1] = found == "" and '"", the document itself' or found
     end
   end)
-  local nearest = schema.nearest(pointer, list)
+  local nearest = #list == 1 and list[1] or schema.nearest(pointer, list)
   if nearest then
-    return ("; did you mean %s?"):format(nearest == "" and '""' or nearest)
+    return ("; did you mean %s?"):format(nearest)
   elseif #list > 0 and #list <= 12 then
-    return ("; it has %s"):format(table.concat(list, ", "):gsub("^,", '"",'):gsub("^$", '""'))
+    return ("; it has %s"):format(table.concat(list, ", "))
   end
   return ""
 end
@@ -165,7 +165,7 @@ local FROM_TEXT = {
 --- The query of the walk that the first documented request is of.
 local function query_of(kit, example, asked)
   local query, paging = { prefetch = 0 }, kit.paging
-  local size = paging.size and tonumber(documented_at(example, asked, paging.size))
+  local size = tonumber(paging.size and documented_at(example, asked, paging.size) or nil)
   if size then
     need(not paging.max_size or size <= paging.max_size, "paging.max_size is %d, and the documentation asks for %d",
       paging.max_size, size)
