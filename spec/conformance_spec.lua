@@ -474,6 +474,26 @@ describe("rollcall.conformance", function()
     assert(good, message)
   end)
 
+  it("sends nothing beyond this machine, whatever addresses and proxies there are", function()
+    local hosts = {}
+    local on = { request = function(event)
+      hosts[event.url:match "^(%a+://[^:/]+)"] = true
+    end }
+    local elsewhere = copy_with(mine, function(p)
+      p.base_url.sandbox = "https://sandbox.acme.example/v3"
+      p.auth = { type = "client_credentials", url = "https://login.acme.example/token", body = "form", credentials = "body" }
+    end)
+    local examples = { users = apis["one body"].pages }
+    for _, client in ipairs { { base_url = "https://other.acme.example/v4", on = on }, { environment = "sandbox", on = on },
+      { on = on, proxy = "http://proxy.acme.example:3128" } } do
+      local report = rollcall.conformance(elsewhere, { client = client, examples = examples })
+      assert.is_true(report.passed, tostring(report))
+    end
+    assert.same({ ["http://127.0.0.1"] = true }, hosts)
+    check.misuse(function() rollcall.conformance(mine, { client = { base_url = "acme" } }) end,
+      "conformance: client.base_url: expected an http or https URL")
+  end)
+
   it("shows no secret of its caller", function()
     local report = rollcall.conformance(mine, { client = { token = "tok-7f3a" }, hostile = false,
       examples = { users = { { request = "/other", response = "[]", last = true } } } })

@@ -106,10 +106,24 @@ local function query_of(collection, given)
   return made
 end
 
---- The path of the provider's own base URL.
-local function base_path_of(declared)
-  local base = declared.base_url and declared.base_url.production
-  return base and url.parse(base).path:gsub("/+$", "") or ""
+--- Where the API stands, of which only the path matters here: no request goes there. nil and what is wrong.
+---@param declared rollcall.Provider
+---@param client table options
+---@return { origin: string?, path: string }?
+---@return string? problem
+local function home_of(declared, client)
+  local base = client.base_url or declared.base_url and declared.base_url[client.environment or "production"]
+  if not base then
+    return { path = "" }
+  end
+  local parsed, problem = nil, "expected a URL"
+  if type(base) == "string" then
+    parsed, problem = url.parse(base)
+  end
+  if not parsed then
+    return nil, "client.base_url: " .. problem
+  end
+  return { origin = base:match("^%a[%w+.-]*://[^/?#]*"), path = (parsed.path:gsub("/+$", "")) }
 end
 
 --- The provider, whose tokens come from the server of the kit, too, where it declares a URL for them.
@@ -159,6 +173,11 @@ function conformance.run(declared, options, level)
   end
   local given = options or {}
   local client = given.client or {}
+  local home
+  home, problem = home_of(checked, client)
+  if not home then
+    error("conformance: " .. problem, level)
+  end
   local variables, secrets = variables_of(checked, client, level), secrets_of(checked, client)
   local config = {}
   for _, map in ipairs { client, variables, secrets } do
@@ -170,7 +189,7 @@ function conformance.run(declared, options, level)
   for i, name in ipairs(schema.keys(checked.collections)) do
     local collection = checked.collections[name]
     local setup = { name = name, collection = collection, config = config, variables = variables, secrets = secrets,
-      base_path = base_path_of(checked), query = query_of(collection, (given.query or {})[name]), provider = checked }
+      base_path = home.path, home = home.origin, query = query_of(collection, (given.query or {})[name]), provider = checked }
     local kit = { setup = setup, is_first = i == 1, collection = collection, paging = collection.paging, secrets = secrets,
       walks = walks.new(setup), examples = (given.examples or {})[name], unseen = (given.unseen or {})[name] or {} }
     setup.provider = at_home(checked, kit.walks.main.url)

@@ -313,7 +313,7 @@ end
 
 --- Where the API stands, as the provider and its documentation say it; the longest first.
 local function origins_of(kit)
-  local list = {}
+  local list = { kit.setup.home }
   for _, base in pairs(kit.setup.provider.base_url or {}) do
     list[#list + 1] = base:match("^%a+://[^/]*")
   end

@@ -36,20 +36,22 @@ function walks.new(setup)
   return self
 end
 
---- A client of the provider whose requests this answers.
+--- A client of the provider whose requests this answers: none of them leaves this machine, whatever the script's
+--- options and the environment say.
 ---@param handler fun(request: rollcall.ServerRequest): rollcall.ServerResponse
 ---@param options table? of the client, beside those of the kit
 ---@return rollcall.Client
 function Walks:client(handler, options)
   self.main:forget()
   self.handler = handler
-  local config = { base_url = self.main.url .. self.setup.base_path, loop = self.loop, idle_timeout = DEADLINE,
-    retry = { base = 0.001, jitter = 0, quota = 1e6 } }
+  local config = { idle_timeout = DEADLINE, retry = { base = 0.001, jitter = 0, quota = 1e6 } }
   for _, map in ipairs { self.setup.config, options or {} } do
     for name, value in pairs(map) do
       config[name] = value
     end
   end
+  config.environment = nil
+  config.base_url, config.proxy, config.loop = self.main.url .. self.setup.base_path, "", self.loop
   return client_maker.new(self.setup.provider, config)
 end
 
