@@ -23,7 +23,7 @@ local function client(auth, options)
     name = "acme",
     base_url = { production = "https://api.acme.example" },
     auth = auth,
-    options = { tenant = { pattern = { "^%w+$" }, expected = "a tenant" , required = false } },
+    options = { tenant = { pattern = { "^%w+$" }, expected = "a tenant", required = false } },
     users = { path = "/people", items = "", paging = { type = "none" } },
   }, all)
 end
@@ -64,7 +64,8 @@ describe("auth header", function()
   end)
 
   it("is shown by no error, whatever the server echoes", function()
-    server:script { ["/people"] = { { status = 403, body = '{"message":"key-7f3a is no key, nor is \\u006bey-7f3a"}' } } }
+    server:script { ["/people"] = { { status = 403,
+      body = '{"message":"key-7f3a is no key, nor is \\u006bey-7f3a"}' } } }
     local _, err = client({ type = "header", name = "X-Key" }, { token = "key-7f3a" }):users():next()
     check.failure(err, "auth", { "key-7f3a" })
   end)
@@ -78,7 +79,8 @@ describe("auth basic", function()
   end)
 
   it("is shown by no error", function()
-    server:script { ["/people"] = { { status = 401, body = '{"message":"open sesame QWxhZGRpbjpvcGVuIHNlc2FtZQ=="}' } } }
+    server:script { ["/people"] = { { status = 401,
+      body = '{"message":"open sesame QWxhZGRpbjpvcGVuIHNlc2FtZQ=="}' } } }
     local _, err = client({ type = "basic" }, { username = "Aladdin", password = function() return "open sesame" end })
       :users():next()
     check.failure(err, "auth", { "open sesame", "QWxhZGRpbjpv" })
@@ -175,7 +177,8 @@ describe("auth client_credentials", function()
   end
 
   it("is a form, with the credentials in it", function()
-    local request = asked { body = "form", credentials = "body", scope = "users:read all", audience = "https://x.example/" }
+    local request = asked { body = "form", credentials = "body", scope = "users:read all",
+      audience = "https://x.example/" }
     assert.equal("application/x-www-form-urlencoded", request.headers["content-type"])
     assert.equal("grant_type=client_credentials&client_id=id-7f3a&client_secret=s3+cr%2Bt"
       .. "&audience=https%3A%2F%2Fx.example%2F&scope=users%3Aread+all", request.body)

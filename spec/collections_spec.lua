@@ -137,7 +137,8 @@ describe("a checkpoint", function()
     local users = sandbox.tesouro():organizations { page_size = 5 }
     assert(users:next())
     local saved = users:checkpoint()
-    assert.equal(#data.tesouro.related {} - 1, sandbox.tesouro():organizations({ page_size = 5, resume = saved }):count())
+    assert.equal(#data.tesouro.related {} - 1,
+      sandbox.tesouro():organizations({ page_size = 5, resume = saved }):count())
     check.misuse(function() sandbox.tesouro():users { page_size = 5, resume = saved } end,
       "tesouro:users: resume: ", "collection organizations, not users")
   end)

@@ -503,3 +503,115 @@ describe("core.decoder", function()
     assert.equal(5, decoder:captured "/changed")
   end)
 end)
+
+describe("the edges and the opening", function()
+  --- A decoder that was fed a text in pieces of `step` bytes, and the users it gave meanwhile.
+  local function fed(text, step, options)
+    local all = { items = "/data", edges = true, id = "id" }
+    for name, value in pairs(options or {}) do
+      all[name] = value
+    end
+    local decoder, count = core.decoder(all), 0
+    for from = 1, #text, step do
+      assert(decoder:feed(text:sub(from, from + step - 1)))
+      while decoder:next() do
+        count = count + 1
+      end
+    end
+    assert(decoder:finish())
+    assert.equal(count, decoder:found())
+    return decoder
+  end
+
+  local function document(ids)
+    local list = {}
+    for i, id in ipairs(ids) do
+      list[i] = ('{"n":[%d],"id":%s,"at":{"a/b":"x%d"}}'):format(i, id, i)
+    end
+    return '{"data":[' .. table.concat(list, " ,\n") .. '],"next":1}'
+  end
+
+  it("say what the first and the last user have at a pointer, however the text was cut", function()
+    local text = document { '"a\\u0062"', "12345678901234567890", "null", "true", "3.50" }
+    for step = 1, #text, 3 do
+      local decoder = fed(text, step)
+      assert.equal(5, decoder:found())
+      assert.equal("ab", decoder:edge("first", "/id"))
+      assert.equal("3.50", decoder:edge("last", "/id", "text"))
+      assert.equal(3.5, decoder:edge("last", "/id"))
+      assert.equal("x1", decoder:edge("first", "/at/a~1b"))
+      assert.equal("5", decoder:edge("last", "/n/0", "text"))
+      assert.is_nil(decoder:edge("last", "/nothing/here"))
+      assert.same({ 1 }, decoder:edge("first", "/n"))
+    end
+    local one = fed('{"data":[{"id":null}]}', 100)
+    assert.equal(core.null, one:edge("first", "/id"))
+    assert.equal(core.null, one:edge("last", "/id"))
+    local none = fed('{"data":[]}', 100)
+    assert.is_nil(none:edge("first", "/id"))
+    assert.equal(0, none:found())
+  end)
+
+  it("are kept while later and shorter ones arrive, and only where asked for", function()
+    local long = '{"id":"' .. ("x"):rep(100000) .. '"}'
+    local decoder = fed('{"data":[' .. long .. ',{"id":"y"},' .. long .. ',{"id":"z"}]}', 777)
+    assert.equal(100000, #decoder:edge("first", "/id"))
+    assert.equal("z", decoder:edge("last", "/id"))
+    assert.is_nil(fed('{"data":[{"id":1}]}', 10, { edges = false }):edge("last", "/id"))
+  end)
+
+  it("raise for what is no edge or no pointer", function()
+    local decoder = fed('{"data":[{"id":1}]}', 10)
+    assert.has_error(function() decoder:edge("middle", "/id") end)
+    assert.has_error(function() decoder:edge("first", "id") end)
+    assert.has_error(function() decoder:edge("first") end)
+    decoder:close()
+    assert.has_error(function() decoder:edge("first", "/id") end)
+    assert.has_error(function() decoder:opening() end)
+    assert.has_error(function() decoder:found() end)
+  end)
+
+  it("are equal for the same users in the same order, and for no others", function()
+    local function opening(ids, options, step)
+      local count, first, all, waiting = fed(document(ids), step or 9, options):opening()
+      assert.equal(0, waiting)
+      return count, first, all
+    end
+    local count, first, all = opening { "1", "2", "3" }
+    assert.equal(3, count)
+    for step = 1, 60, 7 do
+      local again, same_first, same_all = opening({ "1", "2", "3" }, nil, step)
+      assert.same({ count, first, all }, { again, same_first, same_all })
+    end
+    for _, other in ipairs { { "1", "3", "2" }, { "1", "2" }, { "1", "2", "4" }, { "1", "2", "3", "4" },
+      { "2", "1", "3" } } do
+      local _, other_first, other_all = opening(other)
+      assert.not_equal(all, other_all)
+      assert.equal(other[1] == "1", first == other_first)
+    end
+    -- By their whole text where nothing tells them apart.
+    local _, _, text = opening({ "1", "2", "3" }, { id = "missing" })
+    assert.not_equal(all, text)
+  end)
+
+  it("look at sixteen users and no more", function()
+    local ids = {}
+    for i = 1, 16 do
+      ids[i] = tostring(i)
+    end
+    local count, _, all = fed(document(ids), 100):opening()
+    assert.equal(16, count)
+    ids[17] = "17"
+    local more, _, still = fed(document(ids), 100):opening()
+    assert.equal(16, more)
+    assert.equal(all, still)
+  end)
+
+  it("say how much waits", function()
+    local decoder = core.decoder { items = "", id = "id" }
+    assert(decoder:feed '[{"id":1},{"id":2}')
+    local count, _, _, waiting = decoder:opening()
+    assert.equal(2, count)
+    assert.is_true(waiting > 10)
+  end)
+end)

@@ -44,8 +44,8 @@ describe("link.parse", function()
   end)
 
   it("refuses what it cannot read", function()
-    for _, text in ipairs { "/b; rel=next", '</b; rel="next"', '</b>; rel="next', "</b> </c>; rel=next", '</b>; rel="a" b',
-      '</b>; rel="next\\', "<", "</b>; =x" } do
+    for _, text in ipairs { "/b; rel=next", '</b; rel="next"', '</b>; rel="next', "</b> </c>; rel=next",
+      '</b>; rel="a" b', '</b>; rel="next\\', "<", "</b>; =x" } do
       assert.is_nil(link.parse(text), text)
     end
   end)

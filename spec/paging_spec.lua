@@ -168,8 +168,8 @@ describe("a walk by cursor", function()
     for i, user in ipairs(users or {}) do
       ids[i] = user.id
     end
-    for i, request in ipairs(server:requests "/people") do
-      queries[i] = request.query
+    for i, asked in ipairs(server:requests "/people") do
+      queries[i] = asked.query
     end
     return users and table.concat(ids, " "), queries, err
   end

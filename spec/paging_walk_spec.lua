@@ -60,7 +60,8 @@ shapes["cursor"] = {
     for number = 1, PAGES do
       local target = "/people?n=3" .. (number > 1 and "&c=t" .. number or "")
       answers[target] = { { body = ('{"data":%s,"next":%s,"prev":%s}'):format(page_of(number),
-        number < PAGES and ('"t%d"'):format(number + 1) or "null", number > 1 and ('"t%d"'):format(number - 1) or "null") } }
+        number < PAGES and ('"t%d"'):format(number + 1) or "null",
+        number > 1 and ('"t%d"'):format(number - 1) or "null") } }
     end
     answers["/people?n=3&c=t1"] = answers["/people?n=3"]
     return answers
@@ -143,7 +144,8 @@ local NUMBERED = { type = "page", query = "page", size = "n", max_size = SIZE }
 
 shapes["page, with a total"] = { paging = with(NUMBERED, { total = "/total" }), token = "4",
   script = numbered(1, function() return ',"total":10' end) }
-shapes["page from 0, with how many pages"] = { paging = with(NUMBERED, { start = 0, pages = "/meta/pages" }), token = "3",
+shapes["page from 0, with how many pages"] = { token = "3",
+  paging = with(NUMBERED, { start = 0, pages = "/meta/pages" }),
   script = numbered(0, function() return ',"meta":{"pages":4}' end) }
 shapes["page, with a flag on the last"] = { paging = with(NUMBERED, { last = "/last" }), token = "4",
   script = numbered(1, function(number) return ',"last":' .. tostring(number == PAGES) end) }
@@ -203,7 +205,8 @@ local AFTER = { type = "after", query = "after", before = "before", item = { "/n
   max_size = SIZE }
 
 shapes["after, until an empty page"] = { paging = AFTER, token = "k9", script = behind(false) }
-shapes["after, with a flag for more"] = { paging = with(AFTER, { more = "/more" }), token = "k9", script = behind(true) }
+shapes["after, with a flag for more"] = { paging = with(AFTER, { more = "/more" }), token = "k9",
+  script = behind(true) }
 
 local function client(shape, options)
   return rollcall.client({
@@ -341,7 +344,8 @@ for _, name in ipairs(names) do
           table.insert(list, 1, with(list[1], { cut = math.floor(#list[1].body * 0.7) }))
         end
         server:script(answers)
-        local ids, err = ids_of(client(shape, { retry = { base = 0.001, quota = 10000 } }):users { prefetch = prefetch })
+        local mine = client(shape, { retry = { base = 0.001, quota = 10000 } })
+        local ids, err = ids_of((mine:users { prefetch = prefetch }))
         assert.is_nil(err and tostring(err))
         assert.equal(all_ids(), ids)
       end
@@ -376,7 +380,8 @@ for _, name in ipairs(names) do
         local body
         for target, list in pairs(shape.script()) do
           -- The first page, whatever is asked for.
-          if target == "/people?n=3" or target == "/people" or target == "/people?n=3&page=" .. (shape.paging.start or 1)
+          if target == "/people?n=3" or target == "/people"
+            or target == "/people?n=3&page=" .. (shape.paging.start or 1)
             or target == "/people?n=3&from=" .. (shape.paging.start or 0) then
             body = list[1]
           end
@@ -402,7 +407,8 @@ describe("a next link", function()
   --- A walk whose first page leads there.
   local function led(reference)
     server:script { ["/people"] = { { body = cjson.encode { data = { { id = "u1" } }, next = reference },
-      headers = { "Link: <" .. reference .. ">; rel=next" } } }, ["/people?page=2"] = { { body = '{"data":[{"id":"u2"}]}' } } }
+      headers = { "Link: <" .. reference .. ">; rel=next" } } },
+      ["/people?page=2"] = { { body = '{"data":[{"id":"u2"}]}' } } }
   end
 
   it("to another origin is an error that names it, and nothing is sent there", function()
@@ -437,7 +443,7 @@ describe("a next link", function()
         led(reference)
         local ids, err = ids_of((client(shape):users()))
         assert.equal("u1", ids)
-        check.failure(err, reference:find "^http" and "decode" or "decode", { "tok-7f3a" })
+        check.failure(err, "decode", { "tok-7f3a" })
         assert.equal(1, #server:requests())
       end
     end
@@ -468,7 +474,9 @@ describe("a next link", function()
   it("is followed by the headers of the first request", function()
     led "/people?page=2"
     local mine = rollcall.client({
-      name = "acme", base_url = { production = "https://api.acme.example" }, headers = { Accept = "application/x+json" },
+      name = "acme",
+      base_url = { production = "https://api.acme.example" },
+      headers = { Accept = "application/x+json" },
       users = { path = "/people", items = "/data", paging = LINK.paging, filters = { org = { header = "X-Org" } } },
     }, { token = "tok-7f3a", base_url = server.url })
     assert.equal("u1 u2", ids_of((mine:users { org = "acme" })))
@@ -612,8 +620,8 @@ describe("pages that come again", function()
       table.insert(list, 1, { id = "pinned" })
       return { { body = cjson.encode { data = list } } }
     end
-    server:script { ["/people?page=1"] = page(1, 20), ["/people?page=2"] = page(21, 40), ["/people?page=3"] = page(41, 42),
-      ["/people?page=4"] = { { body = '{"data":[]}' } } }
+    server:script { ["/people?page=1"] = page(1, 20), ["/people?page=2"] = page(21, 40),
+      ["/people?page=3"] = page(41, 42), ["/people?page=4"] = { { body = '{"data":[]}' } } }
     assert.equal(45, client({ paging = { type = "page", query = "page" } }):users():count())
   end)
 
@@ -663,8 +671,10 @@ describe("a collection that is asked for by POST", function()
   end)
 
   it("goes by numbers, too, which are numbers in JSON", function()
-    server:script { ["/search"] = { { body = '{"data":[{"id":1}],"total":2}' }, { body = '{"data":[{"id":2}],"total":2}' } } }
-    local mine = searching { type = "page", body = "/page", total = "/total", size = { header = "X-Size" }, max_size = 1 }
+    server:script { ["/search"] = { { body = '{"data":[{"id":1}],"total":2}' },
+      { body = '{"data":[{"id":2}],"total":2}' } } }
+    local mine = searching { type = "page", body = "/page", total = "/total", size = { header = "X-Size" },
+      max_size = 1 }
     assert.equal(2, mine:users():count())
     local requests = server:requests()
     assert.equal('{"page":1}', requests[1].body)

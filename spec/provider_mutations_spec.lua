@@ -3,6 +3,8 @@
 local check = require "spec.support.check"
 local provider = require "rollcall.provider"
 
+local unpack = rawget(_G, "unpack") or rawget(table, "unpack")
+
 local function base(paging, more)
   local made = {
     name = "acme",
@@ -59,8 +61,8 @@ local good = {
   none = base { type = "none" },
   cursor = base({ type = "cursor", query = "after", next = "/meta/next", previous = "/meta/previous", more = "/more",
     ends = { "null", "blank" }, final = { "0" }, size = "limit", max_size = 200 }, { auth = CREDENTIALS }),
-  header_cursor = base({ type = "cursor", header = "X-After", next = { header = "X-Next" }, size = { header = "X-Size" } },
-    { auth = { type = "header", name = "X-Key", prefix = "Key " } }),
+  header_cursor = base({ type = "cursor", header = "X-After", next = { header = "X-Next" },
+    size = { header = "X-Size" } }, { auth = { type = "header", name = "X-Key", prefix = "Key " } }),
   body_cursor = posted { type = "cursor", body = "/page/after", next = "/next", size = { body = "/page/size" },
     max_size = 10 },
   link = base({ type = "link", rel = "next", previous = "prev", more = { header = "X-More" }, ends = "absent",
@@ -218,6 +220,8 @@ for _, case in ipairs {
   end, case[2])
 end
 
+local LEAST = { path = "/x", items = "", paging = { type = "none" } }
+
 for _, case in ipairs {
   { "auth.path", function(p) p.auth.path = nil end },
   { "auth.url", function(p) p.auth.url = "https://login.example/token" end },
@@ -275,8 +279,8 @@ for _, case in ipairs {
   { "users.id", function(p) p.users.id = ("x"):rep(64) end },
   { "users", function(p) p.users = nil end },
   { "collections", function(p) p.collections = {} end },
-  { "collections.users", function(p) p.collections = { users = { path = "/x", items = "", paging = { type = "none" } } } end },
-  { "collections.close", function(p) p.collections = { close = { path = "/x", items = "", paging = { type = "none" } } } end },
+  { "collections.users", function(p) p.collections = { users = LEAST } end },
+  { "collections.close", function(p) p.collections = { close = LEAST } end },
   { "collections.x.paging.type", function(p) p.collections = { x = { path = "/x", items = "", paging = {} } } end },
   { "options.tenant.pattern", function(p) p.options.tenant.pattern = {} end },
 } do
@@ -347,7 +351,7 @@ describe("the check of a provider", function()
     expected[#expected + 1] = "auth.scpe: unknown; did you mean scope?"
     expected[#expected + 1] = "colour: unknown"
     expected[#expected + 1] = "users.items: missing"
-    local message = check.misuse(function() provider.check(made) end, (unpack or table.unpack)(expected))
+    local message = check.misuse(function() provider.check(made) end, unpack(expected))
     for _ in message:gmatch "\n  " do
       n = n + 1
     end

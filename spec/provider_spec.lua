@@ -206,3 +206,69 @@ describe("rollcall.provider", function()
     check.misuse(function() rollcall.provider { name = "x" } end, "provider x:", "base_url: missing", "users: missing")
   end)
 end)
+
+describe("a provider in the folder providers", function()
+  after_each(function()
+    for _, name in ipairs { "acme_built_in", "acme_broken" } do
+      package.preload["rollcall.providers." .. name], package.loaded["rollcall.providers." .. name] = nil, nil
+      rawset(rollcall, name, nil)
+    end
+  end)
+
+  it("is found by its name", function()
+    package.preload["rollcall.providers.acme_built_in"] = function()
+      return declared(function(p) p.name = "acme_built_in" end)
+    end
+    assert.equal("acme_built_in", rollcall.acme_built_in({ token = "t", tenant = "5" }).provider.name)
+    assert.equal("acme_built_in", rollcall.client("acme_built_in", { token = "t", tenant = "5" }).provider.name)
+    check.misuse(function() rollcall.acme_built_in { tenant = "5" } end, "acme_built_in: expected token")
+    check.misuse(function() rollcall.tesouro {} end, "tesouro: expected token")
+  end)
+
+  it("that is not there is nil, and one that is broken says so", function()
+    assert.is_nil(rollcall.no_such_provider)
+    assert.is_nil(rollcall["../tesouro"])
+    assert.is_nil(rollcall[5])
+    package.preload["rollcall.providers.acme_broken"] = function() error("a typing mistake") end
+    local good, message = pcall(function() return rollcall.acme_broken end)
+    assert.is_false(good)
+    check.contains(message, "acme_broken", "a typing mistake")
+  end)
+end)
+
+describe("the README", function()
+  local file = assert(io.open "README.md")
+  local text = file:read "*a"
+  file:close()
+  local source = assert(text:match "```lua\n(local acme = {.-\n}\n)")
+  local load_text = rawget(_G, "loadstring") or load
+
+  local function acme()
+    return assert(load_text(source .. "return acme"))()
+  end
+
+  it("has a provider that is one", function()
+    assert.equal("/v2/people", rollcall.provider(acme()).users.path)
+  end)
+
+  it("shows the mistakes as they are named", function()
+    local shown = assert(text:match "```\n(provider acme:\n.-)\n```")
+    local wrong = acme()
+    wrong.users.paging.nxt, wrong.users.paging.next = wrong.users.paging.next, nil
+    local good, message = pcall(rollcall.provider, wrong)
+    assert.is_false(good)
+    assert.equal(shown, message:match "provider acme:.*$")
+  end)
+
+  it("says of each paging type and each way to show who asks what it is called", function()
+    for name in pairs(require "rollcall.paging") do
+      check.contains(text, "| `" .. name .. "` |")
+    end
+    for name in pairs(require("rollcall.auth").types) do
+      check.contains(text, "`" .. name .. "`")
+    end
+    for name in pairs(require "rollcall.formats") do
+      check.contains(text, "`" .. name .. "`")
+    end
+  end)
+end)

@@ -452,7 +452,8 @@ local function hold(page)
   end
 end
 
---- Where the page after one is, as far as can be told before all pages up to it have ended, if its paging type knows and several are wanted.
+--- Where the page after one is, as far as its paging type can tell before all pages up to it have ended, and if
+--- several are wanted.
 ---@return rollcall.Position?
 function Walk:position_ahead(page)
   local ahead, query = self.paging.ahead, self.spec.query

@@ -5,10 +5,16 @@
 #
 # Debian and Ubuntu: by apt-get, as root or by sudo. Elsewhere it names what is missing, by
 # Debian's names, and fails. Nothing is installed, and apt-get not called, when all is there.
+#
+# Servers of other people's that the tests walk come from npm, under the build folder. Where npm
+# cannot bring one, its specs are pending.
 set -euo pipefail
+cd "$(dirname "$0")/../.."
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 missing=()
+servers=() # of npm's, as NAME@VERSION
+modules=${BUILD:-build}/npm
 
 # need PACKAGE PROBE...: PACKAGE is missing when the probe fails.
 need() {
@@ -35,6 +41,10 @@ module() { # module INTERPRETER NAME
   "$1" -e "assert(package.loaders or package.searchers)
     local path = package.path .. ';' .. package.cpath
     assert(package.searchpath('$2', path))"
+}
+
+serve() { # serve NAME@VERSION: a package of npm's
+  grep -qsF "\"version\": \"${1##*@}\"" "$modules/node_modules/${1%@*}/package.json" || servers+=("$1")
 }
 
 compiler() { # with the sanitizers' libraries, which gcc names by full path when it has them
@@ -71,6 +81,11 @@ for_test() {
   need lua-socket module lua5.4 socket.core
 }
 
+for_servers() {
+  serve json-server@0.17.4
+  if ((${#servers[@]})) && have apt-get; then need npm have npm; fi
+}
+
 for_lint() {
   for_test
   need lua-check have luacheck
@@ -103,14 +118,31 @@ for_bench() { # and whom we are compared with
 }
 
 case ${1-} in
-  demo | test | bench | fuzz | lint | valgrind) "for_$1" ;;
+  demo | bench | fuzz | lint) "for_$1" ;;
+  test | valgrind)
+    "for_$1"
+    for_servers
+    ;;
   *)
     echo "usage: $0 demo|test|bench|fuzz|lint|valgrind" >&2
     exit 2
     ;;
 esac
 
-if ((${#missing[@]} == 0)); then exit 0; fi
+install_servers() {
+  local -a wanted=("${servers[@]}")
+  if ((${#wanted[@]} == 0)) || ! have npm >/dev/null; then return 0; fi
+  echo "installing: ${wanted[*]}"
+  mkdir -p "$modules"
+  timeout 180 npm install --silent --no-audit --no-fund --no-package-lock --fetch-retries=1 \
+    --prefix "$modules" "${wanted[@]}" \
+    >/dev/null 2>&1 </dev/null || echo "npm could not install ${wanted[*]}: what needs them is pending" >&2
+}
+
+if ((${#missing[@]} == 0)); then
+  install_servers
+  exit 0
+fi
 mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
 
 as_root=()
@@ -139,3 +171,5 @@ apt install -y --no-install-recommends "${missing[@]}"
 if [[ " ${missing[*]} " == *' nginx '* && -d /run/systemd/system ]]; then
   "${as_root[@]}" systemctl -q disable --now nginx
 fi
+
+install_servers

@@ -251,7 +251,8 @@ function dintero.merchants_of(id)
       active = not generator:chance(20),
       livemode = false,
       company = {
-        business_name = generator:pick { "Fjord & Sønner AS", 'Kaffe "Nord"', "北のパン屋", "Zażółć Sp. z o.o." } .. " " .. number,
+        business_name = string.format("%s %d",
+          generator:pick { "Fjord & Sønner AS", 'Kaffe "Nord"', "北のパン屋", "Zażółć Sp. z o.o." }, number),
         organization_number = string.format("%09d", 910000000 + number),
         address = { country = generator:pick { "NO", "SE", "DK" } },
       },

@@ -69,8 +69,8 @@ local function describe(organization)
   }
 end
 
--- The organizations below the caller's that a listing meets, in its order. Filter: `status` (default "ACTIVE"; "ALL" for
--- every one), `type`, `parent` (direct children of that one), `id` (that one, its children and its parent).
+-- The organizations below the caller's that a listing meets, in its order. Filter: `status` (default "ACTIVE"; "ALL"
+-- for every one), `type`, `parent` (direct children of that one), `id` (that one, its children and its parent).
 function tesouro.related(filter)
   filter = filter or {}
   local list, status = {}, filter.status or "ACTIVE"
