@@ -83,7 +83,10 @@ for_test() {
 
 for_servers() {
   serve json-server@0.17.4
-  if ((${#servers[@]})) && have apt-get; then need npm have npm; fi
+  serve express@4.22.3 # which scimmy-routers stands on
+  serve scimmy@1.3.5
+  serve scimmy-routers@1.3.2
+  if ((${#servers[@]})) && have apt-get >/dev/null; then need npm have npm; fi
 }
 
 for_lint() {
