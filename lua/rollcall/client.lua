@@ -28,7 +28,7 @@ local walk = require "rollcall.walk"
 ---@field username (string|fun(): string)? for a provider with basic credentials
 ---@field password (string|fun(): string)?
 ---@field environment string? one of the provider's, "production" by default
----@field base_url string? instead of an environment
+---@field base_url string? instead of an environment; needed where the provider has none, as SCIM and Okta
 ---@field account string? Dintero: the account to walk
 ---@field accounts string[]? Dintero: several, walked concurrently
 ---@field insecure boolean? allows plain http to other hosts than loopback
@@ -190,15 +190,6 @@ local function option_list_node(declared)
   end }
 end
 
-local function environments(declared)
-  local names = {}
-  for name in pairs(declared.base_url) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
-
 local loop_table = { type = "table", fields = {
   wait = { type = "function", required = true },
   turn = { type = "function" },
@@ -232,8 +223,8 @@ local function options_schema(declared)
     client_secret = secret("a client secret, or a function that answers one"),
     username = secret("a user name, or a function that answers one"),
     password = secret("a password, or a function that answers one"),
-    environment = { type = "string", enum = environments(declared) },
-    base_url = { type = "string", expected = "a URL" },
+    environment = declared.base_url and { type = "string", enum = schema.keys(declared.base_url) } or nil,
+    base_url = { type = "string", expected = "a URL", required = not declared.base_url },
     insecure = { type = "boolean" },
     ca_file = path,
     client_cert = path,

@@ -6,6 +6,7 @@
 local core = require "rollcall.core"
 local errors = require "rollcall.errors"
 local json = require "rollcall.json"
+local limits = require "rollcall.limits"
 local retry = require "rollcall.retry"
 
 ---@class rollcall.ExchangeSpec
@@ -104,23 +105,29 @@ local function first_text(...)
 end
 
 --- What an error document says of itself: { error = { code, message } }, { message }, problem
---- details (RFC 9457), { error = "…", error_description = "…" } (RFC 6749).
+--- details (RFC 9457), { error = "…", error_description = "…" } (RFC 6749), { errorCode, errorSummary }.
 local function read_error_body(body)
   local document = json.decode(body)
   if type(document) ~= "table" then
     return nil, nil
   end
   local inner = type(document.error) == "table" and document.error or document
-  local message = first_text(inner.message, document.detail, document.error_description, document.title)
+  local message = first_text(inner.message, document.detail, document.errorSummary, document.error_description, document.title)
   local code = inner.code or document.errorCode or (type(document.error) == "string" and document.error)
   return message, type(code) == "number" and ("%.14g"):format(code) or type(code) == "string" and code or nil
 end
 
-local function kind_of(status)
-  if status == 401 or status == 403 then
-    return "auth"
+--- Some answer 403 where they mean 429: GitHub does, and says when to come again.
+local function is_limited(transfer, status)
+  return status == 429
+    or status == 403 and (retry.retry_after(transfer) ~= nil or limits.remaining(transfer) == 0)
+end
+
+local function kind_of(transfer, status)
+  if is_limited(transfer, status) then
+    return "rate_limit"
   end
-  return status == 429 and "rate_limit" or "http"
+  return (status == 401 or status == 403) and "auth" or "http"
 end
 
 --- The error of an answer whose status is no success.
@@ -135,7 +142,7 @@ function Exchange:status_error()
   elseif not message and is_html(transfer) then
     message = "the server answered HTML, not JSON"
   end
-  return self:error(kind_of(status), ("the server answered %d: %s"):format(status, message or "no message"), {
+  return self:error(kind_of(transfer, status), ("the server answered %d: %s"):format(status, message or "no message"), {
     status = status,
     code = code,
     retry_after = retry.retry_after(transfer),

@@ -8,6 +8,11 @@
 --                                               but something stands at q, else nil
 --   { each = p, take = q }                      the list of what stands at q in each element of p
 --   { list = { p… } }                           the list of what stands at each of them; nil for none
+--   { flag = p, yes = v, no = w }               v where true stands at p, w where false does, else nil
+--   { pick = p, where = q, take = r }           what stands at r in that element of p which has true at q, else in
+--                                               the first one
+--   { join = { p… }, with = " " }               the texts at each of them, in one text; nil for none
+--   { first = { rule… } }                       what the first of these rules gives that gives anything
 
 local core = require "rollcall.core"
 local schema = require "rollcall.schema"
@@ -16,6 +21,9 @@ local at = core.at
 local fields = {}
 
 local one = schema.pointer
+local step = { type = "string", required = true, expected = "a JSON Pointer of one step", test = function(value)
+  return value:find("^/[^/~]+$") ~= nil
+end }
 local several = { type = "table", required = true, expected = "a list of JSON Pointers", values = one }
 local constant = { type = "string|number|boolean" }
 
@@ -25,15 +33,15 @@ local kinds = {
   option = { option = { type = "string" } },
   present = { present = one, yes = constant, no = constant },
   any = { any = several, within = one },
-  each = { each = one, take = { type = "string", required = true, expected = "a JSON Pointer of one step",
-    test = function(value)
-      return value:find("^/[^/~]+$") ~= nil
-    end } },
+  each = { each = one, take = step },
   list = { list = several },
+  flag = { flag = one, yes = constant, no = constant },
+  pick = { pick = one, where = step, take = step },
+  join = { join = several, with = { type = "string" } },
 }
 
 -- Of a rule of no known kind: so that a misspelt key is named.
-local every = {}
+local every = { first = {} }
 for _, taken in pairs(kinds) do
   for key in pairs(taken) do
     every[key] = {}
@@ -47,6 +55,15 @@ end
 function fields.schema(rule, options)
   if type(rule) == "string" then
     return one
+  elseif type(rule) == "table" and rule.first ~= nil then
+    local rules = {}
+    for i, each in ipairs(type(rule.first) == "table" and rule.first or {}) do
+      rules[tostring(i)] = fields.schema(each, options)
+    end
+    return { type = "table", fields = { first = { type = "table", required = true, expected = "a list of rules",
+      test = function(value)
+        return #value > 0
+      end, fields = rules } } }
   end
   for kind, taken in pairs(type(rule) == "table" and kinds or {}) do
     if rule[kind] ~= nil then
@@ -59,7 +76,7 @@ function fields.schema(rule, options)
     end
   end
   return { type = "string|table", expected = "a JSON Pointer or a rule", fields = every, also = function(_, report)
-    report("", "a rule has one of value, option, present, any, each, list")
+    report("", "a rule has one of value, option, present, any, each, list, flag, pick, join, first")
   end }
 end
 
@@ -127,6 +144,109 @@ function compilers.list(rule)
   end
 end
 
+function compilers.flag(rule)
+  local pointer, yes, no = rule.flag, rule.yes, rule.no
+  return function(user)
+    local value = at(user, pointer)
+    if value == true then
+      return yes
+    elseif value == false then
+      return no
+    end
+    return nil
+  end
+end
+
+function compilers.pick(rule)
+  local pointer, where, take = rule.pick, rule.where:sub(2), rule.take:sub(2)
+  return function(user)
+    local elements = at(user, pointer)
+    local first
+    for _, element in ipairs(type(elements) == "table" and elements or {}) do
+      local value = type(element) == "table" and element[take]
+      if value and element[where] == true then
+        return value
+      elseif value and first == nil then
+        first = value
+      end
+    end
+    return first
+  end
+end
+
+function compilers.join(rule)
+  local pointers, between = rule.join, rule.with or " "
+  return function(user)
+    local texts = {}
+    for _, pointer in ipairs(pointers) do
+      local value = at(user, pointer)
+      if type(value) == "string" and value ~= "" then
+        texts[#texts + 1] = value
+      end
+    end
+    return #texts > 0 and table.concat(texts, between) or nil
+  end
+end
+
+--- What a rule gives, as core.record_type takes it.
+local function compile(rule, options)
+  if type(rule) == "string" then
+    return rule
+  end
+  for kind, compiler in pairs(compilers) do
+    if rule[kind] ~= nil then
+      return compiler(rule, options)
+    end
+  end
+end
+
+function compilers.first(rule, options)
+  local makers = {}
+  for i, each in ipairs(rule.first) do
+    local made = compile(each, options)
+    makers[i] = type(made) == "function" and made or function(user)
+      if type(made) == "string" then
+        return at(user, made)
+      end
+      return made[1]
+    end
+  end
+  return function(user)
+    for _, make in ipairs(makers) do
+      local value = make(user)
+      if value ~= nil and value ~= "" then
+        return value
+      end
+    end
+    return nil
+  end
+end
+
+--- The JSON Pointers that a rule looks at; of the elements of a list the first one's.
+---@param rule string|table
+---@return string[]
+function fields.pointers(rule)
+  if type(rule) == "string" then
+    return { rule }
+  end
+  local list = {}
+  for _, each in ipairs(rule.first or {}) do
+    for _, pointer in ipairs(fields.pointers(each)) do
+      list[#list + 1] = pointer
+    end
+  end
+  for _, pointers in ipairs { rule.any or {}, rule.list or {}, rule.join or {} } do
+    for _, pointer in ipairs(pointers) do
+      list[#list + 1] = pointer
+    end
+  end
+  list[#list + 1] = rule.present
+  list[#list + 1] = rule.flag
+  local elements = rule.each or rule.pick
+  list[#list + 1] = elements and elements .. "/0" .. rule.take
+  return list
+end
+
 --- Makes the type of a provider's records.
 ---@param rules table<string, string|table>? the provider's
 ---@param provider string its name
@@ -135,15 +255,7 @@ end
 function fields.record_type(rules, provider, options)
   local common = { provider = { provider } }
   for name, rule in pairs(rules or {}) do
-    if type(rule) == "string" then
-      common[name] = rule
-    else
-      for kind, compile in pairs(compilers) do
-        if rule[kind] ~= nil then
-          common[name] = compile(rule, options)
-        end
-      end
-    end
+    common[name] = compile(rule, options)
   end
   return core.record_type(common)
 end

@@ -50,6 +50,18 @@ local function built_in(name)
   end
 end
 
+--- The table of a built-in provider, or any other value as it is; raises for the caller's caller.
+local function named(where, declared)
+  if type(declared) ~= "string" then
+    return declared
+  end
+  local good, found = pcall(built_in, declared)
+  if not good or not found then
+    error(("%s: %s"):format(where, good and ("there is no provider %q"):format(declared) or tostring(found)), 3)
+  end
+  return found
+end
+
 --- rollcall.NAME makes a client of each provider in the folder providers.
 setmetatable(rollcall, { __index = function(self, name)
   local declared = built_in(name)
@@ -75,14 +87,7 @@ rollcall.null = core.null
 ---@param options rollcall.ClientOptions
 ---@return rollcall.Client
 function rollcall.client(declared, options)
-  if type(declared) == "string" then
-    local good, found = pcall(built_in, declared)
-    if not good or not found then
-      error("client: " .. (good and ("there is no provider %q"):format(declared) or tostring(found)), 2)
-    end
-    declared = found
-  end
-  return (client.new(declared, options, 2))
+  return (client.new(named("client", declared), options, 2))
 end
 
 --- Several streams as one, concurrently: `for user, source in rollcall.merge { a:users(), b:users() }`.
@@ -113,6 +118,15 @@ end
 ---@return rollcall.Provider frozen: nothing of it can be changed
 function rollcall.provider(declared)
   return (provider.freeze(provider.check(declared, 2)))
+end
+
+--- Tries a provider on hostile servers, in this process and on loopback alone, and compares it with what its API's
+--- documentation shows. For development: it needs LuaSocket, and takes some seconds. `print` shows what it answers.
+---@param declared string|rollcall.Provider
+---@param options rollcall.ConformanceOptions?
+---@return rollcall.ConformanceReport
+function rollcall.conformance(declared, options)
+  return (require("rollcall.conformance").run(named("conformance", declared), options, 2))
 end
 
 --- Is this an error object of rollcall, and no other value that was raised?

@@ -43,23 +43,30 @@ local function combined(transfer)
   return retry.number(parameter("remaining", "r")), seconds_until(parameter("reset", "t"))
 end
 
---- What an answer says is left, and in how many seconds there is more.
-local function read(transfer)
-  local remaining = retry.number(transfer:header("ratelimit-remaining"))
-  if remaining then
-    return remaining, seconds_until(transfer:header("ratelimit-reset"))
-  end
-  local reset
-  remaining, reset = combined(transfer)
+-- What the headers of the limit are called, and in how many seconds it is reset where none says so.
+local SPELLINGS = {
+  { "ratelimit-remaining", "ratelimit-reset" },
+  { "x-ratelimit-remaining-second", nil, 1 },
+  { "x-ratelimit-remaining", "x-ratelimit-reset" },
+  { "x-rate-limit-remaining", "x-rate-limit-reset" },
+}
+
+--- How many requests are left, as an answer says, and in how many seconds there are more; nil where it says nothing.
+---@param transfer userdata
+---@return number? remaining
+---@return number? seconds
+function limits.remaining(transfer)
+  local remaining, reset = combined(transfer)
   if remaining then
     return remaining, reset
   end
-  remaining = retry.number(transfer:header("x-ratelimit-remaining-second"))
-  if remaining then
-    return remaining, 1
+  for _, names in ipairs(SPELLINGS) do
+    remaining = retry.number(transfer:header(names[1]))
+    if remaining then
+      return remaining, names[3] or retry.number(transfer:header("x-ratelimit-reset-after"))
+        or seconds_until(transfer:header(names[2]))
+    end
   end
-  return retry.number(transfer:header("x-ratelimit-remaining")),
-    retry.number(transfer:header("x-ratelimit-reset-after")) or seconds_until(transfer:header("x-ratelimit-reset"))
 end
 
 function limits.new()
@@ -70,7 +77,7 @@ end
 ---@param transfer userdata
 ---@param now number
 function Limits:observe(transfer, now)
-  local remaining, reset = read(transfer)
+  local remaining, reset = limits.remaining(transfer)
   if remaining and remaining <= 0 then
     -- A Retry-After is about this client, the reset may be about the end of a longer window.
     local seconds = retry.retry_after(transfer) or reset

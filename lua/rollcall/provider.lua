@@ -13,7 +13,8 @@ local provider = {}
 
 ---@class rollcall.Provider
 ---@field name string letters, digits and _
----@field base_url table<string, string> an https URL for each environment, `production` among them
+---@field base_url table<string, string>|false an https URL for each environment, `production` among them; false where
+---  each customer has one, and the client's base_url must say it
 ---@field auth rollcall.ProviderAuth? how it knows who asks; by default a bearer token that the script brings
 ---@field headers table<string, string>? of every request to its collections, such as Accept
 ---@field options table<string, rollcall.ProviderOption>? options of the client that its paths use
@@ -331,6 +332,9 @@ local function each(map, make)
 end
 
 local function base_url_node(map)
+  if map == false then
+    return {}
+  end
   local fields = each(map, function()
     return base_url
   end)

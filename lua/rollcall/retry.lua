@@ -87,7 +87,7 @@ end
 ---@return string? problem why not, where it might have been
 function Retry:delay(err, attempts)
   local transient = err.kind == "network" or err.kind == "timeout" or statuses[err.status]
-    or err.code == "unexpected_end"
+    or err.kind == "rate_limit" or err.code == "unexpected_end"
   if not transient or attempts >= self.attempts then
     return nil
   end

@@ -406,17 +406,24 @@ function Walk:judge(index)
   end
 end
 
+--- Is there no array of users because there are none? Some leave it out then (RFC 7644, 3.4.2); that they say so
+--- is needed, lest another document be taken for an empty directory.
+local function is_said_empty(paging, made, err)
+  return err.code == "not_found" and paging.total ~= nil and made:number(paging.total) == 0
+end
+
 --- A page's body is whole: reads what it said beside its users.
 function Walk:settle(index)
   local page = self.pages[index]
   local asked = page.asked
   page.ended = true
-  if asked.decode_err then
+  local made = answer.new(asked, page.position, self.client.base_url, self.capture)
+  if asked.decode_err and not is_said_empty(self.spec.collection.paging, made, asked.decode_err) then
     page.err = asked.decode_err
     return
   end
   page.whole = true
-  page.answer = answer.new(asked, page.position, self.client.base_url, self.capture)
+  page.answer = made
   if not self.known.answer or page.answer.count > self.known.answer.count then
     self.known.answer = page.answer
   end

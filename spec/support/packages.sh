@@ -97,6 +97,9 @@ for_test() {
 
 for_servers() {
   serve json-server@0.17.4
+  serve express@4.22.3 # which scimmy-routers stands on
+  serve scimmy@1.3.5
+  serve scimmy-routers@1.3.2
 }
 
 for_lint() {

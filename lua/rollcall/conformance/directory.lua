@@ -1,0 +1,577 @@
+-- An API of the shape that a provider declares, for the conformance kit: it reads requests as the declaration says that
+-- they are written, pages as it says, and complains of what a strict server would refuse. A plan says how it
+-- misbehaves.
+--
+-- What it pages over is a row of slots. Each holds the number of a user, or nobody: a user whom the caller must not
+-- see. A page begins behind so many slots.
+
+local base64 = require "rollcall.base64"
+local core = require "rollcall.core"
+local document = require "rollcall.conformance.document"
+local json = require "rollcall.json"
+local request_maker = require "rollcall.request"
+local server = require "rollcall.conformance.server"
+local url = require "rollcall.url"
+
+---@class rollcall.ConformancePlan
+---@field count integer slots; math.huge for no end
+---@field slot (fun(number: integer): integer?)? who is in the slot of that number; by default the user of that number
+---@field size integer? users a page where the request does not say; 3
+---@field cap integer? the most users a page, whatever the request says
+---@field ending string? how it says that a page is the last one; see endings
+---@field leads (fun(from: integer, following: integer?): integer?)? where the page behind the page at `from` begins
+---@field ignores boolean? the position in the request counts for nothing
+---@field is_silent boolean? says nothing of how many there are
+---@field is_unsure boolean? its flag always says that there is more
+---@field origin string? of the links to further pages, its own by default
+---@field is_relative boolean? links to further pages are relative
+---@field token (fun(from: integer): any)? the token of a page
+---@field answer (fun(response: rollcall.ServerResponse, number: integer, request: rollcall.ServerRequest):
+---  rollcall.ServerResponse)? what becomes of an answer to the collection's request of that number
+---@field lifetime integer? so many requests a token is good for
+
+---@class rollcall.Directory
+---@field log { request: rollcall.ServerRequest, users: integer }[] of the collection, as they came
+---@field complaints string[] what a strict server refuses
+---@field tokens_given integer by the token endpoint
+local Directory = {}
+Directory.__index = Directory
+
+local directory = {}
+
+-- In a link to a further page: what no declaration has as a parameter.
+local LINK_PARAMETER = "rollcall-page"
+
+--- The position's place, of a paging type that has one.
+local function own_place(paging)
+  return { query = paging.query, header = paging.header, body = paging.body }
+end
+
+local DEFAULT_ENDS = { null = true, absent = true, blank = true }
+
+local function ends_by(paging, word)
+  local ends = paging.ends
+  if ends == nil then
+    return DEFAULT_ENDS[word] or false
+  elseif type(ends) == "string" then
+    return ends == word
+  end
+  for _, one in ipairs(ends) do
+    if one == word then
+      return true
+    end
+  end
+  return false
+end
+
+--- The ways in which a server can say that a page is the last one, as a declaration has them; the first is the
+--- common one.
+---@param paging rollcall.ProviderPaging
+---@return string[]
+function directory.endings(paging)
+  local kind, list = paging.type, {}
+  if kind == "cursor" or kind == "next_url" then
+    for _, word in ipairs { "null", "absent", "blank" } do
+      if ends_by(paging, word) and not (word == "null" and type(paging.next) == "table") then
+        list[#list + 1] = word
+      end
+    end
+    for _, last in ipairs(paging.final or {}) do
+      list[#list + 1] = "final " .. last
+    end
+  elseif kind == "link" then
+    list[1] = "absent"
+  elseif kind ~= "none" then
+    list[1] = "as declared"
+  end
+  if kind == "cursor" or kind == "next_url" or kind == "link" then
+    list[#list + 1] = paging.more and "more" or nil
+    list[#list + 1] = paging.ends ~= nil and ends_by(paging, "empty_page") and "empty_page" or nil
+  end
+  return list
+end
+
+--- Does a short page end its walks?
+function directory.ends_short(paging)
+  return paging.ends ~= nil and ends_by(paging, "short_page")
+end
+
+--- Does an empty page end them, whatever else it says?
+function directory.ends_empty(paging)
+  local kind = paging.type
+  if kind == "cursor" or kind == "link" or kind == "next_url" then
+    return paging.ends ~= nil and ends_by(paging, "empty_page")
+  end
+  return not (paging.total or paging.pages or paging.more or paging.last)
+end
+
+--- The id of a user, which is also what names the place behind it.
+---@param number integer
+---@return string
+function directory.id(number)
+  return ("user-%d"):format(number)
+end
+
+---@param setup { provider: table, name: string, variables: table, secrets: table, query: table, base_path: string,
+---  origin: fun(): string }
+---@param plan rollcall.ConformancePlan
+---@return rollcall.Directory
+function directory.new(setup, plan)
+  local self = setmetatable({
+    setup = setup,
+    plan = plan,
+    provider = setup.provider,
+    collection = setup.provider.collections[setup.name],
+    log = {},
+    complaints = {},
+    tokens = {}, -- of pages: where they begin, and their size
+    tokens_given = 0,
+    token_uses = 0,
+  }, Directory)
+  self.paging = self.collection.paging
+  local values = {}
+  for _, map in ipairs { setup.variables, self:path_values() } do
+    for key, value in pairs(map) do
+      values[key] = value
+    end
+  end
+  self.path = setup.base_path .. url.expand(self.collection.path, values, url.encode)
+  local auth = self.provider.auth
+  if auth and auth.path then
+    self.token_path = setup.base_path .. url.expand(auth.path, setup.variables, url.encode)
+  elseif auth and auth.url then
+    self.token_path = url.parse((url.expand(auth.url, setup.variables, url.encode))).path
+  end
+  return self
+end
+
+--- What the filters that stand in the path are.
+function Directory:path_values()
+  local values = {}
+  for name, filter in pairs(self.collection.filters or {}) do
+    local value = self.setup.query[name]
+    if value == nil then
+      value = filter.default
+    end
+    if filter.path and value ~= nil then
+      values[filter.path] = tostring(value)
+    end
+  end
+  return values
+end
+
+function Directory:complain(format, ...)
+  local text = format:format(...)
+  for _, one in ipairs(self.complaints) do
+    if one == text then
+      return
+    end
+  end
+  self.complaints[#self.complaints + 1] = text
+end
+
+--- What a request has in a place, as text; nil where it has nothing there.
+---@param request rollcall.ServerRequest
+---@param place rollcall.Place?
+---@return string?
+function Directory:read(request, place)
+  if not place then
+    return nil
+  end
+  local name = type(place) == "string" and place or place.query
+  if name then
+    local found
+    for _, pair in ipairs(request.parameters) do
+      if pair[1] == name then
+        if found then
+          self:complain("the parameter %s came twice: %s and %s", name, found, pair[2])
+        end
+        found = pair[2]
+      end
+    end
+    return found
+  elseif place.header then
+    return request.headers[place.header:lower()]
+  end
+  local value = document.get(json.decode(request.body) or {}, place.body)
+  return type(value) == "number" and ("%.14g"):format(value) or value
+end
+
+-- -- who asks ----------------------------------------------------------------------------------
+
+local authorizations = {}
+
+function authorizations.bearer(self)
+  return "authorization", "Bearer " .. self.setup.secrets.token
+end
+
+function authorizations.header(self)
+  local auth = self.provider.auth
+  return auth.name:lower(), (auth.prefix or "") .. self.setup.secrets.token
+end
+
+function authorizations.basic(self)
+  local secrets = self.setup.secrets
+  return "authorization", "Basic " .. base64.encode(secrets.username .. ":" .. secrets.password)
+end
+
+function authorizations.client_credentials(self)
+  return "authorization", "Bearer " .. tostring(self.access_token)
+end
+
+--- What it answers to who may not ask; nil where all is well.
+function Directory:refusal(request)
+  local auth = self.provider.auth
+  local expected = authorizations[auth and auth.type or "bearer"]
+  if not expected then
+    return nil -- what a function makes is its own affair
+  end
+  local name, value = expected(self)
+  if request.headers[name] ~= value then
+    self:complain("expected the header %s to be as the provider's auth declares it", name)
+    return { status = 401, body = '{"message":"who is this?"}' }
+  end
+  self.token_uses = self.token_uses + 1
+  if self.plan.lifetime and self.token_uses > self.plan.lifetime then
+    local expired = auth.expired or { status = 401, message = "expired" }
+    self.access_token = nil
+    return { status = expired.status, body = json.encode { error = { message = expired.message } } }
+  end
+end
+
+--- The members of a token request.
+local function token_request(request)
+  if (request.headers["content-type"] or ""):find("json", 1, true) then
+    return json.decode(request.body) or {}
+  end
+  local members = {}
+  for _, pair in ipairs(server.parameters(request.body)) do
+    members[pair[1]] = pair[2]
+  end
+  return members
+end
+
+function Directory:give_token(request)
+  local auth, secrets = self.provider.auth, self.setup.secrets
+  local members = token_request(request)
+  local is_known
+  if auth.credentials == "basic" then
+    is_known = request.headers.authorization
+      == "Basic " .. base64.encode(secrets.client_id .. ":" .. secrets.client_secret)
+  else
+    is_known = members.client_id == secrets.client_id and members.client_secret == secrets.client_secret
+  end
+  if request.method ~= "POST" or not is_known or members.grant_type ~= "client_credentials" then
+    self:complain("the token request is not as the provider's auth declares it")
+    return { status = 401, body = '{"error":"invalid_client"}' }
+  end
+  self.tokens_given = self.tokens_given + 1
+  self.token_uses = 0
+  self.access_token = ("conformance-access-%d"):format(self.tokens_given)
+  return { body = json.encode { access_token = self.access_token, token_type = "Bearer", expires_in = 3600 } }
+end
+
+-- -- what is asked for --------------------------------------------------------------------------
+
+--- Does a link lead here, which says all by itself?
+function Directory:is_linked(request)
+  return self:read(request, LINK_PARAMETER) ~= nil
+end
+
+--- Checks what every request of a walk has beside its position.
+function Directory:check(request)
+  local collection, provider = self.collection, self.provider
+  if request.method ~= (collection.method or "GET") then
+    self:complain("expected the method %s, got %s", collection.method or "GET", request.method)
+  end
+  for name, value in pairs(provider.headers or {}) do
+    if request.headers[name:lower()] ~= value then
+      self:complain("expected the header %s: %s, got %s", name, value, tostring(request.headers[name:lower()]))
+    end
+  end
+  if self:is_linked(request) then
+    return
+  end
+  for name, value in pairs(collection.parameters or {}) do
+    if self:read(request, name) ~= value then
+      self:complain("expected the parameter %s=%s, got %s", name, value, tostring(self:read(request, name)))
+    end
+  end
+  local size = self:read(request, self.paging.size)
+  if size and not (size:find("^%d+$") and tonumber(size) >= 1
+    and tonumber(size) <= (self.paging.max_size or math.huge)) then
+    self:complain("expected a page size at %s, got %s", request_maker.describe(self.paging.size), size)
+  end
+  for name, filter in pairs(collection.filters or {}) do
+    if filter.required and not filter.path and filter.list ~= "repeat" and filter.list ~= "bracket"
+      and self:read(request, filter) == nil then
+      self:complain("expected the filter %s", name)
+    end
+  end
+end
+
+--- How many users a page has at most.
+function Directory:size_of(request)
+  local size = tonumber(self:read(request, self.paging.size)) or self.plan.size or 3
+  return math.min(size, self.plan.cap or math.huge)
+end
+
+local positions = {}
+
+function positions.none(self)
+  return 0, math.max(1, self.plan.count)
+end
+
+function positions.cursor(self, request)
+  local size, text = self:size_of(request), self:read(request, own_place(self.paging))
+  if text == nil then
+    return 0, size
+  elseif not self.tokens[text] then
+    self:complain("expected a token that a page named, got %s", text:sub(1, 80))
+    return 0, size
+  end
+  return self.tokens[text].from, size
+end
+
+local function linked(self, request)
+  local text = self:read(request, LINK_PARAMETER)
+  local found = text and self.tokens[text]
+  if not found then
+    return 0, self:size_of(request)
+  end
+  return found.from, found.size
+end
+
+positions.link, positions.next_url = linked, linked
+
+--- A number in the position's place, counted from 0.
+local function counted(self, request, start)
+  local place = own_place(self.paging)
+  local text = self:read(request, place)
+  local number = text and text:find("^%d+$") and tonumber(text)
+  if not number or number < start then
+    self:complain("expected a number of at least %d at %s, got %s", start, request_maker.describe(place), tostring(text))
+    return 0
+  end
+  return number - start
+end
+
+function positions.page(self, request)
+  local size = self:size_of(request)
+  return counted(self, request, self.paging.start or 1) * size, size
+end
+
+function positions.offset(self, request)
+  return counted(self, request, self.paging.start or 0), self:size_of(request)
+end
+
+--- The slot of a user, the first of several; nil where nobody of that name is.
+local function slot_of(self, text)
+  for number = 1, self.plan.count do
+    local user = self.plan.slot and self.plan.slot(number) or not self.plan.slot and number
+    if user and self:name_of(user) == text then
+      return number
+    end
+  end
+end
+
+function positions.after(self, request)
+  local size = self:size_of(request)
+  local before = self.paging.before and self:read(request, self.paging.before)
+  local text = before or self:read(request, own_place(self.paging))
+  if text == nil then
+    return 0, size
+  end
+  local slot = slot_of(self, text)
+  if not slot then
+    self:complain("expected what names an item of the page before, got %s", text:sub(1, 80))
+    return 0, size
+  elseif before then
+    local from = math.max(0, slot - 1 - size)
+    return from, slot - 1 - from, true
+  end
+  return slot, size
+end
+
+-- -- what it answers ----------------------------------------------------------------------------
+
+--- What names a user, for paging by the last item.
+function Directory:name_of(number)
+  return self.plan.token and self.plan.token(number) or directory.id(number)
+end
+
+--- One user, in the collection's own words.
+function Directory:item(number)
+  local collection, item = self.collection, {}
+  item[collection.id or "id"] = directory.id(number)
+  if self.paging.type == "after" then
+    local pointers = self.paging.item
+    local good, problem = document.put(item, type(pointers) == "table" and pointers[1] or pointers, self:name_of(number))
+    if not good and not self.plan.token then
+      self:complain("paging.item: %s", problem)
+    elseif not good then
+      item[collection.id or "id"] = self:name_of(number)
+    end
+  end
+  for name, rule in pairs(collection.fields or {}) do
+    if type(rule) == "string" and rule ~= "" and document.get(item, rule) == nil then
+      document.put(item, rule, ("%s of %d"):format(name, number))
+    end
+  end
+  return item
+end
+
+--- The token of the page that begins behind so many slots.
+function Directory:token_of(from, size)
+  local text = self.plan.token and self.plan.token(from) or ("page-%d"):format(from)
+  self.tokens[type(text) == "table" and text.text or text] = { from = from, size = size }
+  return text
+end
+
+function Directory:link_to(from, size)
+  local text = self:token_of(from, size)
+  local target = ("%s?%s=%s"):format(self.path, LINK_PARAMETER, url.encode(text))
+  return self.plan.is_relative and target or (self.plan.origin or self.setup.origin()) .. target
+end
+
+--- Says something in its place of an answer: a member of the body or a header. `nil` says nothing.
+local function say(self, answer, source, value, what)
+  if source == nil or value == nil then
+    return
+  elseif type(source) == "table" then
+    if value ~= core.null then
+      answer.headers[#answer.headers + 1] = ("%s: %s"):format(source.header,
+        type(value) == "number" and ("%.14g"):format(value) or tostring(value))
+    end
+    return
+  end
+  local good, problem = document.put(answer.root, source, value)
+  if not good then
+    self:complain("paging.%s: %s", what, problem)
+  end
+end
+
+local tellers = {}
+
+function tellers.none() end
+
+--- What leads on: the token or the URL of the next page, or what says that there is none.
+local function next_value(self, page, make)
+  local ending = self.plan.ending or directory.endings(self.paging)[1]
+  if page.following then
+    return make(self, page.following, page.size)
+  elseif ending == "null" then
+    return core.null
+  elseif ending == "blank" then
+    return ""
+  elseif ending == "more" or ending == "empty_page" then
+    return make(self, self.plan.count, page.size)
+  end
+  return ending and ending:match("^final (.*)$") or nil
+end
+
+local function previous_value(self, page, make)
+  if page.from <= 0 then
+    return nil
+  end
+  return make(self, math.max(0, page.from - page.size), page.size)
+end
+
+local function tell_next(make)
+  return function(self, answer, page)
+    say(self, answer, self.paging.next, next_value(self, page, make), "next")
+    say(self, answer, self.paging.previous, previous_value(self, page, make), "previous")
+    say(self, answer, self.paging.more, page.following ~= nil or self.plan.is_unsure or false, "more")
+  end
+end
+
+tellers.cursor = tell_next(Directory.token_of)
+tellers.next_url = tell_next(Directory.link_to)
+
+function tellers.link(self, answer, page)
+  local links = { '<https://example.com/help>; rel="help"' }
+  local following = next_value(self, page, Directory.link_to)
+  if type(following) == "string" and following ~= "" then
+    links[#links + 1] = ('<%s>; rel="%s"'):format(following, self.paging.rel or "next")
+  end
+  local previous = self.paging.previous and previous_value(self, page, Directory.link_to)
+  if previous then
+    links[#links + 1] = ('<%s>; rel="%s"'):format(previous, self.paging.previous)
+  end
+  answer.headers[#answer.headers + 1] = "Link: " .. table.concat(links, ", ")
+  say(self, answer, self.paging.more, page.following ~= nil, "more")
+end
+
+local function tell_counts(self, answer, page)
+  if self.plan.is_silent then
+    return
+  end
+  local paging, count = self.paging, math.min(self.plan.count, 1000)
+  say(self, answer, paging.total, count, "total")
+  say(self, answer, paging.pages, math.ceil(count / page.size), "pages")
+  say(self, answer, paging.more, page.following ~= nil, "more")
+  say(self, answer, paging.last, page.following == nil, "last")
+end
+
+tellers.page, tellers.offset = tell_counts, tell_counts
+
+function tellers.after(self, answer, page)
+  local is_more = page.following ~= nil
+  if page.is_before then
+    is_more = page.from > 0
+  end
+  say(self, answer, self.paging.more, is_more, "more")
+end
+
+--- The users of a page and where the one behind it begins.
+function Directory:page(from, size)
+  local plan = self.plan
+  local last = math.min(from + size, plan.count)
+  local users = {}
+  for number = from + 1, last do
+    users[#users + 1] = plan.slot and plan.slot(number) or not plan.slot and number or nil
+  end
+  local following = last < plan.count and last or nil
+  if plan.leads then
+    following = plan.leads(from, following)
+  end
+  return users, following
+end
+
+function Directory:answer(request)
+  self:check(request)
+  local from, size, is_before = positions[self.paging.type](self, request)
+  if self.plan.ignores then
+    from = 0
+  end
+  local users, following = self:page(from, size)
+  local items = {}
+  for i, number in ipairs(users) do
+    items[i] = self:item(number)
+  end
+  local array = document.array(items)
+  local answer = { root = self.collection.items == "" and array or {}, headers = {} }
+  if self.collection.items ~= "" then
+    document.put(answer.root, self.collection.items, array)
+  end
+  tellers[self.paging.type](self, answer, { from = from, size = size, following = following, is_before = is_before })
+  self.log[#self.log + 1] = { request = request, users = #users }
+  return { headers = answer.headers, body = document.encode(answer.root, #self.log % 2 == 0) }
+end
+
+--- What the server calls for each request.
+---@param request rollcall.ServerRequest
+---@return rollcall.ServerResponse
+function Directory:handle(request)
+  if self.token_path and request.path == self.token_path then
+    return self:give_token(request)
+  elseif request.path ~= self.path then
+    self:complain("expected the path %s, got %s", self.path, request.path)
+    return { status = 404, body = '{"message":"nothing is here"}' }
+  end
+  local response = self:refusal(request) or self:answer(request)
+  self.requests = (self.requests or 0) + 1
+  return self.plan.answer and self.plan.answer(response, self.requests, request) or response
+end
+
+return directory

@@ -1,0 +1,140 @@
+-- JSON documents that are made and looked into by JSON Pointers, for the conformance kit.
+
+local core = require "rollcall.core"
+local json = require "rollcall.json"
+
+local document = {}
+
+local Array, Raw = {}, {}
+
+--- A list that is an array, also when it is empty.
+---@param list table
+---@return table
+function document.array(list)
+  return setmetatable(list, Array)
+end
+
+--- JSON text that stands in a document as it is.
+---@param text string
+---@return table
+function document.raw(text)
+  return setmetatable({ text = text }, Raw)
+end
+
+--- The names that a pointer goes by.
+---@param pointer string
+---@return string[]
+function document.steps(pointer)
+  local list = {}
+  for step in pointer:gmatch("/([^/]*)") do
+    list[#list + 1] = step:gsub("~1", "/"):gsub("~0", "~")
+  end
+  return list
+end
+
+--- Puts a value in its place, by objects and arrays as they are needed; nil and what is in the way.
+---@param root table
+---@param pointer string
+---@param value any
+---@return true? good
+---@return string? problem
+function document.put(root, pointer, value)
+  local steps = document.steps(pointer)
+  local at = root
+  for i, step in ipairs(steps) do
+    local is_array = getmetatable(at) == Array
+    if getmetatable(at) == Raw or is_array and not step:find("^%d+$") then
+      return nil, ("%s cannot stand there: %s"):format(pointer,
+        i == 1 and "the document itself is the array" or "there is another value on the way to it")
+    end
+    local key = is_array and tonumber(step) + 1 or step
+    if i == #steps then
+      if at[key] ~= nil and at[key] ~= value then
+        return nil, ("%s is said to be two things"):format(pointer)
+      end
+      at[key] = value
+      return true
+    end
+    if at[key] == nil then
+      at[key] = steps[i + 1] == "0" and document.array {} or {}
+    elseif type(at[key]) ~= "table" then
+      return nil, ("%s cannot stand there: there is another value on the way to it"):format(pointer)
+    end
+    at = at[key]
+  end
+  return nil, "the document itself cannot be put into it"
+end
+
+--- What a pointer leads to in a decoded document; nil where it leads nowhere.
+---@param root any
+---@param pointer string
+---@return any
+function document.get(root, pointer)
+  for _, step in ipairs(document.steps(pointer)) do
+    if type(root) ~= "table" then
+      return nil
+    end
+    local number = step:find("^%d+$") and tonumber(step) + 1
+    local value = root[step]
+    if value == nil and number then
+      value = root[number]
+    end
+    root = value
+  end
+  return root
+end
+
+--- Calls back for every value of a decoded document, but what is in the lists, with its pointer.
+---@param root any
+---@param visit fun(pointer: string, value: any)
+---@param pointer string?
+function document.each(root, visit, pointer)
+  pointer = pointer or ""
+  visit(pointer, root)
+  if type(root) ~= "table" or root[1] ~= nil then
+    return
+  end
+  local keys = {}
+  for key in pairs(root) do
+    keys[#keys + 1] = key
+  end
+  table.sort(keys)
+  for _, key in ipairs(keys) do
+    document.each(root[key], visit, pointer .. "/" .. key:gsub("~", "~0"):gsub("/", "~1"))
+  end
+end
+
+--- The JSON text of a document; its members in the order of their names, or the other way round.
+---@param value any
+---@param is_reversed boolean?
+---@return string
+function document.encode(value, is_reversed)
+  if type(value) ~= "table" or value == core.null then
+    return json.encode(value)
+  elseif getmetatable(value) == Raw then
+    return value.text
+  end
+  local parts = {}
+  if getmetatable(value) == Array then
+    for i, one in ipairs(value) do
+      parts[i] = document.encode(one, is_reversed)
+    end
+    return "[" .. table.concat(parts, ",") .. "]"
+  end
+  local keys = {}
+  for key in pairs(value) do
+    keys[#keys + 1] = key
+  end
+  table.sort(keys, function(a, b)
+    if is_reversed then
+      return a > b
+    end
+    return a < b
+  end)
+  for i, key in ipairs(keys) do
+    parts[i] = json.encode(key) .. ":" .. document.encode(value[key], is_reversed)
+  end
+  return "{" .. table.concat(parts, ",") .. "}"
+end
+
+return document
