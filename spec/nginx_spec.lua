@@ -285,6 +285,23 @@ describe("in nginx", function()
     end)
   end)
 
+  it("a worker that is to end lets its walks come to their end", function()
+    local old = server:workers()[1]
+    server:get "/count"
+    sandbox.reset "delay_ms=100"
+    local engine, transfers = begin(server.url, { "/count?organization=" .. organization(1000) })
+    core.wait({ engine }, 0.2)
+    core.wait({ engine }, 0.2)
+    server:reload()
+    local _, body = finish(engine, transfers[1])
+    assert.equal("1000", body)
+    nginx.await(function()
+      local left = server:workers()
+      return #left == 1 and left[1] ~= old
+    end, 10, "the worker stays")
+    check.contains(server:log(), ("worker process %d exited with code 0"):format(old))
+  end)
+
   it("nothing runs while nobody waits", function()
     server:get "/count"
     core.wait({}, 2.5) -- the pump has gone

@@ -153,6 +153,11 @@ function Nginx:usage()
   return tonumber(status:match "VmRSS:%s*(%d+)"), select(2, descriptors:gsub("\n", ""))
 end
 
+--- New workers take over, and the old ones end when their requests have.
+function Nginx:reload()
+  output_of("kill -HUP " .. read(self.directory .. "/nginx.pid"):match "%d+")
+end
+
 function Nginx:get(target)
   return http.request(self.url .. target)
 end

@@ -12,6 +12,7 @@
 -- the semaphore any more, and closes the stream.
 
 local core = require "rollcall.core"
+local errors = require "rollcall.errors"
 local task = require "rollcall.task"
 
 local ngx = rawget(_G, "ngx") or package.loaded.ngx
@@ -34,7 +35,7 @@ local PATIENCE = 4
 --- So long a stream of plentiful users goes on before it has its turn.
 loop.slice = SLICE
 
--- The phases that can yield; "timer" are also light threads of one, and so on.
+-- The phases that can yield. A light thread is in the phase that began it.
 local yielding = {
   rewrite = true, server_rewrite = true, access = true, precontent = true, content = true, timer = true,
   preread = true, ssl_cert = true, ssl_session_fetch = true, ssl_client_hello = true,
@@ -64,6 +65,7 @@ local seen_by = setmetatable({}, { __mode = "k" })
 local waiting = {} ---@type rollcall.Waiter[]
 local ready = {} ---@type rollcall.Waiter[] in the order in which they go on
 local woken = {} ---@type rollcall.Waiter[] in this slice
+
 ---@class rollcall.Look at an engine that somebody waits for
 ---@field engine rollcall.Engine
 ---@field activity integer? when it was looked at last
@@ -72,6 +74,7 @@ local woken = {} ---@type rollcall.Waiter[] in this slice
 local looks = {} ---@type table<rollcall.Engine, rollcall.Look>
 local wanted = {} ---@type rollcall.Look[] in this round
 local round = 0
+
 local unused = {} -- semaphores
 
 local slice_began = 0
@@ -307,7 +310,7 @@ local function pause(thread, engines, seen, seconds, stream)
   }
   local good, problem = ring()
   if not good then
-    error("rollcall: nginx gives it no timer: " .. problem, 0)
+    return nil, errors.new("closed", "nginx gives no timer to wait by: " .. problem)
   end
   if core.now() - slice_began < ENOUGH then
     wake_next() -- the rest of the slice is another's
@@ -397,7 +400,7 @@ function loop.spawn(f, on_done)
   end
   local good, problem = ngx.timer.at(0, run)
   if not good then
-    error("spawn: nginx gives it no timer: " .. problem, 3)
+    error("spawn: nginx gives no timer to run it in: " .. problem, 3)
   end
   return one
 end
