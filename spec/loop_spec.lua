@@ -150,7 +150,7 @@ describe("the loop of a client", function()
     assert.equal(own, sandbox.tesouro({ loop = own }).loop)
     check.misuse(function()
       require("rollcall").tesouro { token = "x", loop = "epoll" }
-    end, "loop: ", "blocking, uv")
+    end, "loop: ", "blocking, nginx, uv")
   end)
 
   it("says why one is not to be had", function()
