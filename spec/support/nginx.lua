@@ -31,6 +31,17 @@ local function read(path)
   return text
 end
 
+--- Where the tree is, and where it was built.
+function nginx.paths()
+  return output_of "pwd":match "^[^\n]+", output_of 'realpath -m "${BUILD:-build}"':match "^[^\n]+"
+end
+
+--- Is there a module for nginx's Lua?
+function nginx.has_module()
+  local _, build = nginx.paths()
+  return read(build .. "/luajit/rollcall/core.so") ~= nil
+end
+
 --- The lines of the sandbox's own configuration that say which modules to load, and as whom to run.
 local function environment()
   local config = assert(read(os.getenv "SANDBOX_CA_FILE":match "^(.*)/tls/" .. "/nginx.conf"))
@@ -107,12 +118,13 @@ end
 function nginx.start(options)
   local directory = output_of "mktemp -d":match "^[^\n]+"
   local port = nginx.free_port()
+  local root, build = nginx.paths()
   local values = {
     ENVIRONMENT = environment(), WORKERS = tostring(options.workers or 1),
     LISTEN = options.workers and "reuseport" or "", -- or one worker may take all connections
     PORT = tostring(port),
     HTTP = options.http or "", SERVER = options.server,
-    ROOT = output_of "pwd":match "^[^\n]+", BUILD = output_of 'realpath -m "${BUILD:-build}"':match "^[^\n]+",
+    ROOT = root, BUILD = build,
   }
   local file = assert(io.open(directory .. "/nginx.conf", "w"))
   file:write((CONFIG:gsub("@(%u+)@", values)))
