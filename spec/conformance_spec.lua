@@ -30,7 +30,8 @@ local function people(...)
   return "[" .. table.concat(list, ",") .. "]"
 end
 
--- APIs as their documentation shows them, each with the declaration that is right, and with wrong ones: what is changed,
+-- APIs as their documentation shows them, each with the declaration that is right, and with wrong ones: what is
+-- changed,
 -- and what the kit says of it.
 local apis = {}
 
@@ -52,7 +53,8 @@ apis.cursor = {
     { "the next token's pointer leads to another text", function(c) c.paging.next = "/has_more" end,
       "expected a page token at /has_more" },
     { "the parameter of the token has another name", function(c) c.paging.query = "cursor" end,
-      "request 2: it sends no after, and the documentation after=t2", "cursor=t2, of which the documentation has nothing" },
+      "request 2: it sends no after, and the documentation after=t2",
+        "cursor=t2, of which the documentation has nothing" },
     { "the parameter of the page size has another name", function(c) c.paging.size = "size" end,
       "request 1: it sends no limit, and the documentation limit=2" },
     { "the largest page is smaller", function(c) c.paging.max_size = 1 end, "paging.max_size is 1" },
@@ -64,7 +66,8 @@ apis.cursor = {
       "fields.email: no documented item has anything at /contact/mail", "did you mean /contact/email?" },
     { "a part of a list's elements has another name", function(c) c.fields.role_names.take = "/title" end,
       "fields.role_names: no documented item has anything at /roles/0/title" },
-    { "the path is another", function(c) c.path = "/users" end, "it asks for /v2/users, and the documentation for /v2/people" },
+    { "the path is another", function(c) c.path = "/users" end,
+      "it asks for /v2/users, and the documentation for /v2/people" },
     { "the method is another", function(c) c.method = "POST" end, "it sends POST, and the documentation GET" },
     { "it has pages, and is declared to have none", function(c) c.paging = { type = "none" } end, "it sends no limit" },
     { "it has cursors, and is declared to have numbers", function(c) c.paging = { type = "page", query = "after",
@@ -80,7 +83,8 @@ apis["a cursor that ends with null"] = {
   },
   wrong = {
     { "it is declared to have no pages", function(c) c.paging = { type = "none" } end, "it ends with page 1" },
-    { "null is none of its ends", function(c) c.paging.ends = "blank" end, "which is null; that is none of what ends a walk" },
+    { "null is none of its ends", function(c) c.paging.ends = "blank" end,
+      "which is null; that is none of what ends a walk" },
     { "an empty page is its only end", function(c) c.paging.ends = "empty_page" end, "which is null" },
     { "the next token's pointer leads to null", function(c) c.paging.next = "/nxt" end, "it ends with page 1" },
   },
@@ -96,7 +100,8 @@ apis["page numbers"] = {
       response = '{"data":' .. people("c", "d") .. ',"meta":{"total":4,"count":2,"page":2}}', last = true },
   },
   wrong = {
-    { "it begins at 0", function(c) c.paging.start = 0 end, "request 1: it sends page=0, and the documentation page=1" },
+    { "it begins at 0", function(c) c.paging.start = 0 end,
+      "request 1: it sends page=0, and the documentation page=1" },
     { "it has no total", function(c) c.paging.total = nil end, "goes on behind page 2" },
     { "the total is elsewhere", function(c) c.paging.total = "/total" end, "goes on behind page 2" },
     { "the total is that of the page", function(c) c.paging.total = "/meta/count" end, "ends with page 1" },
@@ -111,16 +116,19 @@ apis["page numbers"] = {
 }
 
 apis["offsets"] = {
-  collection = { paging = { type = "offset", query = "startIndex", start = 1, size = "count", total = "/totalResults" } },
+  collection = { paging = { type = "offset", query = "startIndex", start = 1, size = "count",
+    total = "/totalResults" } },
   pages = {
     { request = "/people?startIndex=1&count=2", response = '{"data":' .. people("a", "b") .. ',"totalResults":3}' },
-    { request = "/people?startIndex=3&count=2", response = '{"data":' .. people "c" .. ',"totalResults":3}', last = true },
+    { request = "/people?startIndex=3&count=2", response = '{"data":' .. people "c" .. ',"totalResults":3}',
+      last = true },
   },
   wrong = {
     { "it begins at 0", function(c) c.paging.start = nil end, "request 1: it sends startIndex=0" },
     { "it goes by page numbers", function(c) c.paging.type = "page" end, "request 2: it sends startIndex=2" },
     { "the total is elsewhere", function(c) c.paging.total = "/total" end, "goes on behind page 2" },
-    { "a flag says what none says", function(c) c.paging.total, c.paging.last = nil, "/last" end, "goes on behind page 2" },
+    { "a flag says what none says", function(c) c.paging.total, c.paging.last = nil, "/last" end,
+      "goes on behind page 2" },
   },
 }
 
@@ -132,7 +140,8 @@ apis["an offset until an empty page"] = {
     { request = "/people?from=3&n=2", response = '{"data":[]}', last = true },
   },
   wrong = {
-    { "a short page ends it", function(c) c.paging.ends = "short_page" end, "ends with page 2, and the documentation goes on" },
+    { "a short page ends it", function(c) c.paging.ends = "short_page" end,
+      "ends with page 2, and the documentation goes on" },
   },
 }
 
@@ -160,7 +169,8 @@ apis["URLs in the body"] = {
   collection = { paging = { type = "next_url", next = "/links/next" } },
   pages = {
     { request = "/people", response = '{"data":' .. people "a"
-      .. ',"links":{"next":"https:\\/\\/api.acme.example\\/v2\\/people?c=x%2Fy","self":"https://api.acme.example/v2/people"}}' },
+      .. ',"links":{"next":"https:\\/\\/api.acme.example\\/v2\\/people?c=x%2Fy","self":'
+      .. '"https://api.acme.example/v2/people"}}' },
     { request = "/people?c=x%2Fy", response = '{"data":' .. people "b" .. ',"links":{"next":null}}', last = true },
   },
   wrong = {
@@ -174,10 +184,12 @@ apis["the last item's token"] = {
   collection = { paging = { type = "after", query = "starting_after", item = "/id", size = "limit", more = "/more" } },
   pages = {
     { request = "/people?limit=2", response = '{"data":' .. people("a", "b") .. ',"more":true}' },
-    { request = "/people?limit=2&starting_after=b", response = '{"data":' .. people "c" .. ',"more":false}', last = true },
+    { request = "/people?limit=2&starting_after=b", response = '{"data":' .. people "c" .. ',"more":false}',
+      last = true },
   },
   wrong = {
-    { "the item's token is elsewhere", function(c) c.paging.item = "/token" end, "expected what names the next page at /token" },
+    { "the item's token is elsewhere", function(c) c.paging.item = "/token" end,
+      "expected what names the next page at /token" },
     { "the item's token is another text", function(c) c.paging.item = "/contact/email" end,
       "it sends starting_after=b@acme.example, and the documentation starting_after=b" },
     { "the flag is not declared", function(c) c.paging.more = nil end, "goes on behind page 2" },
@@ -206,7 +218,8 @@ apis["one body"] = {
   collection = { items = "", paging = { type = "none" } },
   pages = { { request = "/people", response = people("a", "b"), last = true } },
   wrong = {
-    { "it is declared to have pages", function(c) c.paging = { type = "page", query = "page" } end, "goes on behind page 1" },
+    { "it is declared to have pages", function(c) c.paging = { type = "page", query = "page" } end,
+      "goes on behind page 1" },
   },
 }
 
@@ -281,22 +294,28 @@ describe("the conformance kit, by its hostile servers", function()
   local CURSOR = { type = "cursor", query = "after", next = "/next" }
 
   local shapes = {
-    ["a cursor in bodies"] = { path = "/search", method = "POST", filters = { state = { body = "/state", enum = { "on" } } },
-      paging = { type = "cursor", body = "/page/after", next = "/meta/next", size = { body = "/page/size" }, max_size = 5 } },
+    ["a cursor in bodies"] = { path = "/search", method = "POST", filters = { state = { body = "/state",
+      enum = { "on" } } },
+      paging = { type = "cursor", body = "/page/after", next = "/meta/next", size = { body = "/page/size" },
+        max_size = 5 } },
     ["a cursor in headers"] = { paging = { type = "cursor", header = "X-Cursor", next = { header = "X-Next" },
       previous = { header = "X-Previous" }, size = { header = "X-Size" }, max_size = 2 } },
-    ["a cursor with a flag"] = { paging = { type = "cursor", query = "after", next = "/next", more = "/more", size = "n" } },
-    ["a cursor until an empty page"] = { paging = { type = "cursor", query = "c", next = "/next", ends = "empty_page" } },
+    ["a cursor with a flag"] = { paging = { type = "cursor", query = "after", next = "/next", more = "/more",
+      size = "n" } },
+    ["a cursor until an empty page"] = { paging = { type = "cursor", query = "c", next = "/next",
+      ends = "empty_page" } },
     ["a cursor with a last token"] = { paging = { type = "cursor", query = "c", next = "/next", final = { "LTE=" } } },
     ["links"] = { items = "", paging = { type = "link", previous = "prev", rel = "more", size = "n", max_size = 4 } },
     ["URLs"] = { paging = { type = "next_url", next = "/links/next", previous = "/links/previous", size = "n" } },
     ["pages with a total"] = { paging = { type = "page", query = "page", total = "/total", size = "n", max_size = 9 } },
     ["pages from 0, and how many"] = { paging = { type = "page", query = "page", start = 0, pages = "/pages" } },
-    ["pages until a short one"] = { paging = { type = "page", query = "p", size = "n", max_size = 4, ends = "short_page" } },
+    ["pages until a short one"] = { paging = { type = "page", query = "p", size = "n", max_size = 4,
+      ends = "short_page" } },
     ["pages until an empty one"] = { paging = { type = "page", query = "page" } },
     ["offsets with a total"] = { paging = { type = "offset", query = "from", start = 1, total = { header = "X-Total" },
       size = "n" } },
-    ["offsets with a flag"] = { paging = { type = "offset", query = "from", last = "/last", size = "n", max_size = 3 } },
+    ["offsets with a flag"] = { paging = { type = "offset", query = "from", last = "/last", size = "n",
+      max_size = 3 } },
     ["the last item's token"] = { id = "uuid", paging = { type = "after", query = "after", before = "before",
       item = { "/key/token", "/uuid" }, size = "n", max_size = 10 } },
     ["one body"] = { paging = { type = "none" } },
@@ -398,7 +417,8 @@ describe("a report", function()
   end
 
   it("prints itself", function()
-    check.contains(tostring(run()), "acme: users\n", "  ok     finds the items", "4 passed, 0 failed, 0 unknown, 0 not for it")
+    check.contains(tostring(run()), "acme: users\n", "  ok     finds the items",
+      "4 passed, 0 failed, 0 unknown, 0 not for it")
     local text = tostring(run(function(c) c.items = "/data" end))
     check.contains(text, "  FAILED finds the items of the documented answers\n         items: /data leads to no array")
     check.contains(text, '; did you mean "", the document itself?')
@@ -414,7 +434,8 @@ describe("a report", function()
   it("is cases for busted", function()
     local titles, cases, waiting = {}, {}, {}
     local function tell(report, pending)
-      report:busted(function(title, f) titles[#titles + 1] = title f() end, function(title, f) cases[title] = f end, pending)
+      report:busted(function(title, f) titles[#titles + 1] = title f() end, function(title, f) cases[title] = f end,
+        pending)
     end
     tell(run(function(c) c.id = "uuid" end))
     assert.same({ "acme: users" }, titles)
@@ -454,15 +475,20 @@ describe("rollcall.conformance", function()
   it("refuses what it does not know, at the caller's line", function()
     check.misuse(function() rollcall.conformance(5) end, "expected table")
     check.misuse(function() rollcall.conformance { name = "x" } end, "provider x:", "users: missing")
-    check.misuse(function() rollcall.conformance(mine, { example = {} }) end, "example: unknown; did you mean examples?")
+    check.misuse(function() rollcall.conformance(mine, { example = {} }) end,
+      "example: unknown; did you mean examples?")
     check.misuse(function() rollcall.conformance(mine, { examples = { user = {} } }) end, "examples.user: unknown")
-    check.misuse(function() rollcall.conformance(mine, { examples = { users = {} } }) end, "examples.users: expected a list")
+    check.misuse(function() rollcall.conformance(mine, { examples = { users = {} } }) end,
+      "examples.users: expected a list")
     check.misuse(function() rollcall.conformance(mine, { examples = { users = { { response = 5 } } } }) end,
       "examples.users.1.response: expected the text of a body")
-    check.misuse(function() rollcall.conformance(mine, { examples = { users = { { response = "", request = "people" } } } }) end,
+    check.misuse(function() rollcall.conformance(mine, { examples = { users = { { response = "",
+      request = "people" } } } }) end,
       "examples.users.1.request: expected a request")
-    check.misuse(function() rollcall.conformance(mine, { client = { colour = "red" } }) end, "conformance: acme: colour")
-    check.misuse(function() rollcall.conformance(mine, { query = { users = { colour = "red" } } }) end, "colour: unknown")
+    check.misuse(function() rollcall.conformance(mine, { client = { colour = "red" } }) end,
+      "conformance: acme: colour")
+    check.misuse(function() rollcall.conformance(mine, { query = { users = { colour = "red" } } }) end,
+      "colour: unknown")
   end)
 
   it("says that it needs LuaSocket", function()
@@ -481,10 +507,12 @@ describe("rollcall.conformance", function()
     end }
     local elsewhere = copy_with(mine, function(p)
       p.base_url.sandbox = "https://sandbox.acme.example/v3"
-      p.auth = { type = "client_credentials", url = "https://login.acme.example/token", body = "form", credentials = "body" }
+      p.auth = { type = "client_credentials", url = "https://login.acme.example/token", body = "form",
+        credentials = "body" }
     end)
     local examples = { users = apis["one body"].pages }
-    for _, client in ipairs { { base_url = "https://other.acme.example/v4", on = on }, { environment = "sandbox", on = on },
+    for _, client in ipairs { { base_url = "https://other.acme.example/v4", on = on }, { environment = "sandbox",
+      on = on },
       { on = on, proxy = "http://proxy.acme.example:3128" } } do
       local report = rollcall.conformance(elsewhere, { client = client, examples = examples })
       assert.is_true(report.passed, tostring(report))

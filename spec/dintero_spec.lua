@@ -10,6 +10,18 @@ setup(function()
 end)
 teardown(sandbox.restore)
 
+-- The documented example of the answer.
+local EXAMPLE = '[{"email":"customer@example.com","id":"3c90c3cc-0d44-4b50-8888-8dd25736052a",'
+  .. '"created_at":"2023-11-07T05:31:56Z","updated_at":"2023-11-07T05:31:56Z","deleted_at":"2023-11-07T05:31:56Z",'
+  .. '"name":"John Doe","scope":["receipts:write"],"authentication_type":"<string>","roles":[{"id":'
+  .. '"3c90c3cc-0d44-4b50-8888-8dd25736052a","scope":["read:accounts"],"name":"order support"}],'
+  .. '"last_seen_at":"2023-11-07T05:31:56Z","configuration":{"mfa":{"sms":{"enabled":true},"totp":{"enabled":true}}}}]'
+
+rollcall.conformance("dintero", { examples = { users = {
+  { request = "GET https://api.dintero.com/v1/accounts/T12345678/management/users?expand=roles", last = true,
+    response = EXAMPLE },
+} } }):busted(describe, it)
+
 --- Raises unless the walk gives the data's users, in order, each field of each.
 local function expect(account, query, filter, options)
   local expected, texts = directory.users(account, filter)

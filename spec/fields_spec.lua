@@ -99,6 +99,59 @@ describe("fields", function()
     assert.is_nil(user("{}", rules).role_names)
   end)
 
+  it("flag tells true from false and from what is neither", function()
+    local rules = { status = { flag = "/active", yes = "ACTIVE", no = "INACTIVE" } }
+    for text, value in pairs { ['{"active":true}'] = "ACTIVE", ['{"active":false}'] = "INACTIVE",
+      ['{"active":null}'] = "nil", ["{}"] = "nil", ['{"active":"true"}'] = "nil" } do
+      assert.equal(value, tostring(user(text, rules).status), text)
+    end
+    assert.is_nil(user('{"active":false}', { status = { flag = "/active", yes = "ACTIVE" } }).status)
+  end)
+
+  it("pick takes of the element that is marked, else of the first that has it", function()
+    local rules = { email = { pick = "/emails", where = "/primary", take = "/value" } }
+    for text, value in pairs {
+      ['[{"value":"a"},{"value":"b","primary":true}]'] = "b",
+      ['[{"value":"a","primary":false},{"value":"b"}]'] = "a",
+      ['[{"primary":true},{"value":"b"},{"value":"c"}]'] = "b",
+      ['[null,5,"x",{"value":null,"primary":true},{"value":"b"}]'] = "b",
+      ['[{"value":"a"},{"value":"b","primary":"true"}]'] = "a",
+      ["[]"] = "nil", ["null"] = "nil", ['"a@b"'] = "nil", ["{}"] = "nil",
+    } do
+      assert.equal(value, tostring(user('{"emails":' .. text .. "}", rules).email), text)
+    end
+    assert.is_nil(user("{}", rules).email)
+  end)
+
+  it("join puts texts together that are there", function()
+    local rules = { name = { join = { "/n/first", "/n/last" } }, other = { join = { "/a", "/b" }, with = ", " } }
+    assert.equal("Ada Lovelace", user('{"n":{"first":"Ada","last":"Lovelace"}}', rules).name)
+    assert.equal("Lovelace", user('{"n":{"first":"","last":"Lovelace"}}', rules).name)
+    assert.equal("Ada", user('{"n":{"first":"Ada","last":null}}', rules).name)
+    assert.is_nil(user('{"n":{"first":5}}', rules).name)
+    assert.is_nil(user("{}", rules).name)
+    assert.equal("x, y", user('{"a":"x","b":"y"}', rules).other)
+  end)
+
+  it("first is the first rule that gives something", function()
+    local rules = { name = { first = { "/display", { join = { "/given", "/family" } }, { value = "nobody" } } } }
+    assert.equal("D", user('{"display":"D","given":"A"}', rules).name)
+    assert.equal("A B", user('{"display":"","given":"A","family":"B"}', rules).name)
+    assert.equal("A", user('{"display":null,"given":"A"}', rules).name)
+    assert.equal("nobody", user("{}", rules).name)
+    assert.is_false(user('{"x":false}', { y = { first = { "/x", { value = true } } } }).y)
+    local on = { first = { { flag = "/on", yes = "ON" }, { option = "account" } } }
+    assert.equal("ON", user('{"on":true}', { y = on }, { account = "T1" }).y)
+    assert.equal("T1", user("{}", { y = on }, { account = "T1" }).y)
+  end)
+
+  it("says which pointers a rule looks at", function()
+    assert.same({ "/a" }, fields.pointers "/a")
+    assert.same({}, fields.pointers { value = 1 })
+    assert.same({ "/a", "/b", "/c", "/d/0/e", "/f" }, fields.pointers { first = { "/a", { join = { "/b", "/c" } },
+      { pick = "/d", where = "/x", take = "/e" }, { flag = "/f" } } })
+  end)
+
   it("computes a field anew at each access, so that nobody shares a table", function()
     local it = user('{"role":"ADMIN"}', { role_names = { list = { "/role" } } })
     it.role_names[1] = "changed"

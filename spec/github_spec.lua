@@ -69,7 +69,8 @@ describe("GitHub", function()
       { "X-RateLimit-Remaining: 0", ("X-RateLimit-Reset: %d"):format(os.time() + 2) },
     } do
       server:script { ["/orgs/acme/members"] = {
-        { status = 403, headers = headers, body = '{"message":"API rate limit exceeded"}' }, { body = "[" .. MEMBER .. "]" } } }
+        { status = 403, headers = headers, body = '{"message":"API rate limit exceeded"}' },
+          { body = "[" .. MEMBER .. "]" } } }
       local began = core.now()
       assert.equal(1, client({ retry = { base = 0.01 } }):users():count())
       assert.is_true(core.now() - began >= 0.9)

@@ -15,7 +15,8 @@ local BROCK = [[{
 local OTHER = [[{
   "id": "00u19uiKQa0xXkbdGLNR", "status": "PROVISIONED", "created": "2016-03-15T04:21:51.000Z", "lastLogin": null,
   "lastUpdated": "2016-03-17T07:08:15.000Z",
-  "profile": { "login": "u7@test.com", "email": "u7@test.com", "firstName": "u7", "lastName": null, "displayName": "Seven" }
+  "profile": { "login": "u7@test.com", "email": "u7@test.com", "firstName": "u7", "lastName": null,
+    "displayName": "Seven" }
 }]]
 
 describe("Okta", function()
@@ -82,7 +83,8 @@ describe("Okta", function()
     local core = require "rollcall.core"
     server:script { ["/api/v1/users"] = { { status = 429, body = '{"errorCode":"E0000047","errorSummary":"API call '
       .. 'exceeded rate limit due to too many requests."}', headers = { "X-Rate-Limit-Limit: 600",
-        "X-Rate-Limit-Remaining: 0", ("X-Rate-Limit-Reset: %d"):format(os.time() + 2) } }, { body = "[" .. BROCK .. "]" } } }
+        "X-Rate-Limit-Remaining: 0", ("X-Rate-Limit-Reset: %d"):format(os.time() + 2) } },
+          { body = "[" .. BROCK .. "]" } } }
     local began = core.now()
     assert.equal(1, client({ retry = { base = 0.01 } }):users():count())
     assert.is_true(core.now() - began >= 0.9)

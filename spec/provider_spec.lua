@@ -50,6 +50,15 @@ describe("provider.check", function()
       users = { path = "/users", items = "", paging = { type = "none" } } }
   end)
 
+  it("takes a provider without an address, whose client must say it", function()
+    local mine = declared(function(p) p.base_url = false end)
+    assert.is_false(provider.check(mine).base_url)
+    check.misuse(function() rollcall.client(mine, { token = "t", tenant = "5" }) end,
+      "base_url: missing; expected a URL")
+    assert.equal("https://x.example",
+      rollcall.client(mine, { token = "t", tenant = "5", base_url = "https://x.example/" }).base_url)
+  end)
+
   it("takes http for loopback only", function()
     provider.check(declared(function(p) p.base_url.production = "http://127.0.0.1:8080" end))
   end)
@@ -116,6 +125,15 @@ describe("provider.check", function()
     { "users.fields.status", function(p) p.users.fields.status = { present = true } end },
     { "users.fields.account_id", function(p) p.users.fields.account_id = { option = "account" } end },
     { "users.fields.account_id", function(p) p.users.fields.account_id = "/a/~2" end },
+    { "users.fields.x.first.2", function(p) p.users.fields.x = { first = { "/a", "b" } } end },
+    { "users.fields.x.first", function(p) p.users.fields.x = { first = {} } end },
+    { "users.fields.x.first", function(p) p.users.fields.x = { first = "/a" } end },
+    { "users.fields.x.first.1: account: unknown",
+      function(p) p.users.fields.x = { first = { { account = "/a" } } } end },
+    { "users.fields.x.where: missing", function(p) p.users.fields.x = { pick = "/a", take = "/b" } end },
+    { "users.fields.x.join", function(p) p.users.fields.x = { join = "/a" } end },
+    { "users.fields.x.flag", function(p) p.users.fields.x = { flag = "a", yes = "A" } end },
+    { "base_url: expected", function(p) p.base_url = true end },
     { "users.items: ", function(p) p.users.items = "/a~" end },
     { "users.path", function(p) p.users.path = "/accounts/{account}/users" end },
     { "auth.path", function(p) p.auth.path = "/{account}/token" end },

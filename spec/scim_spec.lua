@@ -76,7 +76,8 @@ describe("SCIM", function()
 
   it("sends its filters", function()
     server:script { ["/scim/v2/Users"] = { { body = '{"totalResults":0,"Resources":[]}' } } }
-    assert.equal(0, client():users({ filter = 'userName sw "J" and active eq true', attributes = { "userName", "emails" },
+    assert.equal(0, client():users({ filter = 'userName sw "J" and active eq true', attributes = { "userName",
+      "emails" },
       excluded_attributes = "photos", sort_by = "userName", sort_order = "descending" }):count())
     assert.equal("attributes=userName%2Cemails&excludedAttributes=photos&filter=userName%20sw%20%22J%22%20and%20active"
       .. "%20eq%20true&sortBy=userName&sortOrder=descending&count=100&startIndex=1", server:requests()[1].query)
@@ -110,7 +111,8 @@ describe("SCIM", function()
     local mine = check.copy(require "rollcall.providers.scim")
     mine.name, mine.auth = "acme", { type = "basic" }
     server:script { ["/Users"] = { { body = '{"totalResults":1,"Resources":[' .. JENSEN .. "]}" } } }
-    local user = assert(rollcall.client(mine, { base_url = server.url, username = "u", password = "p" }):users():first())
+    local user = assert(rollcall.client(mine, { base_url = server.url, username = "u",
+      password = "p" }):users():first())
     assert.equal("acme", user.provider)
     assert.equal("Basic dTpw", server:requests()[1].headers.authorization)
   end)

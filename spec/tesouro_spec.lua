@@ -10,6 +10,21 @@ setup(function()
 end)
 teardown(sandbox.restore)
 
+-- The documented example of a page. Its texts are the documentation's own; that null is the only end it says in words.
+local EXAMPLE = '{"data":[{"id":"%s","createdDateTime":"2023-11-07T05:31:56Z","email":"<string>",'
+  .. '"isExpenseApprover":true,"name":"<string>","organizationId":"3c90c3cc-0d44-4b50-8888-8dd25736052a",'
+  .. '"organizationName":"<string>","status":"<string>","department":{"id":"3c90c3cc-0d44-4b50-8888-8dd25736052a",'
+  .. '"name":"<string>"},"jobTitle":"<string>","lastLoggedInDateTime":"2023-11-07T05:31:56Z","location":{"id":'
+  .. '"3c90c3cc-0d44-4b50-8888-8dd25736052a","name":"<string>"},"role":"<string>"}],"nextPaginationToken":%s,'
+  .. '"prevPaginationToken":%s}'
+
+rollcall.conformance("tesouro", { examples = { users = {
+  { request = "GET https://api.tesouro.com/identity/v1/users?Limit=1",
+    response = EXAMPLE:format("3c90c3cc-0d44-4b50-8888-8dd25736052a", '"<string>"', "null") },
+  { request = "GET https://api.tesouro.com/identity/v1/users?Limit=1&PaginationToken=%3Cstring%3E", last = true,
+    response = EXAMPLE:format("1c92f7e1-2897-4d46-bdcc-c127a914fb4e", "null", '"<string>"') },
+} } }):busted(describe, it)
+
 --- Raises unless the walk with this query gives the data's users, in order, each field of each.
 local function expect(query, filter)
   local expected, texts = directory.users(filter)

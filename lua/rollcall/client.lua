@@ -31,6 +31,8 @@ local walk = require "rollcall.walk"
 ---@field base_url string? instead of an environment; needed where the provider has none, as SCIM and Okta
 ---@field account string? Dintero: the account to walk
 ---@field accounts string[]? Dintero: several, walked concurrently
+---@field org string? GitHub: the organization to walk
+---@field orgs string[]? GitHub: several, walked concurrently
 ---@field insecure boolean? allows plain http to other hosts than loopback
 ---@field ca_file string? PEM file of the authorities to trust instead of the system's
 ---@field client_cert string? PEM file

@@ -189,9 +189,11 @@ function conformance.run(declared, options, level)
   for i, name in ipairs(schema.keys(checked.collections)) do
     local collection = checked.collections[name]
     local setup = { name = name, collection = collection, config = config, variables = variables, secrets = secrets,
-      base_path = home.path, home = home.origin, query = query_of(collection, (given.query or {})[name]), provider = checked }
-    local kit = { setup = setup, is_first = i == 1, collection = collection, paging = collection.paging, secrets = secrets,
-      walks = walks.new(setup), examples = (given.examples or {})[name], unseen = (given.unseen or {})[name] or {} }
+      base_path = home.path, home = home.origin, query = query_of(collection, (given.query or {})[name]),
+      provider = checked }
+    local kit = { setup = setup, is_first = i == 1, collection = collection, paging = collection.paging,
+      secrets = secrets, walks = walks.new(setup),
+      examples = (given.examples or {})[name], unseen = (given.unseen or {})[name] or {} }
     setup.provider = at_home(checked, kit.walks.main.url)
     setup.origin = function()
       return kit.walks.main.url
@@ -205,7 +207,8 @@ function conformance.run(declared, options, level)
         made:add(name, "is what the documentation shows", "unknown",
           ("nothing was given to compare it with: examples.%s"):format(name))
       end
-      for _, list in ipairs { kit.examples and documented.cases or {}, given.hostile ~= false and hostile.cases or {} } do
+      local is_hostile = given.hostile ~= false
+      for _, list in ipairs { kit.examples and documented.cases or {}, is_hostile and hostile.cases or {} } do
         for _, case in ipairs(list) do
           try(made, name, case, kit)
         end

@@ -112,7 +112,8 @@ local function read_error_body(body)
     return nil, nil
   end
   local inner = type(document.error) == "table" and document.error or document
-  local message = first_text(inner.message, document.detail, document.errorSummary, document.error_description, document.title)
+  local message = first_text(inner.message, document.detail, document.errorSummary, document.error_description,
+    document.title)
   local code = inner.code or document.errorCode or (type(document.error) == "string" and document.error)
   return message, type(code) == "number" and ("%.14g"):format(code) or type(code) == "string" and code or nil
 end

@@ -56,14 +56,15 @@ function fields.schema(rule, options)
   if type(rule) == "string" then
     return one
   elseif type(rule) == "table" and rule.first ~= nil then
-    local rules = {}
-    for i, each in ipairs(type(rule.first) == "table" and rule.first or {}) do
-      rules[tostring(i)] = fields.schema(each, options)
-    end
-    return { type = "table", fields = { first = { type = "table", required = true, expected = "a list of rules",
-      test = function(value)
-        return #value > 0
-      end, fields = rules } } }
+    return { type = "table", fields = { first = { type = "table", expected = "a list of rules", test = function(value)
+      return #value > 0
+    end } }, also = function(value, report)
+      for i, each in ipairs(type(value.first) == "table" and value.first or {}) do
+        for _, problem in ipairs(schema.check(each, fields.schema(each, options))) do
+          report("first." .. i, problem)
+        end
+      end
+    end }
   end
   for kind, taken in pairs(type(rule) == "table" and kinds or {}) do
     if rule[kind] ~= nil then

@@ -33,6 +33,9 @@ local where = require "rollcall.where"
 ---@class rollcall
 ---@field tesouro fun(options: rollcall.ClientOptions): rollcall.Client a client of Tesouro
 ---@field dintero fun(options: rollcall.ClientOptions): rollcall.Client a client of Dintero
+---@field scim fun(options: rollcall.ClientOptions): rollcall.Client a client of a service that speaks SCIM 2.0
+---@field github fun(options: rollcall.ClientOptions): rollcall.Client a client of a GitHub organization's members
+---@field okta fun(options: rollcall.ClientOptions): rollcall.Client a client of Okta
 ---@field [string] fun(options: rollcall.ClientOptions): rollcall.Client a client of the provider of that name
 local rollcall = {}
 

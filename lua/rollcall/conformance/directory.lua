@@ -350,7 +350,8 @@ local function counted(self, request, start)
   local text = self:read(request, place)
   local number = text and text:find("^%d+$") and tonumber(text)
   if not number or number < start then
-    self:complain("expected a number of at least %d at %s, got %s", start, request_maker.describe(place), tostring(text))
+    self:complain("expected a number of at least %d at %s, got %s", start, request_maker.describe(place),
+      tostring(text))
     return 0
   end
   return number - start
@@ -406,7 +407,8 @@ function Directory:item(number)
   item[collection.id or "id"] = directory.id(number)
   if self.paging.type == "after" then
     local pointers = self.paging.item
-    local good, problem = document.put(item, type(pointers) == "table" and pointers[1] or pointers, self:name_of(number))
+    local good, problem = document.put(item, type(pointers) == "table" and pointers[1] or pointers,
+      self:name_of(number))
     if not good and not self.plan.token then
       self:complain("paging.item: %s", problem)
     elseif not good then

@@ -31,7 +31,8 @@ function documented.request(text)
     return nil
   end
   local path, query = target:match("^([^?]*)%??(.*)$")
-  return { method = method or "GET", origin = origin, path = path, parameters = server.parameters(query), target = target }
+  return { method = method or "GET", origin = origin, path = path, parameters = server.parameters(query),
+    target = target }
 end
 
 --- Raises unless it holds.
@@ -367,7 +368,8 @@ local function replay(kit)
   need(not problems, "%s", problems)
   local count, last = #examples, examples[#examples]
   if beyond then
-    need(last.last ~= true, "it goes on behind page %d, which the documentation calls the last one, by %s", count, beyond)
+    need(last.last ~= true, "it goes on behind page %d, which the documentation calls the last one, by %s", count,
+      beyond)
   else
     need(not walked.err, "%s", tostring(walked.err))
     need(asked >= count, "it ends with page %d, and the documentation goes on%s", asked,

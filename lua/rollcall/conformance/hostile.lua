@@ -108,8 +108,8 @@ end
 
 --- What tells one request from another.
 local function key_of(kit, request)
-  return table.concat({ request.target, request.body, kit.paging.header and request.headers[kit.paging.header:lower()] },
-    "\n")
+  local header = kit.paging.header and request.headers[kit.paging.header:lower()]
+  return table.concat({ request.target, request.body, header }, "\n")
 end
 
 local function is(kit, ...)
@@ -342,7 +342,8 @@ case("calls pages that come again a loop, at any distance", not_for_one_body, fu
     local walked = walk(kit, plan)
     need_failure(kit, walked, "loop")
     need_once(walked)
-    need(#walked.ids == pages * size, "a loop of %d pages behind page %d: expected the %d users of the first pages, got %d",
+    need(#walked.ids == pages * size,
+      "a loop of %d pages behind page %d: expected the %d users of the first pages, got %d",
       distance, pages, pages * size, #walked.ids)
   end
 end)

@@ -44,7 +44,8 @@ function server.check()
   if find_socket() then
     return true
   end
-  return nil, "it needs LuaSocket, for a server on loopback (luarocks install luasocket; on Debian apt install lua-socket)"
+  return nil,
+    "it needs LuaSocket, for a server on loopback (luarocks install luasocket; on Debian apt install lua-socket)"
 end
 
 ---@param handler fun(request: rollcall.ServerRequest): rollcall.ServerResponse

@@ -82,8 +82,9 @@ function Walks:walk(handler, query, most, options)
   local client = self:client(handler, options)
   local began = core.now()
   local stream = (client[self.setup.name](client, self:query(query)))
-  local ids, user, err = {}, nil, nil
+  local ids, err = {}, nil
   while not most or #ids < most do
+    local user
     user, err = stream:next()
     if not user then
       break
