@@ -54,13 +54,13 @@ local function built_in(name)
 end
 
 --- The table of a built-in provider, or any other value as it is; raises for the caller's caller.
-local function named(where, declared)
+local function named(caller, declared)
   if type(declared) ~= "string" then
     return declared
   end
   local good, found = pcall(built_in, declared)
   if not good or not found then
-    error(("%s: %s"):format(where, good and ("there is no provider %q"):format(declared) or tostring(found)), 3)
+    error(("%s: %s"):format(caller, good and ("there is no provider %q"):format(declared) or tostring(found)), 3)
   end
   return found
 end
