@@ -901,24 +901,29 @@ describe("what goes to stderr", function()
 end)
 
 describe("on a terminal", function()
-  local SOCKET = "rollcall-spec-" .. tostring(os.time())
+  local socket -- of the server that runs; one for each terminal, since an old one may still be on its way out
+
+  local function end_server()
+    os.execute(("tmux -S %s kill-server 2>/dev/null"):format(socket))
+    os.remove(socket)
+  end
 
   --- Types a line in a terminal of 100 columns; answers a function that shows its screen.
   local function terminal(line)
     local script = path "typed"
+    socket = os.tmpname()
+    os.remove(socket)
     command.write(script, line .. "\necho \"[ended $?]\"\nsleep 60\n")
-    assert(os.execute(("tmux -L %s -f /dev/null new-session -d -x 100 -y 24 'sh %s'"):format(SOCKET, script)))
+    assert(os.execute(("tmux -S %s -f /dev/null new-session -d -x 100 -y 24 'sh %s'"):format(socket, script)))
     return function()
-      local pipe = assert(io.popen(("tmux -L %s capture-pane -p 2>&1"):format(SOCKET)))
+      local pipe = assert(io.popen(("tmux -S %s capture-pane -p 2>&1"):format(socket)))
       local screen = pipe:read "*a"
       pipe:close()
       return screen
     end
   end
 
-  after_each(function()
-    os.execute(("tmux -L %s kill-server 2>/dev/null"):format(SOCKET))
-  end)
+  after_each(end_server)
 
   local function await(screen, pattern)
     local shown
@@ -951,7 +956,7 @@ describe("on a terminal", function()
     await(screen, "^tesouro [%d,]+ users?, %d+ pages?[^\n]* | [%d,]+/s")
     local shown = await(screen, "%[ended 0%]")
     assert.equal("[ended 0]\n", (shown:gsub("\n+$", "\n")))
-    os.execute(("tmux -L %s kill-server 2>/dev/null; sleep 0.2"):format(SOCKET))
+    end_server()
     screen = terminal(command.line { "users", "tesouro", "--format", "csv", "--quiet" } .. " >" .. path "out.csv")
     while true do
       shown = screen()
@@ -967,7 +972,7 @@ describe("on a terminal", function()
     local screen = terminal(command.line({ "users", "tesouro", "--limit", "9" }, { NO_COLOR = "1" })
       .. "; " .. command.line { "users", "tesouro", "--limit", "1" })
     await(screen, "%[ended 0%]")
-    local pipe = assert(io.popen(("tmux -L %s capture-pane -p -e 2>&1"):format(SOCKET)))
+    local pipe = assert(io.popen(("tmux -S %s capture-pane -p -e 2>&1"):format(socket)))
     local lines = command.lines(pipe:read "*a")
     pipe:close()
     assert.truthy(lines[1]:find "^EMAIL", lines[1])
