@@ -40,13 +40,14 @@ function checkpoint.encode_parts(parts)
   return json.encode { rollcall = FORMAT, parts = parts }
 end
 
-local function show(value)
+local show
+function show(value)
   if value == nil then
     return "none"
   elseif type(value) == "table" then
     local parts = {}
     for i, one in ipairs(value) do
-      parts[i] = type(one) == "table" and "a table" or tostring(one)
+      parts[i] = type(one) == "table" and "a table" or type(one) == "string" and ('"%s"'):format(one) or show(one)
     end
     return table.concat(parts, ",")
   end

@@ -1,6 +1,7 @@
 -- Providers are tables of data. This checks one whole and names each mistake by its path.
 
 local auth = require "rollcall.auth"
+local core = require "rollcall.core"
 local declared_nodes = require "rollcall.paging.declared"
 local field_rules = require "rollcall.fields"
 local formats = require "rollcall.formats"
@@ -265,6 +266,19 @@ local function check_filter(collection)
     elseif type(filter.min) == "number" and type(filter.max) == "number" and filter.min > filter.max then
       report("max", "below min")
     end
+    local enum_type = formats[filter.format] and formats[filter.format].type or "string"
+    for i, value in ipairs(type(filter.enum) == "table" and filter.enum or {}) do
+      local problems = schema.check(value, { type = enum_type, test = function(text)
+        return type(text) ~= "string" or not text:find("%c") and not (filter.path and (text == "" or text:find("^%.%.?$")))
+          or "it cannot be sent there"
+      end })
+      if problems[1] then
+        report(("enum.%d"):format(i), problems[1])
+      end
+    end
+    if type(filter.enum) == "table" and #filter.enum == 0 then
+      report("enum", "expected at least one value")
+    end
     if filter.pattern ~= nil and formats[filter.format] and formats[filter.format].type ~= "string" then
       report("pattern", ("format = %s takes none"):format(schema.show(filter.format)))
     end
@@ -331,6 +345,51 @@ local function each(map, make)
   return fields
 end
 
+---@type table<table, table> what a frozen table shows
+local plain_of = setmetatable({}, { __mode = "k" })
+
+--- The table that a frozen one shows; any other value as it is.
+---@generic T
+---@param value T
+---@return T
+function provider.thaw(value)
+  return plain_of[value] or value
+end
+
+-- What stands for a table within itself: no field takes it.
+local function itself() end
+
+--- A copy of a table all of whose parts are plain: parts of frozen ones may stand in it.
+local function plain_copy(value, copies)
+  value = provider.thaw(value)
+  if type(value) ~= "table" then
+    return value
+  elseif copies[value] then
+    return copies[value]
+  end
+  local copy = {}
+  copies[value] = itself
+  for key, child in pairs(value) do
+    copy[key] = plain_copy(child, copies)
+  end
+  copies[value] = copy
+  return copy
+end
+
+--- Can it be written as JSON?
+local function is_json(value)
+  if type(value) == "table" then
+    for key, child in pairs(value) do
+      if type(key) ~= "string" and type(key) ~= "number" or not is_json(child) then
+        return false
+      end
+    end
+    return true
+  end
+  return type(value) == "string" or type(value) == "boolean" or value == core.null
+    or type(value) == "number" and value == value and value > -math.huge and value < math.huge
+end
+
 local function base_url_node(map)
   if map == false then
     return {}
@@ -342,7 +401,9 @@ local function base_url_node(map)
   return { type = "table", required = true, keys = name, fields = fields }
 end
 
-local function collection_node(declared, options)
+local check_places
+
+local function collection_node(declared, options, given)
   local collection = table_or_empty(declared)
   local path_filters = {}
   for _, filter in pairs(table_or_empty(collection.filters)) do
@@ -353,8 +414,9 @@ local function collection_node(declared, options)
   return { type = "table", fields = {
     path = schema.required(path_node(options, path_filters)),
     method = { type = "string", enum = { "GET", "POST" } },
-    body = { type = "table", test = function()
-      return collection.method == "POST" or 'only a collection with method = "POST" has a body'
+    body = { type = "table", test = function(value)
+      return collection.method ~= "POST" and 'only a collection with method = "POST" has a body' or is_json(value)
+        or "it cannot be written as JSON"
     end },
     parameters = { type = "table", keys = declared_nodes.parameter, values = { type = "string" } },
     items = schema.required(schema.pointer),
@@ -367,11 +429,51 @@ local function collection_node(declared, options)
     fields = { type = "table", keys = name, fields = each(collection.fields, function(rule)
       return field_rules.schema(rule, options)
     end) },
-  } }
+  }, also = check_places(table_or_empty(given)) }
+end
+
+--- Reports what is sent to a place where another thing is sent already.
+function check_places(given)
+  return function(collection, report)
+    local known = {}
+    local function add(place, path, what)
+      if type(place) == "string" then
+        place = { query = place }
+      end
+      for _, kind in ipairs { "query", "header", "body", "path" } do
+        local at = type(place) == "table" and type(place[kind]) == "string" and place[kind]
+        local key = at and kind .. " " .. (kind == "header" and at:lower() or at)
+        if key and known[key] then
+          report(path, ("%s is the place of %s already"):format(schema.show(at), known[key]))
+        elseif key then
+          known[key] = what
+        end
+      end
+    end
+    local auth_of = table_or_empty(given.auth)
+    add({ header = auth_of.type == "header" and auth_of.name or "Authorization" }, "", "auth")
+    for _, key in ipairs(keys_of(table_or_empty(given.headers))) do
+      add({ header = key }, "", "headers." .. key)
+    end
+    for _, key in ipairs(keys_of(table_or_empty(collection.parameters))) do
+      add(key, "parameters." .. key, "parameters." .. key)
+    end
+    local paging = collection.paging
+    local kind = type(paging) == "table" and paging_types[paging.type]
+    if kind then
+      local where = { "", ".size", ".before" }
+      for i, place in pairs(kind.places(paging)) do
+        add(place, "paging" .. where[i], "paging" .. where[i])
+      end
+    end
+    for _, key in ipairs(keys_of(table_or_empty(collection.filters))) do
+      add(collection.filters[key], "filters." .. key, "filters." .. key)
+    end
+  end
 end
 
 -- What a client has beside its collections.
-local TAKEN = { close = true, provider = true, base_url = true, loop = true }
+local TAKEN = { close = true, provider = true, base_url = true, loop = true, shared = true }
 
 local collection_name = { type = "string", expected = name.expected, test = function(value)
   return TAKEN[value] and "every client has something of that name" or name.test(value)
@@ -396,10 +498,10 @@ local function provider_node(declared)
     auth = auth_node(given.auth, options),
     headers = { type = "table", keys = free_header, values = clean_text },
     options = { type = "table", keys = name, values = { type = "table", fields = option_fields } },
-    users = collection_node(given.users, options),
+    users = collection_node(given.users, options, given),
     collections = { type = "table", keys = collection_name, expected = "at least one collection",
       fields = each(given.collections, function(collection)
-        return collection_node(collection, options)
+        return collection_node(collection, options, given)
       end), test = function(value)
         return next(value) ~= nil
       end },
@@ -419,7 +521,7 @@ end
 ---@param level integer? of the caller that the message names
 ---@return rollcall.Provider
 function provider.check(declared, level)
-  declared = provider.thaw(declared)
+  declared = plain_copy(declared, {})
   local problems = schema.check(declared, provider_node(declared))
   if #problems > 0 then
     local title = type(declared) == "table" and type(declared.name) == "string" and " " .. declared.name or ""
@@ -433,17 +535,6 @@ function provider.check(declared, level)
 end
 
 -- -- frozen ones -------------------------------------------------------------------------------
-
----@type table<table, table> what a frozen table shows
-local plain_of = setmetatable({}, { __mode = "k" })
-
---- The table that a frozen one shows; any other value as it is.
----@generic T
----@param value T
----@return T
-function provider.thaw(value)
-  return plain_of[value] or value
-end
 
 --- A view of a table that nobody can change through it. LuaJIT's `pairs` and `#` see nothing of it; its
 --- fields are there on every Lua.

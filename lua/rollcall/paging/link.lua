@@ -7,6 +7,8 @@ local token = require "rollcall.paging.token"
 
 local link = {}
 
+link.is_linked = true
+
 local relation = { type = "string", expected = "a relation type such as next", test = function(value)
   return value ~= "" and not value:find("[%s%c]")
 end }

@@ -7,6 +7,8 @@ local token = require "rollcall.paging.token"
 
 local next_url = {}
 
+next_url.is_linked = true
+
 next_url.schema = {
   next = schema.required(declared.source),
   previous = declared.source,
