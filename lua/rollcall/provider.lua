@@ -5,6 +5,8 @@ local core = require "rollcall.core"
 local declared_nodes = require "rollcall.paging.declared"
 local field_rules = require "rollcall.fields"
 local formats = require "rollcall.formats"
+local header_names = require "rollcall.header_names"
+local option_names = require "rollcall.option_names"
 local paging_types = require "rollcall.paging"
 local query = require "rollcall.query"
 local schema = require "rollcall.schema"
@@ -77,12 +79,14 @@ local provider = {}
 ---@field item string|string[]|nil after: the pointer, in an item, of what names it; or several, the first that is there
 ---@field before rollcall.Place? after: what takes the first item's, backwards
 ---@field start integer? page: the first number, 1 by default; offset: the first offset, 0 by default
+---@field step "size"|nil offset: advances by what was asked for, since the server leaves out of a page what the caller
+---  must not see; by what came, without
 ---@field total rollcall.Source? page, offset: how many items there are
 ---@field pages rollcall.Source? page: how many pages there are
 ---@field last rollcall.Source? page, offset: a flag, true on the last page
 ---@field more rollcall.Source? a flag, false on the last page
 ---@field ends string|string[]|nil what ends a walk: see README.md
----@field final string[]? cursor: tokens that mean that there is no next page
+---@field final string[]? cursor, next_url: texts that mean that there is no next page
 
 --- It needs one of query, header, path and body.
 ---@class rollcall.ProviderFilter
@@ -176,6 +180,10 @@ end
 
 local lua_pattern = { type = "string", test = function(value)
   local problem = pattern_problem(value)
+  if not problem then -- of what Lua looks at wherever it matches
+    local good, message = pcall(string.find, "", value)
+    problem = not good and tostring(message) or nil
+  end
   return not problem or "no Lua pattern: " .. problem
 end }
 
@@ -215,19 +223,9 @@ local function auth_node(declared, options)
   return { type = "table", fields = fields, also = kind and kind.check or nil }
 end
 
--- Headers that say what is not the provider's to say.
-local OWN_HEADERS = { authorization = "use auth for it", host = "it follows from base_url",
-  ["content-length"] = "it follows from the body", ["content-type"] = "it follows from the body",
-  ["user-agent"] = "it is an option of the client", ["transfer-encoding"] = "it follows from the body" }
-
-local free_header = { type = "string", expected = schema.header_name.expected, test = function(value)
-  local own = OWN_HEADERS[value:lower()]
-  return own or schema.header_name.test(value)
-end }
-
 local filter_fields = {
   query = declared_nodes.parameter,
-  header = free_header,
+  header = header_names.free,
   path = name,
   body = declared_nodes.member,
   enum = { type = "table", values = { type = "string|number|boolean" } },
@@ -235,7 +233,10 @@ local filter_fields = {
   min = { type = "integer" },
   max = { type = "integer" },
   pattern = { type = "string|table", values = lua_pattern, test = function(value)
-    return type(value) == "table" or lua_pattern.test(value)
+    if type(value) == "table" then
+      return #value > 0 or "expected at least one Lua pattern"
+    end
+    return lua_pattern.test(value)
   end },
   expected = { type = "string" },
   list = { type = "string", enum = { "comma", "repeat", "bracket", "array" } },
@@ -313,6 +314,12 @@ local function filter_names(paging)
   end }
 end
 
+--- Is this field of a paging type where an answer says something?
+local function known_source(kind, key)
+  local node = kind.schema[key]
+  return node.expected == declared_nodes.source.expected
+end
+
 local function paging_node(collection)
   local paging = collection.paging
   local fields = { type = { type = "string", enum = keys_of(paging_types), required = true } }
@@ -331,6 +338,9 @@ local function paging_node(collection)
       local in_body = key == "body" and value.body ~= nil or type(value[key]) == "table" and value[key].body ~= nil
       if in_body and collection.method ~= "POST" then
         report(key, 'only a collection with method = "POST" has a body')
+      end
+      if known_source(kind, key) and value[key] ~= nil and value[key] == collection.items then
+        report(key, "items is the same; the array says nothing of its pages")
       end
     end
   end }
@@ -479,15 +489,40 @@ local collection_name = { type = "string", expected = name.expected, test = func
   return TAKEN[value] and "every client has something of that name" or name.test(value)
 end }
 
+local of_every_client = {}
+for _, one in ipairs(option_names) do
+  of_every_client[one] = true
+end
+
+local option_name = { type = "string", expected = name.expected, test = function(value)
+  return of_every_client[value] and "every client has an option of that name" or name.test(value)
+end }
+
 local option_fields = {
   pattern = { type = "table", required = true, values = lua_pattern, expected = "a list of Lua patterns",
     test = function(value)
       return #value > 0
     end },
   expected = { type = "string", required = true },
-  list = name,
+  list = option_name,
   required = { type = "boolean" },
 }
+
+--- Reports names that two options, or lists of them, have.
+local function check_options(options, report)
+  local known = {}
+  for key in pairs(options) do
+    known[key] = "an option"
+  end
+  for _, key in ipairs(keys_of(options)) do
+    local list = type(options[key]) == "table" and options[key].list
+    if type(list) == "string" and known[list] then
+      report(key .. ".list", ("%s is the name of %s already"):format(list, known[list]))
+    elseif type(list) == "string" then
+      known[list] = "another list"
+    end
+  end
+end
 
 local function provider_node(declared)
   local given = table_or_empty(declared)
@@ -496,8 +531,9 @@ local function provider_node(declared)
     name = schema.required(name),
     base_url = base_url_node(given.base_url),
     auth = auth_node(given.auth, options),
-    headers = { type = "table", keys = free_header, values = clean_text },
-    options = { type = "table", keys = name, values = { type = "table", fields = option_fields } },
+    headers = { type = "table", keys = header_names.free, values = clean_text },
+    options = { type = "table", keys = option_name, values = { type = "table", fields = option_fields },
+      also = check_options },
     users = collection_node(given.users, options, given),
     collections = { type = "table", keys = collection_name, expected = "at least one collection",
       fields = each(given.collections, function(collection)

@@ -24,6 +24,9 @@ link.schema = {
 
 function link.check(paging, report)
   declared.check_size(paging, report)
+  if paging.previous ~= nil and paging.previous == (paging.rel or "next") then
+    report("previous", "the next page's relation is the same; backwards leads elsewhere")
+  end
 end
 
 function link.captures(paging)

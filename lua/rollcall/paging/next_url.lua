@@ -14,12 +14,14 @@ next_url.schema = {
   previous = declared.source,
   more = declared.source,
   ends = token.ends,
+  final = token.final,
   size = declared.size,
   max_size = declared.max_size,
 }
 
 function next_url.check(paging, report)
   declared.check_size(paging, report)
+  declared.check_previous(paging, report)
 end
 
 function next_url.captures(paging)
