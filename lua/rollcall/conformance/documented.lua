@@ -62,13 +62,14 @@ end
 
 --- Pointers of a document, for who has misspelt one.
 local function near(pointer, root, fits)
-  local list = {}
+  local list, namesakes, last = {}, {}, pointer:match("/[^/]*$")
   document.each(root, function(found, value)
     if fits(value) and found ~= pointer then
       list[#list + 1] = found == "" and '"", the document itself' or found
+      namesakes[#namesakes + 1] = last and found:match("/[^/]*$") == last and found or nil
     end
   end)
-  local nearest = #list == 1 and list[1] or schema.nearest(pointer, list)
+  local nearest = #list == 1 and list[1] or #namesakes == 1 and namesakes[1] or schema.nearest(pointer, list)
   if nearest then
     return ("; did you mean %s?"):format(nearest)
   elseif #list > 0 and #list <= 12 then
