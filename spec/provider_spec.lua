@@ -165,6 +165,8 @@ describe("provider.check", function()
     { "users.paging.more: items is the same", function(p) p.users.paging.more = "/data" end },
     { "users.paging.next: ", function(p) p.users.paging.next = "" end },
     -- names that are taken
+    { "collections.shared: every client has something of that name",
+      function(p) p.collections = { shared = p.users } end },
     { "options.token: every client has an option of that name",
       function(p) p.options.token = { pattern = { "." }, expected = "x" } end },
     { "options.retry: every client", function(p) p.options.retry = { pattern = { "." }, expected = "x" } end },
@@ -250,6 +252,17 @@ describe("provider.check", function()
       check.misuse(function() provider.check(value) end, "expected table")
     end
     check.misuse(function() provider.check(nil) end, "expected table")
+  end)
+end)
+
+describe("an option that stands in a path", function()
+  it("is never dots alone, which would lead elsewhere", function()
+    local mine = declared(function(p) p.options.tenant.pattern = { "^[%w.]+$" } end)
+    for _, value in ipairs { ".", ".." } do
+      check.misuse(function() rollcall.client(mine, { token = "t", tenant = value }) end, "tenant: ", "more than dots")
+      check.misuse(function() rollcall.client(mine, { token = "t", tenants = { value } }) end, "more than dots")
+    end
+    assert.truthy(rollcall.client(mine, { token = "t", tenant = "a.b" }))
   end)
 end)
 

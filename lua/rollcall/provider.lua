@@ -270,8 +270,9 @@ local function check_filter(collection)
     local enum_type = formats[filter.format] and formats[filter.format].type or "string"
     for i, value in ipairs(type(filter.enum) == "table" and filter.enum or {}) do
       local problems = schema.check(value, { type = enum_type, test = function(text)
-        return type(text) ~= "string" or not text:find("%c") and not (filter.path and (text == "" or text:find("^%.%.?$")))
-          or "it cannot be sent there"
+        local is_lost = type(text) == "string"
+          and (text:find("%c") or filter.path and (text == "" or text:find("^%.%.?$")))
+        return not is_lost or "it cannot be sent there"
       end })
       if problems[1] then
         report(("enum.%d"):format(i), problems[1])
