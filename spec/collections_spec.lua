@@ -202,8 +202,10 @@ describe("examples/all_accounts.lua", function()
       ["/v1/accounts/T12300000/auth/token"] = { { body = '{"access_token":"t1","expires_in":900}' } },
       ["/v1/accounts/T12300001/auth/token"] = { { body = '{"access_token":"t2","expires_in":900}' } },
       ["/v1/accounts/T12300002/auth/token"] = { { body = '{"access_token":"t3","expires_in":900}' } },
-      ["/v1/accounts/T12300000/management/accounts"] = { merchants("T12300001", "T12300002"), merchants "T12300002",
-        { body = "[]" } },
+      ["/v1/accounts/T12300003/auth/token"] = { { body = '{"access_token":"t4","expires_in":900}' } },
+      ["/v1/accounts/T12300003/management/users"] = { { body = "[]" } },
+      ["/v1/accounts/T12300000/management/accounts"] = { merchants("T12300001", "T12300002"),
+        merchants("T12300002", "T12300003"), { body = "[]" } },
       ["/v1/accounts/T12300001/management/users"] = { { body = '[{"id":"1","email":"ada@acme.example"}]' } },
       ["/v1/accounts/T12300002/management/users"] = { { body = '[{"id":"2","email":"bob@acme.example"}]' } },
     }
