@@ -14,6 +14,14 @@ local function options(more)
 end
 
 local partner, accounts = rollcall.dintero(options { account = os.getenv "DINTERO_ACCOUNT" or "T12300000" }), {}
-for account in partner:accounts() do accounts[#accounts + 1] = account.id end
+local known = {} -- a merchant that is added meanwhile may move another one to the next page, where it comes again
+for account in partner:accounts() do
+  accounts[#accounts + 1] = not known[account.id] and account.id or nil
+  known[account.id] = true
+end
+if #accounts == 0 then
+  print "the account has no merchants"
+  return
+end
 local users = rollcall.dintero(options { accounts = accounts }):users()
 for user in users do print(user.account_id, user.email, user.status) end

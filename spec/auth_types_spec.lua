@@ -93,6 +93,15 @@ describe("auth basic", function()
     check.contains(err.message, "username")
   end)
 
+  it("has no colon in a client's id, which asks for a token", function()
+    local auth = { type = "client_credentials", path = "/token", body = "form", credentials = "basic" }
+    server:script { ["/token"] = { { body = '{"access_token":"tok-1","expires_in":3600}' } } }
+    local _, err = client(auth, { client_id = "a:b", client_secret = "c-hunter22" }):users():next()
+    check.failure(err, "auth", { "c-hunter22" })
+    check.contains(err.message, "client_id: Basic credentials can have no colon in it")
+    assert.equal(0, #server:requests())
+  end)
+
   it("takes user and password, and nothing else", function()
     local auth = { type = "basic" }
     check.misuse(function() client(auth, { token = "t" }) end, "token: expected username and password")

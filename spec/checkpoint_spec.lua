@@ -74,6 +74,15 @@ describe("a checkpoint's text", function()
     end
   end)
 
+  it("is refused by a walk whose lists differ deep within, or in what a text and a number are", function()
+    for _, pair in ipairs { { { { "a" } }, { { "b" } } }, { { "1" }, { 1 } } } do
+      local mine, other = altered(function(walk) walk.query.expand = pair[1] end),
+        altered(function(walk) walk.query.expand = pair[2] end)
+      assert.is_nil((decode(checkpoint.encode { walk = mine }, other)))
+      assert.truthy(decode(checkpoint.encode { walk = mine }, mine))
+    end
+  end)
+
   it("of several walks is not one of a single walk, nor the other way round", function()
     local parts = checkpoint.encode_parts { A = text, B = text }
     assert.is_nil((decode(parts, WALK)))

@@ -185,6 +185,40 @@ describe("examples/all_accounts.lua", function()
     check.same(expected, got)
   end)
 
+  it("says so where there are no merchants", function()
+    assert.equal("the account has no merchants\n", run "DINTERO_ACCOUNT=T12300001")
+  end)
+
+  it("walks a merchant once that is listed twice", function()
+    local server = require("spec.support.server").start()
+    local function merchants(...)
+      local list = {}
+      for i, id in ipairs { ... } do
+        list[i] = ('{"account_id":"%s"}'):format(id)
+      end
+      return { body = "[" .. table.concat(list, ",") .. "]" }
+    end
+    server:script {
+      ["/v1/accounts/T12300000/auth/token"] = { { body = '{"access_token":"t1","expires_in":900}' } },
+      ["/v1/accounts/T12300001/auth/token"] = { { body = '{"access_token":"t2","expires_in":900}' } },
+      ["/v1/accounts/T12300002/auth/token"] = { { body = '{"access_token":"t3","expires_in":900}' } },
+      ["/v1/accounts/T12300003/auth/token"] = { { body = '{"access_token":"t4","expires_in":900}' } },
+      ["/v1/accounts/T12300003/management/users"] = { { body = "[]" } },
+      ["/v1/accounts/T12300000/management/accounts"] = { merchants("T12300001", "T12300002"),
+        merchants("T12300002", "T12300003"), { body = "[]" } },
+      ["/v1/accounts/T12300001/management/users"] = { { body = '[{"id":"1","email":"ada@acme.example"}]' } },
+      ["/v1/accounts/T12300002/management/users"] = { { body = '[{"id":"2","email":"bob@acme.example"}]' } },
+    }
+    local output = run("SANDBOX_DINTERO_URL=" .. server.url)
+    server:stop()
+    local lines = {}
+    for line in output:gmatch "[^\n]+" do
+      lines[#lines + 1] = line
+    end
+    table.sort(lines)
+    assert.same({ "T12300001\tada@acme.example\tACTIVE", "T12300002\tbob@acme.example\tACTIVE" }, lines)
+  end)
+
   it("walks the accounts concurrently", function()
     sandbox.configure "delay_ms=300"
     local core = require "rollcall.core"

@@ -174,7 +174,8 @@ apis["URLs in the body"] = {
     { request = "/people?c=x%2Fy", response = '{"data":' .. people "b" .. ',"links":{"next":null}}', last = true },
   },
   wrong = {
-    { "the URL is that of the page itself", function(c) c.paging.next = "/links/self" end, "it sends no c" },
+    { "the URL is that of the page itself", function(c) c.paging.next = "/links/self" end,
+      "the link after page 1 was seen before in this walk" },
     { "the URL is taken for a token", function(c) c.paging = { type = "cursor", query = "c", next = "/links/next" } end,
       "request 2: it sends c=" },
   },
@@ -250,7 +251,10 @@ describe("the conformance kit, by what the documentation shows", function()
     it("passes what is right: " .. name, function()
       local report = run(api, copy_with(api.collection))
       assert.is_true(report.passed, tostring(report))
-      assert.equal(4, #report.cases)
+      assert.equal(name == "a first page alone" and 6 or 5, #report.cases)
+      for _, case in ipairs(report.cases) do
+        assert.equal(case.name == "ends where the documentation does" and "unknown" or "passed", case.status)
+      end
     end)
 
     for _, wrong in ipairs(api.wrong) do
@@ -274,6 +278,60 @@ describe("the conformance kit, by what the documentation shows", function()
     assert.is_true(rollcall.conformance(provider(collection), options).passed)
     options.unseen.users = { "mfa", "mfs" }
     check.contains(rollcall.conformance(provider(collection), options):failure().message, "mfs is none of its fields")
+  end)
+
+  describe("where only the first page is documented,", function()
+    local PAGE = { response = '{"data":' .. people("a", "b") .. ',"meta":{"next":"t2","has_more":true,"total":9}}',
+      headers = { "X-Total: 9", "X-Next: t2" } }
+    local function run_one(paging)
+      return rollcall.conformance(provider { paging = paging }, { hostile = false, examples = { users = { PAGE } } })
+    end
+
+    for _, case in ipairs {
+      { { type = "cursor", query = "c", next = "/next" },
+        "paging.next: no documented answer has anything at /next; did you mean /meta/next?" },
+      { { type = "cursor", query = "c", next = "/meta/next", more = "/more" },
+        "paging.more: no documented answer has anything at /more; did you mean /meta/has_more?" },
+      { { type = "page", query = "p", total = "/totalCount" },
+        "paging.total: no documented answer has anything at /totalCount; did you mean /meta/total?" },
+      { { type = "page", query = "p", pages = "/pages" }, "paging.pages: ", "did you mean /meta/total?" },
+      { { type = "offset", query = "p", last = "/last" }, "paging.last: ", "did you mean /meta/has_more?" },
+      { { type = "cursor", query = "c", next = { header = "X-Nxt" } },
+        "paging.next: no documented answer has anything at header X-Nxt; did you mean X-Next?" },
+      { { type = "page", query = "p", total = { header = "Count" } }, "at header Count; they have X-Next, X-Total" },
+    } do
+      it("finds what leads on: " .. case[2], function()
+        local report = run_one(case[1])
+        assert.is_false(report.passed)
+        local failure = report:failure()
+        assert.equal("finds what leads on in the documented answers", failure.name)
+        check.contains(failure.message, case[2], case[3])
+      end)
+    end
+
+    it("says that the end was not compared", function()
+      for _, paging in ipairs { { type = "none" }, { type = "page", query = "p", size = "n", max_size = 5,
+        ends = "short_page" }, { type = "offset", query = "p", total = { header = "x-total" } } } do
+        local report = run_one(paging)
+        assert.is_nil(paging.type ~= "offset" and report:failure() or nil)
+        local last = report.cases[#report.cases]
+        assert.equal("ends where the documentation does unknown", last.name .. " " .. last.status)
+        check.contains(last.message, "no example is the last page")
+      end
+    end)
+  end)
+
+  it("lets the last page leave out what leads on", function()
+    local report = rollcall.conformance(provider { paging = { type = "cursor", query = "c", next = "/next" } },
+      { hostile = false, examples = { users = { { response = '{"data":' .. people "a" .. "}", last = true } } } })
+    assert.is_true(report.passed, tostring(report))
+  end)
+
+  it("takes the secrets that are given", function()
+    for _, client in ipairs { { token = "tok-7f3a" }, { client_id = "id-7f3a", client_secret = "secret-7f3a" } } do
+      local report = rollcall.conformance("tesouro", { client = client })
+      assert.is_true(report.passed, tostring(report))
+    end
   end)
 
   it("gets its token where the provider declares it", function()
@@ -318,6 +376,9 @@ describe("the conformance kit, by its hostile servers", function()
       max_size = 3 } },
     ["the last item's token"] = { id = "uuid", paging = { type = "after", query = "after", before = "before",
       item = { "/key/token", "/uuid" }, size = "n", max_size = 10 } },
+    ["offsets by the size"] = { paging = { type = "offset", query = "from", step = "size", total = "/total", size = "n",
+      max_size = 3 } },
+    ["URLs with a last text"] = { paging = { type = "next_url", next = "/next", final = { "end" } } },
     ["one body"] = { paging = { type = "none" } },
   }
 
@@ -346,12 +407,6 @@ describe("the conformance kit, by its hostile servers", function()
   end
 
   local wrong = {
-    { "one parameter is two things", { paging = { type = "cursor", query = "limit", next = "/next", size = "limit" } },
-      "the parameter limit came twice" },
-    { "a constant parameter is the token's", { parameters = { after = "0" }, paging = CURSOR },
-      "the parameter after came twice" },
-    { "a filter is the token's", { filters = { since = { query = "after" } }, paging = CURSOR },
-      "sends each filter in its place" },
     { "a member stands in a document that is an array", { items = "", paging = CURSOR },
       "paging.next: /next cannot stand there: the document itself is the array" },
     { "a member stands in the array", { paging = { type = "cursor", query = "after", next = "/data/next" } },
@@ -418,7 +473,7 @@ describe("a report", function()
 
   it("prints itself", function()
     check.contains(tostring(run()), "acme: users\n", "  ok     finds the items",
-      "4 passed, 0 failed, 0 unknown, 0 not for it")
+      "5 passed, 0 failed, 0 unknown, 0 not for it")
     local text = tostring(run(function(c) c.items = "/data" end))
     check.contains(text, "  FAILED finds the items of the documented answers\n         items: /data leads to no array")
     check.contains(text, '; did you mean "", the document itself?')
@@ -454,7 +509,7 @@ describe("a report", function()
     local mine = provider(copy_with(API.collection))
     mine.collections = { teams = copy_with(API.collection, function(c) c.path = "/teams" end) }
     local report = rollcall.conformance(mine, { hostile = false, examples = { teams = API.pages, users = API.pages } })
-    assert.equal(8, #report.cases)
+    assert.equal(10, #report.cases)
     assert.equal("teams", report:failure().collection)
     check.contains(report:failure().message, "it asks for /v2/teams, and the documentation for /people")
   end)

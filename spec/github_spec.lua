@@ -41,7 +41,8 @@ describe("GitHub", function()
     assert.equal(1, user.id)
     assert.equal("octocat", user.login)
     assert.equal("acme", user.account_id)
-    for _, name in ipairs { "email", "name", "status", "created_at", "last_seen_at", "role_names", "mfa" } do
+    assert.equal("octocat", user.name)
+    for _, name in ipairs { "email", "status", "created_at", "last_seen_at", "role_names", "mfa" } do
       assert.is_nil(user[name], name)
     end
     local request = server:requests()[1]
@@ -49,6 +50,13 @@ describe("GitHub", function()
     assert.equal("application/vnd.github+json", request.headers.accept)
     assert.equal("2022-11-28", request.headers["x-github-api-version"])
     assert.equal("Bearer tok-7f3a", request.headers.authorization)
+  end)
+
+  it("names a member by the name that GitHub gives, else by the login", function()
+    server:script { ["/orgs/acme/members"] = { { body = '[{"id":1,"login":"octocat","name":"Mona Lisa"},'
+      .. '{"id":2,"login":"hubot","name":null},{"id":3,"login":"other","name":""}]' } } }
+    local users = assert(client():users():collect())
+    assert.equal("Mona Lisa hubot other", users[1].name .. " " .. users[2].name .. " " .. users[3].name)
   end)
 
   it("walks several organizations", function()

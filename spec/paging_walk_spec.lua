@@ -437,6 +437,29 @@ describe("a next link", function()
     other:stop()
   end)
 
+  it("may name the script's own user, who is one of the directory", function()
+    server:script { ["/people"] = { { body = '{"data":[{"id":"u1"}],"next":"/people?after=adalovelace"}' } },
+      ["/people?after=adalovelace"] = { { body = '{"data":[{"id":"u2"}],"next":"/people?after=hunter22"}' } } }
+    local users = rollcall.client({ name = "acme", base_url = false, auth = { type = "basic" },
+      users = { path = "/people", items = "/data", paging = NEXT.paging } },
+      { base_url = server.url, username = "adalovelace", password = "hunter22" }):users()
+    local ids, err = ids_of((users))
+    assert.equal("u1 u2", ids)
+    check.failure(err, "decode", { "hunter22" })
+    check.contains(err.message, "names a secret of this client")
+  end)
+
+  it("that leads back to where it began is a loop, and asks for nothing twice", function()
+    for _, shape in ipairs { LINK, NEXT } do
+      server:script { ["/people"] = { { body = '{"data":[{"id":"u1"}],"next":"/people"}',
+        headers = { "Link: </people>; rel=next" } } } }
+      local ids, err = ids_of((client(shape):users()))
+      check.failure(err, "loop")
+      assert.equal("u1", ids)
+      assert.equal(1, #server:requests())
+    end
+  end)
+
   it("that is none is an error", function()
     for _, reference in ipairs { "ftp://127.0.0.1/x", "http://", "http://user:pass@127.0.0.1/", "mailto:a@b" } do
       for _, shape in ipairs { LINK, NEXT } do
@@ -579,6 +602,95 @@ describe("an empty page", function()
       check.failure(err, "loop")
       check.contains(err.message, "empty")
     end
+  end)
+end)
+
+describe("a server without an end", function()
+  local TYPES = {
+    { "fresh tokens", { type = "cursor", query = "c", next = "/next" }, "t%d" },
+    { "fresh links", { type = "next_url", next = "/next" }, "/people?c=%d" },
+  }
+  for _, case in ipairs(TYPES) do
+    local name, paging, lead = case[1], case[2], case[3]
+
+    it("that gives the same single user with " .. name .. " is a loop", function()
+      local answers = {}
+      for number = 1, 150 do
+        answers[number] = { body = ('{"data":[{"id":"u1"}],"next":"%s"}'):format(lead:format(number)) }
+      end
+      server:script { ["/people"] = answers }
+      local users = client({ paging = paging }):users()
+      local _, err, before = users:count()
+      check.failure(err, "loop")
+      assert.is_true(before <= 101, before)
+      assert.equal("loop", users:reason())
+    end)
+
+    it("that gives empty pages with " .. name .. " is a loop", function()
+      local answers = {}
+      for number = 1, 10100 do
+        answers[number] = { body = ('{"data":[],"next":"%s"}'):format(lead:format(number)) }
+      end
+      server:script { ["/people"] = answers }
+      local users = client({ paging = paging }):users()
+      local _, err = users:count()
+      check.failure(err, "loop")
+      check.contains(err.message, "10001 pages in a row are empty")
+      assert.equal(10001, users:stats().pages)
+    end)
+  end
+
+  it("is none where a user comes on many pages, but others between", function()
+    local answers = {}
+    for number = 1, 300 do
+      answers[number] = { body = ('{"data":[{"id":"%s"}],"next":%s}'):format(number % 50 == 0 and "u" .. number or "u0",
+        number < 300 and ('"t%d"'):format(number) or "null") }
+    end
+    server:script { ["/people"] = answers }
+    assert.equal(300, client({ paging = TYPES[1][2] }):users():count())
+  end)
+end)
+
+describe("the text of a next_url", function()
+  it("may be one that means the end", function()
+    server:script { ["/people"] = { { body = '{"data":[{"id":"a"}],"next":"/people?c=2"}' },
+      { body = '{"data":[{"id":"b"}],"next":"none"}' } } }
+    local ids, err = ids_of((client({ paging = { type = "next_url", next = "/next", final = { "none" } } }):users()))
+    assert.is_nil(err)
+    assert.equal("a b", ids)
+  end)
+end)
+
+describe("offsets with step = size", function()
+  -- The server slices first, and leaves out afterwards what the caller must not see: u2, and all of the third page.
+  local function pages()
+    local answers = {}
+    for from = 0, 12, 3 do
+      local list = {}
+      for number = from + 1, math.min(from + 3, COUNT) do
+        list[#list + 1] = number ~= 2 and (number < 7 or number > 9) and ('{"id":"u%d"}'):format(number) or nil
+      end
+      answers["/people?n=3&from=" .. from] = { { body = ('{"data":[%s],"total":10}'):format(table.concat(list, ",")) } }
+    end
+    return answers
+  end
+  local stepping = { paging = with(OFFSET, { step = "size", total = "/total" }) }
+
+  it("advance by what was asked for", function()
+    for _, prefetch in ipairs { 0, 1, 5 } do
+      server:script(pages())
+      local ids, err = ids_of((client(stepping):users { prefetch = prefetch }))
+      assert.is_nil(err)
+      assert.equal("u1 u3 u4 u5 u6 u10", ids)
+      assert.equal(4, #server:requests())
+    end
+  end)
+
+  it("go backwards by it, too", function()
+    server:script(pages())
+    local ids, err = ids_of((client(stepping):users { page_token = "9", direction = "backward" }))
+    assert.is_nil(err)
+    assert.equal("u10 u6 u5 u4 u3 u1", ids)
   end)
 end)
 

@@ -151,6 +151,53 @@ describe("provider.check", function()
     { "a % that breaks off", function(p) p.options = { x = { pattern = { "a%" }, expected = "x" } } end },
     { "a % that breaks off", function(p) p.options = { x = { pattern = { "%b(" }, expected = "x" } } end },
     { "a ( without its )", function(p) p.options = { x = { pattern = { "(a" }, expected = "x" } } end },
+    -- two things in one place
+    { 'users.paging.size: "after" is the place of paging already', function(p) p.users.paging.size = "after" end },
+    { 'users.paging: "after" is the place of parameters.after', function(p) p.users.parameters = { after = "0" } end },
+    { 'users.filters.state: "after" is the place of paging', function(p) p.users.filters.state.query = "after" end },
+    { "users.filters.org", function(p) p.headers = { ["x-org"] = "a" } end },
+    { "users.paging.previous: next is the same", function(p) p.users.paging.previous = "/next" end },
+    { "users.paging.previous: next is the same", function(p)
+      p.users.paging.next, p.users.paging.previous = { header = "X-Next" }, { header = "x-next" }
+    end },
+    { "users.paging.previous: ", function(p) p.users.paging = { type = "link", previous = "next" } end },
+    { "users.paging.next: items is the same", function(p) p.users.paging.next = "/data" end },
+    { "users.paging.more: items is the same", function(p) p.users.paging.more = "/data" end },
+    { "users.paging.next: ", function(p) p.users.paging.next = "" end },
+    -- names that are taken
+    { "collections.shared: every client has something of that name",
+      function(p) p.collections = { shared = p.users } end },
+    { "options.token: every client has an option of that name",
+      function(p) p.options.token = { pattern = { "." }, expected = "x" } end },
+    { "options.retry: every client", function(p) p.options.retry = { pattern = { "." }, expected = "x" } end },
+    { "options.tenant.list: every client", function(p) p.options.tenant.list = "client_secret" end },
+    { "options.tenant.list: tenant is the name of an option already",
+      function(p) p.options.tenant.list = "tenant" end },
+    { "options.zone.list: tenants is the name of another list already",
+      function(p) p.options.zone = { pattern = { "." }, expected = "x", list = "tenants" } end },
+    -- headers that say what is not the provider's to say
+    { "users.paging.header: it follows from base_url",
+      function(p) p.users.paging.query, p.users.paging.header = nil, "Host" end },
+    { "users.paging.header: use auth for it",
+      function(p) p.users.paging.query, p.users.paging.header = nil, "authorization" end },
+    { "users.paging.size.header: it follows from the body",
+      function(p) p.users.paging.size = { header = "Content-Length" } end },
+    { "auth.name: it follows from base_url", function(p) p.auth = { type = "header", name = "Host" } end },
+    { "auth.name: it follows from the body", function(p) p.auth = { type = "header", name = "content-length" } end },
+    { "users.filters.state.pattern: expected at least one", function(p)
+      p.users.filters.state.enum, p.users.filters.state.pattern = nil, {}
+    end },
+    { "users.filters.state.pattern.1: no Lua pattern", function(p)
+      p.users.filters.state.enum, p.users.filters.state.pattern = nil, { "[" }
+    end },
+    { "options.tenant.pattern", function(p) p.options.tenant.pattern = {} end },
+    { "options.tenant.pattern.1: no Lua pattern", function(p) p.options.tenant.pattern = { "%1" } end },
+    { "users.paging.step: ", function(p)
+      p.users.paging = { type = "offset", query = "from", size = "n", step = "size" }
+    end },
+    { "users.paging.step: ", function(p)
+      p.users.paging = { type = "offset", query = "from", size = "n", max_size = 9, step = "count" }
+    end },
     { "a ) without its (", function(p) p.options = { x = { pattern = { "a)" }, expected = "x" } } end },
   }
   for number, mistake in ipairs(mistakes) do
@@ -159,6 +206,24 @@ describe("provider.check", function()
       check.misuse(function() provider.check(wrong) end, mistake[1])
     end)
   end
+
+  it("knows the options of every client by their names", function()
+    local message = check.misuse(function()
+      rollcall.client({ name = "small", base_url = { production = "https://small.example" },
+        users = { path = "/users", items = "", paging = { type = "none" } } }, { ["x!"] = 1 })
+    end, "x!: unknown; it takes ")
+    assert.equal(table.concat(require "rollcall.option_names", ", "), message:match "it takes ([^;\n]*)")
+  end)
+
+  it("takes an Authorization header for who asks", function()
+    provider.check(declared(function(p) p.auth = { type = "header", name = "Authorization", prefix = "SSWS " } end))
+  end)
+
+  it("reads parts of frozen providers, and shares none of them", function()
+    local frozen = rollcall.provider(declared())
+    local mine = declared(function(p) p.users.paging, p.users.filters = frozen.users.paging, frozen.users.filters end)
+    check.same(provider.check(declared()), provider.check(mine))
+  end)
 
   it("takes every sound Lua pattern", function()
     provider.check(declared(function(p)
@@ -187,6 +252,17 @@ describe("provider.check", function()
       check.misuse(function() provider.check(value) end, "expected table")
     end
     check.misuse(function() provider.check(nil) end, "expected table")
+  end)
+end)
+
+describe("an option that stands in a path", function()
+  it("is never dots alone, which would lead elsewhere", function()
+    local mine = declared(function(p) p.options.tenant.pattern = { "^[%w.]+$" } end)
+    for _, value in ipairs { ".", ".." } do
+      check.misuse(function() rollcall.client(mine, { token = "t", tenant = value }) end, "tenant: ", "more than dots")
+      check.misuse(function() rollcall.client(mine, { token = "t", tenants = { value } }) end, "more than dots")
+    end
+    assert.truthy(rollcall.client(mine, { token = "t", tenant = "a.b" }))
   end)
 end)
 

@@ -9,6 +9,14 @@ local function redactor(...)
 end
 
 describe("redact", function()
+  it("leaves out uses that do not count", function()
+    local made = redact.new()
+    made:add("hunter22", "password")
+    made:add("adalovelace", "username")
+    assert.equal("[secret] of [secret]", made:clean "hunter22 of adalovelace")
+    assert.equal("[secret] of adalovelace", made:clean("hunter22 of adalovelace", { username = true }))
+  end)
+
   it("blots out every secret wherever it stands", function()
     local made = redactor("hunter22", "s3cr3t")
     assert.equal("[secret]", made:clean "hunter22")

@@ -74,6 +74,15 @@ describe("SCIM", function()
     assert.equal("Bearer tok-7f3a", request.headers.authorization)
   end)
 
+  it("takes a status that is text, as some services write it", function()
+    server:script { ["/scim/v2/Users"] = { { body = '{"totalResults":3,"Resources":[{"id":"1","active":"True"},'
+      .. '{"id":"2","active":"False"},{"id":"3","active":"perhaps"}]}' } } }
+    local users = assert(client():users():collect())
+    assert.equal("ACTIVE", users[1].status)
+    assert.equal("INACTIVE", users[2].status)
+    assert.is_nil(users[3].status)
+  end)
+
   it("sends its filters", function()
     server:script { ["/scim/v2/Users"] = { { body = '{"totalResults":0,"Resources":[]}' } } }
     assert.equal(0, client():users({ filter = 'userName sw "J" and active eq true', attributes = { "userName",

@@ -40,22 +40,23 @@ function checkpoint.encode_parts(parts)
   return json.encode { rollcall = FORMAT, parts = parts }
 end
 
-local function show(value)
+local show
+function show(value)
   if value == nil then
     return "none"
   elseif type(value) == "table" then
     local parts = {}
     for i, one in ipairs(value) do
-      parts[i] = type(one) == "table" and "a table" or tostring(one)
+      parts[i] = type(one) == "string" and ("%q"):format(one) or show(one)
     end
-    return table.concat(parts, ",")
+    return "[" .. table.concat(parts, ",") .. "]"
   end
   -- A number reads the same whether it went through JSON or not.
   return type(value) == "number" and ("%.14g"):format(value) or tostring(value)
 end
 
 local function same(a, b)
-  return (a == nil) == (b == nil) and show(a) == show(b)
+  return (a == nil) == (b == nil) and (type(a) == "table") == (type(b) == "table") and show(a) == show(b)
 end
 
 --- What of two walks differs first, in words; nil where they are the same.

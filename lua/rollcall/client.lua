@@ -163,6 +163,9 @@ end
 
 local function option_node(declared)
   return { type = "string", expected = declared.expected, test = function(value)
+    if value == "." or value == ".." then
+      return "it may stand in a path; expected more than dots"
+    end
     for _, pattern in ipairs(declared.pattern) do
       if value:find(pattern) then
         return true

@@ -70,8 +70,13 @@ local SECRETS = { token = "conformance-token-5d1c", client_id = "conformance-id-
 --- The client's secrets, as the provider's auth takes them; those that were given count.
 local function secrets_of(declared, given)
   local lists = auth.takes(declared)
-  local made = {}
-  for _, name in ipairs(lists[#lists]) do
+  local made, fitting = {}, lists[#lists]
+  for _, list in ipairs(lists) do
+    for _, name in ipairs(list) do
+      fitting = given[name] ~= nil and list or fitting
+    end
+  end
+  for _, name in ipairs(fitting) do
     made[name] = type(given[name]) == "string" and given[name] or SECRETS[name]
   end
   return made
@@ -211,6 +216,10 @@ function conformance.run(declared, options, level)
       for _, list in ipairs { kit.examples and documented.cases or {}, is_hostile and hostile.cases or {} } do
         for _, case in ipairs(list) do
           try(made, name, case, kit)
+        end
+        if list == documented.cases and not documented.shows_end(kit) then
+          made:add(name, "ends where the documentation does", "unknown",
+            "no example is the last page, so the end was not compared")
         end
       end
     end)

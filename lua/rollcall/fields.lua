@@ -149,6 +149,9 @@ function compilers.flag(rule)
   local pointer, yes, no = rule.flag, rule.yes, rule.no
   return function(user)
     local value = at(user, pointer)
+    if type(value) == "string" then -- some services write "True"
+      value = ({ ["true"] = true, ["false"] = false })[value:lower()]
+    end
     if value == true then
       return yes
     elseif value == false then

@@ -1,9 +1,12 @@
 -- Providers are tables of data. This checks one whole and names each mistake by its path.
 
 local auth = require "rollcall.auth"
+local core = require "rollcall.core"
 local declared_nodes = require "rollcall.paging.declared"
 local field_rules = require "rollcall.fields"
 local formats = require "rollcall.formats"
+local header_names = require "rollcall.header_names"
+local option_names = require "rollcall.option_names"
 local paging_types = require "rollcall.paging"
 local query = require "rollcall.query"
 local schema = require "rollcall.schema"
@@ -76,12 +79,14 @@ local provider = {}
 ---@field item string|string[]|nil after: the pointer, in an item, of what names it; or several, the first that is there
 ---@field before rollcall.Place? after: what takes the first item's, backwards
 ---@field start integer? page: the first number, 1 by default; offset: the first offset, 0 by default
+---@field step "size"|nil offset: advances by what was asked for, since the server leaves out of a page what the caller
+---  must not see; by what came, without
 ---@field total rollcall.Source? page, offset: how many items there are
 ---@field pages rollcall.Source? page: how many pages there are
 ---@field last rollcall.Source? page, offset: a flag, true on the last page
 ---@field more rollcall.Source? a flag, false on the last page
 ---@field ends string|string[]|nil what ends a walk: see README.md
----@field final string[]? cursor: tokens that mean that there is no next page
+---@field final string[]? cursor, next_url: texts that mean that there is no next page
 
 --- It needs one of query, header, path and body.
 ---@class rollcall.ProviderFilter
@@ -175,6 +180,10 @@ end
 
 local lua_pattern = { type = "string", test = function(value)
   local problem = pattern_problem(value)
+  if not problem then -- of what Lua looks at wherever it matches
+    local good, message = pcall(string.find, "", value)
+    problem = not good and tostring(message) or nil
+  end
   return not problem or "no Lua pattern: " .. problem
 end }
 
@@ -214,19 +223,9 @@ local function auth_node(declared, options)
   return { type = "table", fields = fields, also = kind and kind.check or nil }
 end
 
--- Headers that say what is not the provider's to say.
-local OWN_HEADERS = { authorization = "use auth for it", host = "it follows from base_url",
-  ["content-length"] = "it follows from the body", ["content-type"] = "it follows from the body",
-  ["user-agent"] = "it is an option of the client", ["transfer-encoding"] = "it follows from the body" }
-
-local free_header = { type = "string", expected = schema.header_name.expected, test = function(value)
-  local own = OWN_HEADERS[value:lower()]
-  return own or schema.header_name.test(value)
-end }
-
 local filter_fields = {
   query = declared_nodes.parameter,
-  header = free_header,
+  header = header_names.free,
   path = name,
   body = declared_nodes.member,
   enum = { type = "table", values = { type = "string|number|boolean" } },
@@ -234,7 +233,10 @@ local filter_fields = {
   min = { type = "integer" },
   max = { type = "integer" },
   pattern = { type = "string|table", values = lua_pattern, test = function(value)
-    return type(value) == "table" or lua_pattern.test(value)
+    if type(value) == "table" then
+      return #value > 0 or "expected at least one Lua pattern"
+    end
+    return lua_pattern.test(value)
   end },
   expected = { type = "string" },
   list = { type = "string", enum = { "comma", "repeat", "bracket", "array" } },
@@ -264,6 +266,20 @@ local function check_filter(collection)
       report(filter.min ~= nil and "min" or "max", 'only for format = "integer"')
     elseif type(filter.min) == "number" and type(filter.max) == "number" and filter.min > filter.max then
       report("max", "below min")
+    end
+    local enum_type = formats[filter.format] and formats[filter.format].type or "string"
+    for i, value in ipairs(type(filter.enum) == "table" and filter.enum or {}) do
+      local problems = schema.check(value, { type = enum_type, test = function(text)
+        local is_lost = type(text) == "string"
+          and (text:find("%c") or filter.path and (text == "" or text:find("^%.%.?$")))
+        return not is_lost or "it cannot be sent there"
+      end })
+      if problems[1] then
+        report(("enum.%d"):format(i), problems[1])
+      end
+    end
+    if type(filter.enum) == "table" and #filter.enum == 0 then
+      report("enum", "expected at least one value")
     end
     if filter.pattern ~= nil and formats[filter.format] and formats[filter.format].type ~= "string" then
       report("pattern", ("format = %s takes none"):format(schema.show(filter.format)))
@@ -299,6 +315,12 @@ local function filter_names(paging)
   end }
 end
 
+--- Is this field of a paging type where an answer says something?
+local function known_source(kind, key)
+  local node = kind.schema[key]
+  return node.expected == declared_nodes.source.expected
+end
+
 local function paging_node(collection)
   local paging = collection.paging
   local fields = { type = { type = "string", enum = keys_of(paging_types), required = true } }
@@ -318,6 +340,9 @@ local function paging_node(collection)
       if in_body and collection.method ~= "POST" then
         report(key, 'only a collection with method = "POST" has a body')
       end
+      if known_source(kind, key) and value[key] ~= nil and value[key] == collection.items then
+        report(key, "items is the same; the array says nothing of its pages")
+      end
     end
   end }
 end
@@ -331,6 +356,51 @@ local function each(map, make)
   return fields
 end
 
+---@type table<table, table> what a frozen table shows
+local plain_of = setmetatable({}, { __mode = "k" })
+
+--- The table that a frozen one shows; any other value as it is.
+---@generic T
+---@param value T
+---@return T
+function provider.thaw(value)
+  return plain_of[value] or value
+end
+
+-- What stands for a table within itself: no field takes it.
+local function itself() end
+
+--- A copy of a table all of whose parts are plain: parts of frozen ones may stand in it.
+local function plain_copy(value, copies)
+  value = provider.thaw(value)
+  if type(value) ~= "table" then
+    return value
+  elseif copies[value] then
+    return copies[value]
+  end
+  local copy = {}
+  copies[value] = itself
+  for key, child in pairs(value) do
+    copy[key] = plain_copy(child, copies)
+  end
+  copies[value] = copy
+  return copy
+end
+
+--- Can it be written as JSON?
+local function is_json(value)
+  if type(value) == "table" then
+    for key, child in pairs(value) do
+      if type(key) ~= "string" and type(key) ~= "number" or not is_json(child) then
+        return false
+      end
+    end
+    return true
+  end
+  return type(value) == "string" or type(value) == "boolean" or value == core.null
+    or type(value) == "number" and value == value and value > -math.huge and value < math.huge
+end
+
 local function base_url_node(map)
   if map == false then
     return {}
@@ -342,7 +412,9 @@ local function base_url_node(map)
   return { type = "table", required = true, keys = name, fields = fields }
 end
 
-local function collection_node(declared, options)
+local check_places
+
+local function collection_node(declared, options, given)
   local collection = table_or_empty(declared)
   local path_filters = {}
   for _, filter in pairs(table_or_empty(collection.filters)) do
@@ -353,8 +425,9 @@ local function collection_node(declared, options)
   return { type = "table", fields = {
     path = schema.required(path_node(options, path_filters)),
     method = { type = "string", enum = { "GET", "POST" } },
-    body = { type = "table", test = function()
-      return collection.method == "POST" or 'only a collection with method = "POST" has a body'
+    body = { type = "table", test = function(value)
+      return collection.method ~= "POST" and 'only a collection with method = "POST" has a body' or is_json(value)
+        or "it cannot be written as JSON"
     end },
     parameters = { type = "table", keys = declared_nodes.parameter, values = { type = "string" } },
     items = schema.required(schema.pointer),
@@ -367,14 +440,63 @@ local function collection_node(declared, options)
     fields = { type = "table", keys = name, fields = each(collection.fields, function(rule)
       return field_rules.schema(rule, options)
     end) },
-  } }
+  }, also = check_places(table_or_empty(given)) }
+end
+
+--- Reports what is sent to a place where another thing is sent already.
+function check_places(given)
+  return function(collection, report)
+    local known = {}
+    local function add(place, path, what)
+      if type(place) == "string" then
+        place = { query = place }
+      end
+      for _, kind in ipairs { "query", "header", "body", "path" } do
+        local at = type(place) == "table" and type(place[kind]) == "string" and place[kind]
+        local key = at and kind .. " " .. (kind == "header" and at:lower() or at)
+        if key and known[key] then
+          report(path, ("%s is the place of %s already"):format(schema.show(at), known[key]))
+        elseif key then
+          known[key] = what
+        end
+      end
+    end
+    local auth_of = table_or_empty(given.auth)
+    add({ header = auth_of.type == "header" and auth_of.name or "Authorization" }, "", "auth")
+    for _, key in ipairs(keys_of(table_or_empty(given.headers))) do
+      add({ header = key }, "", "headers." .. key)
+    end
+    for _, key in ipairs(keys_of(table_or_empty(collection.parameters))) do
+      add(key, "parameters." .. key, "parameters." .. key)
+    end
+    local paging = collection.paging
+    local kind = type(paging) == "table" and paging_types[paging.type]
+    if kind then
+      local where = { "", ".size", ".before" }
+      for i, place in pairs(kind.places(paging)) do
+        add(place, "paging" .. where[i], "paging" .. where[i])
+      end
+    end
+    for _, key in ipairs(keys_of(table_or_empty(collection.filters))) do
+      add(collection.filters[key], "filters." .. key, "filters." .. key)
+    end
+  end
 end
 
 -- What a client has beside its collections.
-local TAKEN = { close = true, provider = true, base_url = true, loop = true }
+local TAKEN = { close = true, provider = true, base_url = true, loop = true, shared = true }
 
 local collection_name = { type = "string", expected = name.expected, test = function(value)
   return TAKEN[value] and "every client has something of that name" or name.test(value)
+end }
+
+local of_every_client = {}
+for _, one in ipairs(option_names) do
+  of_every_client[one] = true
+end
+
+local option_name = { type = "string", expected = name.expected, test = function(value)
+  return of_every_client[value] and "every client has an option of that name" or name.test(value)
 end }
 
 local option_fields = {
@@ -383,9 +505,25 @@ local option_fields = {
       return #value > 0
     end },
   expected = { type = "string", required = true },
-  list = name,
+  list = option_name,
   required = { type = "boolean" },
 }
+
+--- Reports names that two options, or lists of them, have.
+local function check_options(options, report)
+  local known = {}
+  for key in pairs(options) do
+    known[key] = "an option"
+  end
+  for _, key in ipairs(keys_of(options)) do
+    local list = type(options[key]) == "table" and options[key].list
+    if type(list) == "string" and known[list] then
+      report(key .. ".list", ("%s is the name of %s already"):format(list, known[list]))
+    elseif type(list) == "string" then
+      known[list] = "another list"
+    end
+  end
+end
 
 local function provider_node(declared)
   local given = table_or_empty(declared)
@@ -394,12 +532,13 @@ local function provider_node(declared)
     name = schema.required(name),
     base_url = base_url_node(given.base_url),
     auth = auth_node(given.auth, options),
-    headers = { type = "table", keys = free_header, values = clean_text },
-    options = { type = "table", keys = name, values = { type = "table", fields = option_fields } },
-    users = collection_node(given.users, options),
+    headers = { type = "table", keys = header_names.free, values = clean_text },
+    options = { type = "table", keys = option_name, values = { type = "table", fields = option_fields },
+      also = check_options },
+    users = collection_node(given.users, options, given),
     collections = { type = "table", keys = collection_name, expected = "at least one collection",
       fields = each(given.collections, function(collection)
-        return collection_node(collection, options)
+        return collection_node(collection, options, given)
       end), test = function(value)
         return next(value) ~= nil
       end },
@@ -419,7 +558,7 @@ end
 ---@param level integer? of the caller that the message names
 ---@return rollcall.Provider
 function provider.check(declared, level)
-  declared = provider.thaw(declared)
+  declared = plain_copy(declared, {})
   local problems = schema.check(declared, provider_node(declared))
   if #problems > 0 then
     local title = type(declared) == "table" and type(declared.name) == "string" and " " .. declared.name or ""
@@ -433,17 +572,6 @@ function provider.check(declared, level)
 end
 
 -- -- frozen ones -------------------------------------------------------------------------------
-
----@type table<table, table> what a frozen table shows
-local plain_of = setmetatable({}, { __mode = "k" })
-
---- The table that a frozen one shows; any other value as it is.
----@generic T
----@param value T
----@return T
-function provider.thaw(value)
-  return plain_of[value] or value
-end
 
 --- A view of a table that nobody can change through it. LuaJIT's `pairs` and `#` see nothing of it; its
 --- fields are there on every Lua.

@@ -141,9 +141,9 @@ local function place(shifts, at)
 end
 
 --- Adds where secrets stand in a view to the spans, as places in the text.
-function Redactor:search(view, moves, spans)
-  for _, list in pairs(self.uses) do
-    for _, secret in ipairs(list) do
+function Redactor:search(view, moves, spans, left_out)
+  for use, list in pairs(self.uses) do
+    for _, secret in ipairs(left_out and left_out[use] and {} or list) do
       local first, last = view:find(secret, 1, true)
       while first do
         local before, final = first - 1, last
@@ -160,17 +160,18 @@ end
 --- The text without them, also where characters of theirs are escaped. All are looked for before any
 --- is taken out: one may be part of another.
 ---@param text string
+---@param left_out table<any, boolean>? uses that do not count
 ---@return string
-function Redactor:clean(text)
+function Redactor:clean(text, left_out)
   local spans = {}
-  self:search(text, {}, spans)
+  self:search(text, {}, spans, left_out)
   for _, family in ipairs(text:find("[\\%%+&]") and families or {}) do
     local view, moves = text, {}
     for i, spelling in ipairs(family) do
       view, moves[i] = unescape(view, spelling)
     end
     if view ~= text then
-      self:search(view, moves, spans)
+      self:search(view, moves, spans, left_out)
     end
   end
   table.sort(spans, function(a, b)

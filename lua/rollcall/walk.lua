@@ -45,10 +45,13 @@ local walk = {}
 local CHECKPOINT_IDS = 1000
 -- Items that a decoder's opening has at most.
 local OPENING = 16
--- So many empty pages in a row are a server that never ends, where the client counts them itself.
-local EMPTY_PAGES = 100
+-- So many empty pages in a row are a server that never ends: where the client counts them itself, and where each
+-- names the next one.
+local EMPTY_PAGES, NAMED_EMPTY_PAGES = 100, 10000
 -- Items by which a page is known again that has come before, unless its paging type says otherwise.
 local LEAST = 2
+-- Below that, so many in a row that came before are a server that never ends.
+local REPEATED = 100
 -- What waits unread before a transfer pauses, where the client does not say.
 local WATERMARK = 1048576
 
@@ -146,6 +149,7 @@ function walk.new(client, spec)
     seen = core.seen(), -- page tokens, so that none is asked for twice
     openings = core.seen(), -- what pages began with, so that none is given twice
     empty = 0, -- pages in a row
+    again = 0, -- pages in a row that came before, but are too short to be known by it
     known = {}, -- for paging types that know of pages ahead
     users = 0, -- of the pages before the first
     stats = { requests = 0, retries = 0, waits = 0, bytes = 0 },
@@ -221,6 +225,9 @@ function Walk:begin()
   end
   if not resume then
     self:ask(position)
+    if self.paging.is_linked then -- whose links may lead back to where it began
+      self.seen:add(self.pages[1].asked.spec.url)
+    end
     return
   end
   local ledger = core.ledger { id = self.spec.collection.id or "id", saved = resume.ledger }
@@ -366,10 +373,13 @@ local function ignored(kind, declared)
     request.describe(place)) or "the server's links lead in a circle"
 end
 
+-- Names, not secrets: the caller is a user of the directory like others, and links may name it.
+local NAMES = { client_id = true, username = true }
+
 --- Has the server put a token or secret into what leads to the next page? It would be in a URL and in checkpoints.
 function Walk:shows_secret(position)
   for _, value in pairs(position or {}) do
-    if type(value) == "string" and self.client.redactor:clean(value) ~= value then
+    if type(value) == "string" and self.client.redactor:clean(value, NAMES) ~= value then
       return true
     end
   end
@@ -471,7 +481,7 @@ function Walk:remember(page)
   local count, first, all = opening_keys(page.asked)
   if count == 0 then
     self.empty = self.empty + 1
-    if self.paging.is_counted and self.empty > EMPTY_PAGES then
+    if self.empty > (self.paging.is_counted and EMPTY_PAGES or NAMED_EMPTY_PAGES) then
       page.err = page.asked:error("loop",
         ("%d pages in a row are empty, and none is said to be the last"):format(self.empty))
     end
@@ -479,8 +489,13 @@ function Walk:remember(page)
   end
   self.empty = 0
   self.openings:add(first)
-  if not self.openings:add(all) and count >= (self.paging.least or LEAST) then
-    self:repeated(page)
+  if self.openings:add(all) then
+    self.again = 0
+  else
+    self.again = self.again + 1
+    if count >= (self.paging.least or LEAST) or self.again >= REPEATED then
+      self:repeated(page)
+    end
   end
   return not page.err
 end

@@ -65,7 +65,10 @@ function Credentials:request()
   end
   local parameters = { { "grant_type", "client_credentials" } }
   local headers = {}
-  if declared.credentials == "basic" then
+  if declared.credentials == "basic" and id:find(":", 1, true) then
+    return nil, errors.new("auth", "client_id: Basic credentials can have no colon in it",
+      { provider = client.provider.name })
+  elseif declared.credentials == "basic" then
     local credentials = base64.encode(id .. ":" .. key)
     client.redactor:add(credentials, "basic")
     headers[#headers + 1] = "Authorization: Basic " .. credentials

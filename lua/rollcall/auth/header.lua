@@ -1,5 +1,6 @@
 -- A key that the script brings, in a header of the provider's: `X-Api-Key: KEY`, `Authorization: SSWS KEY`.
 
+local header_names = require "rollcall.header_names"
 local schema = require "rollcall.schema"
 local secret = require "rollcall.auth.secret"
 
@@ -10,7 +11,7 @@ local header = {}
 
 function header.schema()
   return {
-    name = schema.required(schema.header_name),
+    name = schema.required(header_names.of_auth),
     prefix = { type = "string", expected = "what stands before the key, such as \"SSWS \"", test = function(value)
       return not value:find("%c")
     end },

@@ -222,7 +222,8 @@ end
 --- What it answers to who may not ask; nil where all is well.
 function Directory:refusal(request)
   local auth = self.provider.auth
-  local expected = authorizations[auth and auth.type or "bearer"]
+  local kind = auth and auth.type or "bearer"
+  local expected = authorizations[kind == "client_credentials" and self.setup.secrets.token and "bearer" or kind]
   if not expected then
     return nil -- what a function makes is its own affair
   end

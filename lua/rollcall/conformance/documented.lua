@@ -62,13 +62,14 @@ end
 
 --- Pointers of a document, for who has misspelt one.
 local function near(pointer, root, fits)
-  local list = {}
+  local list, namesakes, last = {}, {}, pointer:match("/[^/]*$")
   document.each(root, function(found, value)
     if fits(value) and found ~= pointer then
       list[#list + 1] = found == "" and '"", the document itself' or found
+      namesakes[#namesakes + 1] = last and found:match("/[^/]*$") == last and found or nil
     end
   end)
-  local nearest = #list == 1 and list[1] or schema.nearest(pointer, list)
+  local nearest = #list == 1 and list[1] or #namesakes == 1 and namesakes[1] or schema.nearest(pointer, list)
   if nearest then
     return ("; did you mean %s?"):format(nearest)
   elseif #list > 0 and #list <= 12 then
@@ -135,6 +136,77 @@ local function find_fields(kit)
         table.concat(pointers, " or "), near(pointers[1], items[1], function()
           return true
         end))
+    end
+  end
+  need(#problems == 0, "%s", table.concat(problems, "\n"))
+end
+
+local function name_of(line)
+  return line:match("^%s*([^:%s]*)")
+end
+
+--- The lines of a documented answer's headers of this name, which is in lower case.
+local function headers_of(example, name)
+  local list = {}
+  for _, line in ipairs(example.headers or {}) do
+    list[#list + 1] = name_of(line):lower() == name and line or nil
+  end
+  return list
+end
+
+local function is_text(value)
+  return type(value) == "string" or type(value) == "number" or value == core.null
+end
+
+-- What stands where an answer says what comes after it, for suggestions.
+local LEADS = {
+  next = is_text,
+  more = function(value)
+    return type(value) == "boolean"
+  end,
+  total = function(value)
+    return type(value) == "number"
+  end,
+}
+LEADS.last, LEADS.pages = LEADS.more, LEADS.total
+
+--- Is there anything at a source in a documented answer?
+local function is_said(example, source)
+  if type(source) == "table" then
+    return #headers_of(example, source.header:lower()) > 0
+  end
+  return document.get(json.decode(example.response), source) ~= nil
+end
+
+--- The name of a header that is in the examples, for who has misspelt one.
+local function near_header(kit, name)
+  local known = {}
+  for _, example in ipairs(kit.examples) do
+    for _, line in ipairs(example.headers or {}) do
+      known[name_of(line)] = true
+    end
+  end
+  local list = schema.keys(known)
+  local nearest = schema.nearest(name, list)
+  return nearest and ("; did you mean %s?"):format(nearest)
+    or #list > 0 and "; they have " .. table.concat(list, ", ") or "; none of them has headers"
+end
+
+local function find_leads(kit)
+  local problems, goes_on = {}, false
+  for _, example in ipairs(kit.examples) do
+    goes_on = goes_on or example.last ~= true
+  end
+  for _, key in ipairs(schema.keys(LEADS)) do
+    local source, found = kit.paging[key], false
+    for _, example in ipairs(kit.examples) do
+      found = found or source ~= nil and is_said(example, source)
+    end
+    -- What leads on may be left out of a last page.
+    if source ~= nil and not found and (goes_on or key ~= "next") then
+      problems[#problems + 1] = ("paging.%s: no documented answer has anything at %s%s"):format(key,
+        type(source) == "table" and "header " .. source.header or source, type(source) == "table"
+          and near_header(kit, source.header) or near(source, json.decode(kit.examples[1].response), LEADS[key]))
     end
   end
   need(#problems == 0, "%s", table.concat(problems, "\n"))
@@ -379,11 +451,22 @@ local function replay(kit)
   need(#walked.ids == #all_items(kit), "expected the %d documented items, got %d", #all_items(kit), #walked.ids)
 end
 
+--- Is one of the documented pages the last one?
+function documented.shows_end(kit)
+  for _, example in ipairs(kit.examples) do
+    if example.last then
+      return true
+    end
+  end
+  return false
+end
+
 --- In the order in which they tell of a mistake best.
 documented.cases = {
   { name = "finds the items of the documented answers", run = find_items },
   { name = "knows the documented items by their ids", run = find_ids },
   { name = "finds the common fields in the documented items", run = find_fields },
+  { name = "finds what leads on in the documented answers", run = find_leads },
   { name = "asks for the documented pages, and ends where the documentation does", run = replay },
 }
 

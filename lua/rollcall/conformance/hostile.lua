@@ -282,6 +282,8 @@ end)
 case("takes fewer users than it asked for", function(kit)
   if directory.ends_short(kit.paging) then
     return "it declares that a short page is the last one"
+  elseif kit.paging.step then
+    return "it declares that the server keeps to the size"
   elseif size_of(kit) < 2 then
     return "its pages have one user"
   end
@@ -409,8 +411,8 @@ case("is refused with an error, and shows no secret", nil, function(kit)
 end)
 
 case("gets another token where one expires", function(kit)
-  return (kit.setup.provider.auth or {}).type ~= "client_credentials" and "its tokens are the script's own"
-    or not_for_one_body(kit)
+  return ((kit.setup.provider.auth or {}).type ~= "client_credentials" or kit.secrets.token)
+    and "its tokens are the script's own" or not_for_one_body(kit)
 end, function(kit)
   local count = 5 * size_of(kit)
   local walked, api = walk(kit, { count = count, lifetime = 2 })

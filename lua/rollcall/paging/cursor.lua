@@ -22,6 +22,7 @@ cursor.schema = {
 function cursor.check(paging, report)
   declared.check_own_place(paging, report)
   declared.check_size(paging, report)
+  declared.check_previous(paging, report)
 end
 
 function cursor.captures(paging)

@@ -1,10 +1,11 @@
 -- What several paging types declare alike: the nodes of their schemas.
 
+local header_names = require "rollcall.header_names"
 local schema = require "rollcall.schema"
 
 local declared = {}
 
-local header_name = schema.header_name
+local header_name = header_names.free
 local parameter = { type = "string", expected = "the name of a query parameter", test = function(value)
   return value ~= "" and not value:find("%c")
 end }
@@ -17,8 +18,8 @@ declared.header_name, declared.parameter, declared.member = header_name, paramet
 
 --- Where something is said in an answer: a JSON Pointer, or a header.
 declared.source = { type = "string|table", expected = "a JSON Pointer such as /next, or { header = name }",
-  fields = { header = schema.required(header_name) }, test = function(value)
-    return type(value) == "table" or schema.pointer.test(value)
+  fields = { header = schema.required(schema.header_name) }, test = function(value)
+    return type(value) == "table" or value ~= "" and schema.pointer.test(value)
   end }
 
 --- Where something is sent: a query parameter's name, or { query = } or { header = } or { body = pointer }.
@@ -85,6 +86,16 @@ function declared.check_own_place(paging, report)
     report("query", "missing; expected the name of a query parameter (or header, or body)")
   elseif count > 1 then
     report("", "it needs one of query, header and body, not several")
+  end
+end
+
+--- Reports a way back that is the way on.
+function declared.check_previous(paging, report)
+  local function key_of(source)
+    return type(source) == "table" and "header " .. tostring(source.header):lower() or source
+  end
+  if paging.next ~= nil and key_of(paging.next) == key_of(paging.previous) then
+    report("previous", "next is the same; backwards leads elsewhere")
   end
 end
 

@@ -7,6 +7,8 @@ local token = require "rollcall.paging.token"
 
 local link = {}
 
+link.is_linked = true
+
 local relation = { type = "string", expected = "a relation type such as next", test = function(value)
   return value ~= "" and not value:find("[%s%c]")
 end }
@@ -22,6 +24,9 @@ link.schema = {
 
 function link.check(paging, report)
   declared.check_size(paging, report)
+  if paging.previous ~= nil and paging.previous == (paging.rel or "next") then
+    report("previous", "the next page's relation is the same; backwards leads elsewhere")
+  end
 end
 
 function link.captures(paging)

@@ -7,17 +7,21 @@ local token = require "rollcall.paging.token"
 
 local next_url = {}
 
+next_url.is_linked = true
+
 next_url.schema = {
   next = schema.required(declared.source),
   previous = declared.source,
   more = declared.source,
   ends = token.ends,
+  final = token.final,
   size = declared.size,
   max_size = declared.max_size,
 }
 
 function next_url.check(paging, report)
   declared.check_size(paging, report)
+  declared.check_previous(paging, report)
 end
 
 function next_url.captures(paging)

@@ -12,9 +12,19 @@ offset.schema = {}
 for name, node in pairs(count.schema) do
   offset.schema[name] = node
 end
+--- How far apart pages begin: by default as many items as came; "size": as many as were asked for.
+offset.schema.step = { type = "string", enum = { "size" } }
 
 function offset.check(paging, report)
   count.check(paging, report)
+  if paging.step ~= nil and paging.max_size == nil then
+    report("step", "it needs size and max_size, which say how far")
+  end
+end
+
+--- How far behind a page the next one begins.
+local function step_of(paging, answer, query)
+  return paging.step == "size" and query.page_size or answer.count
 end
 
 function offset.captures(paging)
@@ -56,7 +66,7 @@ end
 --- The page before this one ends where this one begins.
 local function before(paging, answer, query)
   local position = answer.position
-  if position.expected and answer.count ~= position.expected then
+  if position.expected and answer.count ~= position.expected and paging.step ~= "size" then
     return nil, ("expected %d items before offset %d, got %d: the server does not keep to the page size, and those "
       .. "between cannot be asked for"):format(position.expected, position.offset + position.expected, answer.count)
   elseif position.offset <= start_of(paging) then
@@ -68,7 +78,8 @@ local function before(paging, answer, query)
   return { offset = from, expected = position.offset - from }
 end
 
---- The next page begins behind what came, not behind what was asked for: a server may give less.
+--- The next page begins behind what came, not behind what was asked for: a server may give less, unless the provider
+--- says that it keeps to the size and leaves out of that what the caller must not see.
 function offset.after(paging, answer, query)
   if query.direction == "backward" then
     return before(paging, answer, query)
@@ -84,8 +95,8 @@ function offset.after(paging, answer, query)
       return nil, problem
     end
   end
-  local step = answer.count
-  if step == 0 then
+  local step = step_of(paging, answer, query)
+  if answer.count == 0 then
     -- Empty, but not the end: what the caller must not see is left out, and there is more behind it.
     step = (more or total) and query.page_size
     if not step then
@@ -101,14 +112,14 @@ function offset.after(paging, answer, query)
   return { offset = behind }
 end
 
---- Once one page has come, further ones are so far apart as that one was long.
+--- Once one page has come, further ones are so far apart as that one was long, or asked for.
 function offset.ahead(paging, position, known, query)
   local answer = known.answer
   if query.direction == "backward" or not answer or answer.count == 0 then
     return nil
   end
   local total = paging.total and answer:number(paging.total)
-  local behind = position.offset + answer.count
+  local behind = position.offset + step_of(paging, answer, query)
   if total and behind - start_of(paging) >= total then
     return nil
   end

@@ -22,6 +22,6 @@ return {
       filter = { query = "filter", enum = { "2fa_disabled", "all" } },
       role = { query = "role", enum = { "all", "admin", "member" } },
     },
-    fields = { account_id = { option = "org" } },
+    fields = { name = { first = { "/name", "/login" } }, account_id = { option = "org" } },
   },
 }

@@ -1,0 +1,23 @@
+-- Names of headers that a provider may declare for what it sends.
+
+local schema = require "rollcall.schema"
+
+local header_names = {}
+
+-- Headers that say what is not the provider's to say.
+local OWN = { authorization = "use auth for it", host = "it follows from base_url",
+  ["content-length"] = "it follows from the body", ["content-type"] = "it follows from the body",
+  ["user-agent"] = "it is an option of the client", ["transfer-encoding"] = "it follows from the body",
+  connection = "it is the connection's own" }
+
+--- The name of a header that nothing else is sent in.
+header_names.free = { type = "string", expected = schema.header_name.expected, test = function(value)
+  return OWN[value:lower()] or schema.header_name.test(value)
+end }
+
+--- The same, or Authorization: of what shows who asks.
+header_names.of_auth = { type = "string", expected = schema.header_name.expected, test = function(value)
+  return value:lower() == "authorization" or header_names.free.test(value)
+end }
+
+return header_names

@@ -1,0 +1,7 @@
+-- The names of the options that every client takes, whatever its provider: none of a provider's own may have one.
+
+return {
+  "base_url", "ca_file", "client_cert", "client_id", "client_key", "client_secret", "connect_timeout", "environment",
+  "idle_timeout", "insecure", "loop", "max_depth", "max_header_bytes", "max_page_bytes", "max_user_bytes", "on",
+  "password", "proxy", "query_names", "retry", "token", "user_agent", "username", "watermark",
+}
