@@ -139,6 +139,7 @@ local Engine = {}
 ---@field ledger rollcall.Ledger? what of its records is given
 ---@field watermark integer? bytes of records that may wait, 1 MiB
 ---@field fresh_connection boolean? none that was used before
+---@field has_budget boolean? next also answers nil every few milliseconds, for who reads to look at it
 
 --- Begins a request. Raises where an option is wrong.
 ---@param options rollcall.RequestOptions
@@ -259,8 +260,9 @@ function Ledger:take(record) end
 
 --- What was given, as a text for `saved`.
 ---@param most integer beyond so many records a fingerprint stands for them
+---@param less_last boolean? as it was before the user given last
 ---@return string
-function Ledger:save(most) end
+function Ledger:save(most, less_last) end
 
 --- A set of texts.
 ---@return rollcall.Seen

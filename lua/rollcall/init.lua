@@ -165,8 +165,8 @@ rollcall.csv = csv.new
 ---@type fun(columns: rollcall.Column[]?): fun(user: rollcall.User|table): string
 rollcall.ndjson = ndjson.new
 
---- RFC 3339 times as seconds since 1970 and back, and durations: time.parse, time.format, time.duration.
----@type table
+--- RFC 3339 times as seconds since 1970 and back, and durations such as "90d" in seconds.
+---@type rollcall.Time
 rollcall.time = time
 
 return rollcall

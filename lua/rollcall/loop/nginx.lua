@@ -77,8 +77,14 @@ local round = 0
 
 local unused = {} -- semaphores
 
+-- Seconds after which a pump that has not begun is asked for once more.
+local PUMP_LATE = 0.1
+-- Tasks in timers at a time: half of what nginx lets run unless told otherwise (lua_max_running_timers).
+local MOST_TASKS = 128
+
 local slice_began = 0
-local pump_runs = false
+local pump_runs = false -- or was asked for
+local pump_began, pump_asked = false, 0 -- nginx drops timers silently where too many run
 local bell = semaphore.new()
 local sleeps_until -- the pump; nil while it does not sleep
 
@@ -98,9 +104,10 @@ local function has_news(seen, engines)
   return news
 end
 
---- Is its coroutine gone, with the request that it belonged to?
+--- Is its coroutine gone, with the request that it belonged to? One who was woken may not have gone on yet: nginx
+--- runs those after the timers that are due, the pump's among them. A post that nobody took is left on the semaphore.
 local function is_gone(one)
-  return not one.is_back and one.semaphore:count() >= 0
+  return not one.is_back and one.semaphore:count() >= (one.is_woken and 1 or 0)
 end
 
 local function abandon(one)
@@ -211,13 +218,18 @@ local function wake_next()
   end
 end
 
---- All who were woken have gone on, unless their requests have ended just then.
+--- Those who were woken have gone on, will do so when the timers that are due have run, or are gone.
 local function look_at_woken()
+  local kept = 0
   for i = 1, #woken do
-    if is_gone(woken[i]) then
-      abandon(woken[i])
-    end
+    local one = woken[i]
     woken[i] = nil
+    if is_gone(one) then
+      abandon(one)
+    elseif not one.is_back then
+      kept = kept + 1
+      woken[kept] = one
+    end
   end
 end
 
@@ -245,6 +257,10 @@ local function go_round()
 end
 
 local function pump()
+  if pump_began then
+    return -- the one that was asked for first has come late
+  end
+  pump_began = true
   local is_alone
   repeat
     local good, answer = pcall(go_round)
@@ -254,17 +270,18 @@ local function pump()
     is_alone = #woken == 0 and #waiting == 0 and #ready == 0
     rest(good and answer or LATEST)
   until is_alone and #waiting == 0 and #ready == 0
-  pump_runs = false
+  pump_runs, pump_began = false, false
 end
 
 --- Has the pump look soon.
 local function ring()
-  if not pump_runs then
+  local now = core.now()
+  if not pump_runs or (not pump_began and now - pump_asked > PUMP_LATE) then
     local good, problem = ngx.timer.at(0, pump)
     if not good then
       return nil, problem
     end
-    pump_runs = true
+    pump_runs, pump_asked = true, now
   elseif sleeps_until and sleeps_until - core.now() > 2 * SOONEST then
     sleeps_until = nil
     bell:post()
@@ -292,7 +309,12 @@ local function check_phase()
   if not yielding[phase] then
     misuse(("rollcall: nginx cannot wait in the phase %q; walk in rewrite, access, content or a timer, as of "
       .. "ngx.timer.at or rollcall.spawn"):format(phase))
-  elseif not core.can_yield() then
+  end
+end
+
+local function check_place()
+  check_phase()
+  if not core.can_yield() then
     misuse "rollcall: nginx cannot wait here: a function in C, such as table.sort, has called the one that waits"
   end
 end
@@ -317,6 +339,9 @@ local function pause(thread, engines, seen, seconds, stream)
   else
     ngx.update_time() -- or nginx would wait for the pump's timer, whose time has come
   end
+  if not pump_began then
+    seconds = math.min(seconds, 1) -- and then it is asked for again
+  end
   local list = engines and waiting or ready
   list[#list + 1] = one
   local is_posted = one.semaphore:wait(seconds)
@@ -338,11 +363,12 @@ local LONGEST = 3600
 ---@return boolean? good
 ---@return rollcall.Error? err
 function loop.turn(stream)
+  check_phase() -- before anything is sent
   local thread = coroutine.running()
   local mine = tasks[thread]
   if mine and mine.is_cancelled then
     return nil, task.cancelled()
-  elseif core.now() - slice_began < ENOUGH or not (yielding[ngx.get_phase()] and core.can_yield()) then
+  elseif core.now() - slice_began < ENOUGH or not core.can_yield() then
     return true
   end
   return pause(thread, nil, nil, LONGEST, stream)
@@ -354,7 +380,7 @@ end
 ---@return boolean? good
 ---@return rollcall.Error? err
 function loop.wait(engines, seconds, stream)
-  check_phase()
+  check_place()
   local thread = coroutine.running()
   local seen = seen_by[thread]
   if not seen then
@@ -378,6 +404,20 @@ end
 
 -- -- tasks ----------------------------------------------------------------------------------------
 
+local task_count = 0 -- in timers
+local queued = {} ---@type fun(is_premature: boolean?)[] that begin when others have ended
+
+--- Begins those that wait, as many as may run. Where nginx gives no timer any more the worker ends, and they with it.
+local function begin_tasks()
+  while task_count < MOST_TASKS and queued[1] do
+    local run = table.remove(queued, 1)
+    task_count = task_count + 1
+    if not ngx.timer.at(0, run) then
+      run(true)
+    end
+  end
+end
+
 --- Runs a function in a timer of its own, which no request is the owner of. In a request, `ngx.thread.spawn` makes
 --- light threads that end with it; there every call yields as well.
 ---@param f function
@@ -392,16 +432,24 @@ function loop.spawn(f, on_done)
     local outcome = one.is_cancelled and { n = 1, task.cancelled() } or task.call(f)
     tasks[thread] = nil
     one.is_done = true
+    task_count = task_count - 1
+    begin_tasks()
     if on_done then
       task.tell(on_done, outcome)
     elseif outcome[1] ~= nil and not one.is_cancelled then
       error(task.report(outcome[1]), 0) -- which nginx logs
     end
   end
-  local good, problem = ngx.timer.at(0, run)
-  if not good then
-    error("spawn: nginx gives no timer to run it in: " .. problem, 3)
+  if task_count >= MOST_TASKS then
+    queued[#queued + 1] = run
+    return one
   end
+  local is_called, good, problem = pcall(ngx.timer.at, 0, run)
+  if not is_called or not good then
+    error(("spawn: nginx gives no timer to run it in, in the phase %q: %s"):format(ngx.get_phase(),
+      tostring(is_called and problem or good)), 3)
+  end
+  task_count = task_count + 1
   return one
 end
 

@@ -217,6 +217,18 @@ local function has_news(one, engines)
   return news
 end
 
+--- What a cancelled task is told. One that tries again and again must not stop the loop: from the second time on it
+--- has its turn first.
+local function refuse(one)
+  if one.is_refused then
+    one.state = "ready"
+    soon(one.resume)
+    return pause(one)
+  end
+  one.is_refused = true
+  return nil, task.cancelled()
+end
+
 ---@param engines rollcall.Engine[]
 ---@param seconds number?
 ---@return boolean? good
@@ -227,7 +239,7 @@ function loop.wait(engines, seconds)
     core.wait(engines, seconds)
     return true
   elseif one.cancelled then
-    return nil, task.cancelled()
+    return refuse(one)
   elseif has_news(one, engines) then
     return true
   elseif seconds and seconds <= 0 then
@@ -248,7 +260,7 @@ function loop.turn()
   if not one then
     return true
   elseif one.cancelled then
-    return nil, task.cancelled()
+    return refuse(one)
   elseif core.now() - one.resumed_at < TURN then
     return true
   end

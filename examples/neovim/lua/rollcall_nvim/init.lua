@@ -75,6 +75,10 @@ function M.complete(lead, line)
 end
 
 --- "limit=100 expand=roles,x" as the options of client:users: numbers are numbers, commas make a list.
+-- The options that are none of text.
+local numbers = { page_size = true, limit = true, prefetch = true, deadline = true, max_requests = true,
+  max_bytes = true }
+
 local function parse_query(words)
   local query = {}
   for _, word in ipairs(words) do
@@ -82,10 +86,10 @@ local function parse_query(words)
     if not name then
       error(("expected {option}={value}, got %q"):format(word), 0)
     end
-    if name == "expand" or value:find "," then
+    if name == "expand" then
       query[name] = vim.split(value, ",", { plain = true, trimempty = true })
     else
-      query[name] = tonumber(value) or value
+      query[name] = numbers[name] and tonumber(value) or value
     end
   end
   return query
@@ -128,7 +132,7 @@ function View:header()
   local what = {
     walking = spinner[math.floor(seconds * 8) % #spinner + 1] .. " walking; <C-c> ends it",
     done = "all there",
-    ended = "ended; r goes on",
+    ended = self.checkpoint and "ended; r goes on" or "ended; r begins again",
     failed = "failed: " .. tostring(self.problem) .. (self.checkpoint and "; r goes on" or ""),
   }
   return ("%s: %d users, %d pages, %.1f s - %s"):format(self.provider, self.users + self.users_before,
@@ -173,7 +177,7 @@ function View:start()
   self.task = require("rollcall").spawn(function()
     self:walk()
   end, function(err)
-    self.checkpoint = type(err) == "table" and err.checkpoint or nil
+    self.checkpoint = type(err) == "table" and (err.checkpoint or self.query.resume) or nil
     self.problem = err
     self.state = err == nil and "done" or type(err) == "table" and err.kind == "closed" and "ended" or "failed"
     self:flush()
@@ -204,7 +208,7 @@ end
 ---@param query table? the options of client:users
 ---@return rollcall_nvim.View
 function M.open(provider, query)
-  M.client(provider) -- raises what is wrong with its options before there is a buffer
+  M.client(provider):users(query):close() -- raises what is wrong with its options before there is a buffer
   local view = setmetatable({
     buffer = open_buffer(provider),
     provider = provider,
@@ -216,7 +220,7 @@ function M.open(provider, query)
     view:cancel()
   end, { buffer = view.buffer, desc = "End the walk" })
   vim.keymap.set("n", "r", function()
-    if view.checkpoint and view.state ~= "walking" then
+    if view.state == "ended" or view.state == "failed" and view.checkpoint then
       view:start()
     end
   end, { buffer = view.buffer, desc = "Go on with the walk" })
