@@ -141,17 +141,19 @@ local function find_fields(kit)
   need(#problems == 0, "%s", table.concat(problems, "\n"))
 end
 
+--- The name of the header that a line is.
 local function name_of(line)
   return line:match("^%s*([^:%s]*)")
 end
 
---- The lines of a documented answer's headers of this name, which is in lower case.
-local function headers_of(example, name)
-  local list = {}
+--- Has a documented answer a header of this name?
+local function has_header(example, name)
   for _, line in ipairs(example.headers or {}) do
-    list[#list + 1] = name_of(line):lower() == name and line or nil
+    if name_of(line):lower() == name:lower() then
+      return true
+    end
   end
-  return list
+  return false
 end
 
 local function is_text(value)
@@ -173,7 +175,7 @@ LEADS.last, LEADS.pages = LEADS.more, LEADS.total
 --- Is there anything at a source in a documented answer?
 local function is_said(example, source)
   if type(source) == "table" then
-    return #headers_of(example, source.header:lower()) > 0
+    return has_header(example, source.header)
   end
   return document.get(json.decode(example.response), source) ~= nil
 end
