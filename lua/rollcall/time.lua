@@ -2,6 +2,7 @@
 
 local clock = require "rollcall.clock"
 
+---@class rollcall.Time
 local time = {}
 
 local DAY = 86400
