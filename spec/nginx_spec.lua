@@ -92,6 +92,26 @@ local SERVER = [[
   } }
   location = /pid { content_by_lua_block { ngx.print(ngx.worker.pid(), " ", walk():count()) } }
 
+  location = /sleeper { content_by_lua_block {
+    local n, stream = 0, walk()
+    for _ in stream do
+      n = n + 1
+      if n % 50 == 0 then ngx.sleep(0.005) end
+    end
+    ngx.print(n, " ", stream:reason())
+  } }
+  location = /many { content_by_lua_block {
+    for i = 1, 300 do
+      rollcall.spawn(function() return client:users({ limit = 1 }):count() end, function(err, n)
+        ngx.shared.told:incr(err and "bad" or "good", 1, 0)
+      end)
+    end
+  } }
+  location = /unsent { return 204; log_by_lua_block {
+    local stream = walk()
+    pcall(stream.next, stream)
+    ngx.shared.told:set("unsent", tostring(stream:stats().requests))
+  } }
   location = /spawn { content_by_lua_block {
     local task = rollcall.spawn(function() return walk():count(), ngx.get_phase() end, function(err, n, phase)
       ngx.shared.told:set("spawn", tostring(err) .. " " .. tostring(n) .. " " .. tostring(phase))
@@ -192,6 +212,23 @@ describe("in nginx", function()
     assert.equal("100", body)
   end)
 
+  it("walks that sleep for something else meanwhile come to their end", function()
+    local targets = {}
+    for i = 1, 4 do
+      targets[i] = "/sleeper"
+    end
+    local engine, transfers = begin(server.url, targets)
+    for _, transfer in ipairs(transfers) do
+      local _, body = finish(engine, transfer)
+      assert.equal(ALL .. " exhausted", body)
+    end
+  end)
+
+  it("sends nothing in a phase where nothing can wait", function()
+    server:get "/unsent"
+    assert.equal("0", told "unsent")
+  end)
+
   it("says in which phase nothing can wait", function()
     check.contains(server:get("/init").body, "init_by_lua", [[the phase "init"]], "ngx.timer.at")
     check.contains(server:get("/set").body, [[the phase "set"]])
@@ -232,6 +269,15 @@ describe("in nginx", function()
       nginx.await(function()
         return server:log():find("rollcall.spawn: ", 1, true) and server:log():find("of nobody", 1, true)
       end, 10, "it is not in the log")
+    end)
+
+    it("runs more than nginx has timers for, and loses none", function()
+      server:get "/many"
+      nginx.await(function()
+        return server:get("/told?key=good").body == "300"
+      end, 20, "300 tasks have not ended")
+      assert.equal("nil", server:get("/told?key=bad").body)
+      assert.equal(tostring(ALL), server:get("/count").body)
     end)
 
     it("ends when it is cancelled, at once", function()

@@ -341,6 +341,29 @@ describe("a task on luv", function()
 end)
 
 describe("task:cancel", function()
+  it("of one that tries again and again leaves the loop to others", function()
+    server:script { [USERS] = { { body = page { "1" } } } }
+    local client = scripted_client()
+    local rounds, enough = 0, false
+    local task = rollcall.spawn(function()
+      repeat
+        rounds = rounds + 1
+        client:users():collect()
+      until enough
+    end)
+    local timer = uv.new_timer()
+    uv.update_time()
+    timer:start(50, 50, function()
+      if not task:cancel() then
+        enough = true
+        timer:close()
+      end
+    end)
+    run()
+    assert.is_true(enough and rounds > 1)
+    client:close()
+  end)
+
   it("ends the stream that it is in, and lets go of everything", function()
     local before = descriptors()
     server:script { [USERS] = { { body = page({ "1", "2" }, "t") }, { delay = 10, body = page { "3" } } } }
