@@ -1,7 +1,8 @@
 -- Selection: "status=ACTIVE", "last_seen_at<90d", as a function of a user.
 --
 -- FIELD OPERATOR VALUE. A field is a name, names with dots ("department.name") or a JSON Pointer. The
--- value is what follows, without the blanks around it; in double quotes they are kept. The operators:
+-- value is what follows, without the blanks around it; in double quotes they are kept, and a value that
+-- begins with = < > or ~ must be in them. The operators:
 --
 --   =  !=           the same, to the letter; a number by its value; true and false; of a list: one of its
 --                   elements. A date alone is the whole day of a time. Without a value: absent (null,
@@ -26,6 +27,10 @@ local DAY = 86400
 
 --- What is never seen is longer ago than any time; nothing is known of other fields.
 local absent_is_never = { last_seen_at = true }
+
+--- Fields that are times wherever they are known: a comparison with anything else is a mistake.
+local is_time = { last_seen_at = true, created_at = true, updated_at = true, deleted_at = true,
+  createdDateTime = true, lastLoggedInDateTime = true }
 
 local comparisons = {
   ["<"] = function(a, b) return a < b end,
@@ -104,7 +109,7 @@ local function ordered(name, operator, text, now)
   end
 end
 
---- The part of an expression, each without the blanks around it.
+--- The parts of an expression, each without the blanks around it; nil where it is none, such as a==b.
 local function split(expression)
   local first = expression:find "[=!~<>]"
   local name = first and expression:sub(1, first - 1):match "^%s*(.-)%s*$"
@@ -117,6 +122,9 @@ local function split(expression)
     return nil
   end
   local text = rest:sub(#operator + 1):match "^%s*(.-)%s*$"
+  if text:find "^[=<>~]" then
+    return nil
+  end
   return name, operator, text:match '^"(.*)"$' or text
 end
 
@@ -128,7 +136,8 @@ end
 function where.compile(expression, options)
   local name, operator, text = split(expression)
   if not name then
-    return nil, ("%q: expected FIELD, one of = != ~ !~ < <= > >=, and a value"):format(expression)
+    return nil, ("%q: expected FIELD, one of = != ~ !~ < <= > >=, and a value (in double quotes where it begins with "
+      .. "= < > or ~)"):format(expression)
   elseif not path.is_name(name) then
     return nil, ("%q: %q is no field's name"):format(expression, name)
   end
@@ -138,7 +147,12 @@ function where.compile(expression, options)
     if text == "" then
       return nil, ("%q: expected a value behind %s"):format(expression, operator)
     end
-    test = ordered(name, operator, text, options and options.now or os.time())
+    local now = options and options.now or os.time()
+    if is_time[name:gsub("^/", "")] and not moment(text, now) then
+      return nil, ("%q: %q is no time; expected RFC 3339, a date such as 2025-10-03, or a duration such as 90d"):format(
+        expression, text)
+    end
+    test = ordered(name, operator, text, now)
   elseif text == "" and operator:find "=" then
     test = is_absent
   else

@@ -50,9 +50,9 @@ function names.check(list, clients, what, extra)
     if name:sub(1, 1) ~= "/" and not known[first] then
       local near = schema.nearest(first, all)
       table.sort(all)
-      failure.usage("%s: users of %s have no field %s; %s. A field that this version does not know: /%s", what,
+      failure.usage("%s: users of %s have no field %s; %s A field that this version does not know: /%s", what,
         #clients == 1 and clients[1].provider.name or "these sources", first,
-        near and ("did you mean %s?"):format(near) or "they have " .. table.concat(all, ", "), first)
+        near and ("did you mean %s?"):format(near) or "they have " .. table.concat(all, ", ") .. ".", first)
     end
   end
 end
