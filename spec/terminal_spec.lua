@@ -24,6 +24,10 @@ describe("core.terminal", function()
   end)
 
   it("knows a terminal and its columns", function()
+    if not command.has_terminals() then
+      pending "this machine gives no pseudo terminals"
+      return
+    end
     local output = run("print(terminal.is_terminal(0), terminal.columns(0))",
       "script -qec 'stty cols 77; %s' /dev/null </dev/null | tr -d '\\r'")
     assert.equal("true\t77\n", output)

@@ -67,6 +67,13 @@ function command.run(arguments, variables)
   return command.shell(command.line(arguments, variables))
 end
 
+--- Can one be had here? Not in a chroot without /dev/pts.
+---@return boolean
+function command.has_terminals()
+  local output = command.shell "script -qec 'echo yes' /dev/null"
+  return output:find "yes" ~= nil
+end
+
 function command.lines(text)
   local list = {}
   for line in text:gmatch "([^\n]*)\n" do
