@@ -102,8 +102,8 @@ describe("fields", function()
   it("flag tells true from false and from what is neither", function()
     local rules = { status = { flag = "/active", yes = "ACTIVE", no = "INACTIVE" } }
     for text, value in pairs { ['{"active":true}'] = "ACTIVE", ['{"active":false}'] = "INACTIVE",
-      ['{"active":null}'] = "nil", ["{}"] = "nil", ['{"active":"True"}'] = "ACTIVE", ['{"active":"false"}'] = "INACTIVE",
-      ['{"active":"yes"}'] = "nil", ['{"active":1}'] = "nil" } do
+      ['{"active":null}'] = "nil", ["{}"] = "nil", ['{"active":"True"}'] = "ACTIVE",
+      ['{"active":"false"}'] = "INACTIVE", ['{"active":"yes"}'] = "nil", ['{"active":1}'] = "nil" } do
       assert.equal(value, tostring(user(text, rules).status), text)
     end
     assert.is_nil(user('{"active":false}', { status = { flag = "/active", yes = "ACTIVE" } }).status)
