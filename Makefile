@@ -249,7 +249,7 @@ valgrind: ## the specs on Lua 5.4 under valgrind
 	@spec/support/packages.sh valgrind
 	@$(MAKE) $(JOBS) run-valgrind
 
-run-valgrind: $(BUILD)/lua5.4/rollcall/core.so $(BUILD)/lua5.4-valgrind/rollcall/core.so
+run-valgrind: $(PLAIN) $(BUILD)/lua5.4-valgrind/rollcall/core.so
 	@spec/run lua5.4-valgrind
 
 lint: ## luacheck, clang-format, clang-tidy, cppcheck, shellcheck, builds with gcc and with clang
