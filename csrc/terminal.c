@@ -38,8 +38,7 @@ static int terminal_columns(lua_State *L) {
 }
 
 /* catch(): from now on SIGINT, SIGTERM and SIGHUP end a wait and are there for `caught`, each once:
- * the second one kills, as it would have. One that is ignored (nohup) stays so. A write to a closed
- * pipe fails instead of killing; programs that are started have SIGPIPE as it was. A read or write
+ * the second one kills, as it would have. One that is ignored (nohup) stays so. A read or write
  * under way goes on. */
 static int terminal_catch(lua_State *L) {
   static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
@@ -54,9 +53,30 @@ static int terminal_catch(lua_State *L) {
       (void)sigaction(ending[i], &action, NULL);
     }
   }
-  action.sa_handler = ignore;
+  return 0;
+}
+
+static void set(int number, void (*handler)(int)) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  (void)sigemptyset(&action.sa_mask);
+  action.sa_handler = handler;
   action.sa_flags = SA_RESTART;
-  (void)sigaction(SIGPIPE, &action, NULL);
+  (void)sigaction(number, &action, NULL);
+}
+
+/* default(): SIGINT ends the process again, whatever the interpreter made of it */
+static int terminal_default(lua_State *L) {
+  (void)L;
+  set(SIGINT, SIG_DFL);
+  return 0;
+}
+
+/* ignore_pipe(): a write to a closed pipe fails instead of killing; programs that are started have
+ * SIGPIPE as it was */
+static int terminal_ignore_pipe(lua_State *L) {
+  (void)L;
+  set(SIGPIPE, ignore);
   return 0;
 }
 
@@ -77,8 +97,10 @@ void rc_terminal_open(lua_State *L) {
   static const luaL_Reg functions[] = {{"is_terminal", terminal_is},
                                        {"columns", terminal_columns},
                                        {"catch", terminal_catch},
+                                       {"default", terminal_default},
+                                       {"ignore_pipe", terminal_ignore_pipe},
                                        {"caught", terminal_caught}};
-  lua_createtable(L, 0, 4);
+  lua_createtable(L, 0, 6);
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     lua_pushcfunction(L, functions[i].func);
     lua_setfield(L, -2, functions[i].name);

@@ -207,7 +207,10 @@ for row in csv.DictReader(open(sys.argv[1], newline="", encoding="utf-8")):
   it("names a wrong field, option, source or condition before anything is sent", function()
     for _, case in ipairs {
       { { "--fields", "emailx" }, "emailx", "email" },
-      { { "--where", "satus=ACTIVE" }, "satus", "did you mean status?" },
+      { { "--where", "satus=ACTIVE" }, "satus", "did you mean status? A field" },
+      { { "--where", "last_seen_at<90x" }, '"90x" is no time', "such as 90d" },
+      { { "--where", "status=>ACTIVE" }, "expected FIELD" },
+      { { "--now", "9999-12-31T23:59:59-02:00" }, "years 0 to 9999" },
       { { "--fields", "id,,name" }, "expected fields with commas" },
       { { "--where", "status" }, "expected FIELD" },
       { { "--where", "last_seen_at<" }, "expected a value" },
@@ -466,15 +469,18 @@ describe("rollcall review", function()
             add "no_mfa"
           end
         end
-        local roles = user.role and { user.role } or {}
+        local roles, is_admin = user.role and { user.role } or {}, false
         for _, role in ipairs(type(user.roles) == "table" and user.roles or {}) do
           roles[#roles + 1] = role.name
         end
         for _, role in ipairs(roles) do
-          if role:lower():find "admin" or role:lower():find "owner" then
-            add "admin"
-            break
-          end
+          is_admin = is_admin or role:lower():find "admin" or role:lower():find "owner"
+        end
+        for _, one in ipairs(type(user.roles) == "table" and user.roles or {}) do
+          is_admin = is_admin or table.concat(one.scope, " "):find "admin"
+        end
+        if is_admin or type(user.scope) == "table" and table.concat(user.scope, " "):find "admin" then
+          add "admin"
         end
       end
     end
@@ -519,6 +525,9 @@ describe("rollcall review", function()
     errors, status = complaints { "review", "dintero", "--fail-on", "never-came" }
     assert.equal("", errors)
     assert.equal(0, status)
+    errors, status = complaints { "review", "--days", "1000001" }
+    assert.equal(2, status)
+    check.contains(errors, "1000001: expected a number of days")
     errors, status = complaints { "review", "--fail-on", "nomfa" }
     assert.equal(2, status)
     check.contains(errors, "nomfa", "no-mfa, stale")
@@ -653,6 +662,19 @@ describe("rollcall diff", function()
     errors, status = complaints { "diff", new, old }
     assert.equal(2, status)
     check.contains(errors, "new.ndjson:1: ", "without id and email")
+    command.write(old, '{"id":"1","source":5}\n')
+    errors, status = complaints { "diff", old, directory }
+    assert.equal(2, status)
+    check.contains(errors, "cannot read the snapshot " .. directory .. ": Is a directory")
+    for _, option in ipairs { "--fields", "--ignore" } do
+      errors, status = complaints { "diff", old, old, option, "nope" }
+      assert.equal(2, status)
+      check.contains(errors, option .. ": users of the snapshot have no field nope; they have account_id, ")
+      _, status = complaints { "diff", old, old, option, "/nope,email" }
+      assert.equal(0, status)
+    end
+    local _, told = complaints { "diff", old } -- whose source is no name: as if it had none
+    assert.equal(1, told)
   end)
 end)
 
@@ -728,6 +750,18 @@ describe("rollcall check", function()
     assert.equal(3, status)
     check.contains(output, "dintero: T12345678: Users: can be read.", "dintero: P321: Users: can be read.",
       "dintero: NOT WELL: T999: ")
+    local once = path "once" -- the command gives its secret the first time only
+    command.write(once, sandbox.secret .. "\n")
+    local name = configuration(([[return { sources = { dintero = { base_url = %q, accounts = { "T12345678", "P321" },
+      client_id = "sandbox-client", secret_command = "cat %s 2>/dev/null && rm %s" } } }]]):format(
+      sandbox.dintero_url, once, once))
+    local errors
+    output, errors, status = run { "check", "--config", name }
+    assert.equal("", errors)
+    assert.equal(3, status)
+    check.contains(output, "dintero: NOT WELL: T12345678: configuration: ", "dintero: NOT WELL: P321: configuration: ",
+      "client_secret: the command")
+    check.no_secret(output, { sandbox.secret })
   end)
 end)
 
@@ -779,6 +813,36 @@ describe("a configuration", function()
     end
     local _, errors = run { "users", "--limit", "1", "--config", configuration(source_text(CREDENTIALS), "644") }
     assert.equal("", errors)
+  end)
+
+  it("says the user and password of a provider with Basic credentials, too", function()
+    local server = require("spec.support.server").start()
+    finally(function()
+      server:stop()
+    end)
+    server:script { ["/people"] = { { body = '[{"id":1}]' } } }
+    local function source(username, password)
+      return ([[return { sources = { own = { username = %s, password = %s, base_url = %q, provider = { name = "own",
+        base_url = { production = "https://own.example" }, auth = { type = "basic" },
+        users = { path = "/people", items = "", paging = { type = "none" } } } } } }]]):format(username, password,
+        server.url)
+    end
+    local name = configuration(source('{ env = "OWN_USER" }', '{ command = "echo hunter22-wrong" }'), "644")
+    local output, errors, status = run({ "sources", "--config", name }, { OWN_USER = "jane" })
+    assert.equal("", errors)
+    assert.equal(0, status)
+    check.contains(output, "username $OWN_USER, password `echo hunter22-wrong`")
+    output, errors, status = run({ "users", "--config", name, "--format", "ndjson" }, { OWN_USER = "jane" })
+    assert.equal("", errors)
+    assert.equal(0, status)
+    check.contains(output, '"id":1')
+    assert.equal("Basic " .. require "rollcall.base64".encode "jane:hunter22-wrong",
+      server:requests()[1].headers.authorization)
+    errors = complaints { "users", "--config", name }
+    check.contains(errors, "username: the environment variable OWN_USER is not set")
+    errors = complaints { "sources", "--config", configuration(source('"jane"', '"hunter22-wrong"'), "644") }
+    check.contains(errors, "warning: ", "a secret of own", "chmod 600")
+    check.no_secret(errors, { "hunter22-wrong" })
   end)
 
   it("can do nothing, and is told from what it is not", function()
@@ -1030,6 +1094,8 @@ describe("the command itself", function()
       assert.equal(0, status)
       check.contains(output, "Usage: rollcall", "Exit status: ")
     end
+    check.contains((run { "completion", "--help" }), '> "${fpath[1]}/_rollcall"', "fish | source")
+    check.contains((run { "sources", "--help" }), "\n  }\n\nWithout a configuration")
     local output = run { "--version" }
     assert.equal("rollcall " .. require "rollcall.version" .. "\n", output)
     local _, errors, status = run {}
@@ -1048,6 +1114,21 @@ describe("the command itself", function()
     local _, errors, status = command.shell("bash -n " .. path "completion")
     assert.equal("", errors)
     assert.equal(0, status)
+  end)
+
+  it("ends at once by Ctrl-C where it waits for a file", function()
+    local fifo, errors, status = path "fifo", path "errors", path "status"
+    os.execute("mkfifo " .. fifo)
+    local process = assert(io.popen(("sh -c 'echo $$; exec %s' 2>%s; echo $? >%s"):format(
+      command.line({ "diff", fifo, fifo }):gsub("'", "'\\''"), errors, status)))
+    local pid = assert(tonumber(process:read "*l"))
+    local writer = assert(io.open(fifo, "wb")) -- opens when the command does: it waits for a line from now on
+    os.execute("kill -INT " .. pid)
+    process:read "*a"
+    process:close()
+    writer:close()
+    assert.equal("130\n", command.read(status))
+    assert.is_nil(command.read(errors):find "traceback")
   end)
 
   it("starts the sandbox of its checkout", function()

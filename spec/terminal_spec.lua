@@ -60,6 +60,17 @@ describe("core.terminal", function()
     assert.equal(143, status)
   end)
 
+  it("ends by Ctrl-C without a traceback of the interpreter's", function()
+    local _, errors, status = run [[
+      terminal.default()
+      os.execute('(sleep 0.3; kill -INT ' .. io.open('/proc/self/stat'):read '*n' .. ') &')
+      core.wait({}, 30)
+      for _ = 1, 1e8 do end
+    ]]
+    assert.equal("", errors)
+    assert.equal(130, status)
+  end)
+
   it("keeps what is ignored ignored", function()
     local output, _, status = run([[
       terminal.catch()
@@ -73,7 +84,7 @@ describe("core.terminal", function()
 
   it("lets a write to a closed pipe fail", function()
     local _, errors, status = run([[
-      terminal.catch()
+      terminal.ignore_pipe()
       io.stdout:setvbuf "no"
       local good, problem, code
       for _ = 1, 1000 do

@@ -333,7 +333,7 @@ function core.can_yield() end
 ---@type lightuserdata
 core.null = nil
 
---- What the command line needs of its terminal and of signals. Nothing happens to a signal before `catch`.
+--- What the command line needs of its terminal and of signals, of which none is touched before it is asked for.
 ---@type table
 core.terminal = {}
 
@@ -348,8 +348,14 @@ function core.terminal.is_terminal(fd) end
 function core.terminal.columns(fd) end
 
 --- From now on SIGINT, SIGTERM and SIGHUP end a wait and are told by `caught`; the second one of a kind
---- kills. A write to a closed pipe fails and does not kill.
+--- kills. One that is ignored stays so.
 function core.terminal.catch() end
+
+--- From now on SIGINT ends the process, whatever the interpreter made of it.
+function core.terminal.default() end
+
+--- From now on a write to a closed pipe fails and does not kill.
+function core.terminal.ignore_pipe() end
 
 --- The signal that came, once, and the status that a shell gives to it; nil for none.
 ---@return "INT"|"TERM"|"HUP"|nil name

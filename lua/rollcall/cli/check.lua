@@ -94,11 +94,16 @@ function check_users(session, source, client, tell)
       local one = { name = source.name, provider = source.provider, query = source.query, origin = source.origin,
         options = schema.copy(source.options) }
       one.options.account, one.options.accounts = account, nil
-      one.client = session:try_client(one, { retry = { attempts = 2 } })
-      check_users(session, one, one.client, function(good, sentence)
-        tell(good, account .. ": " .. sentence)
-      end)
-      one.client:close()
+      local problem
+      one.client, problem = session:try_client(one, { retry = { attempts = 2 } })
+      if one.client then
+        check_users(session, one, one.client, function(good, sentence)
+          tell(good, account .. ": " .. sentence)
+        end)
+        one.client:close()
+      else -- its credentials are asked for again, and may not come
+        tell(false, ("%s: configuration: %s."):format(account, problem))
+      end
     end
     return
   end

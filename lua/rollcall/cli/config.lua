@@ -3,6 +3,7 @@
 
 local failure = require "rollcall.cli.failure"
 local schema = require "rollcall.schema"
+local secrets = require "rollcall.auth.secret"
 local shell = require "rollcall.cli.shell"
 
 ---@class rollcall.cli.Source
@@ -18,7 +19,7 @@ local config = {}
 local ENOENT = 2
 local MAX_STEPS = 1e7 -- of a configuration: one that goes on for ever ends
 local BUILT_IN = { "dintero", "tesouro" }
-local SECRETS = { "client_id", "client_secret", "token" }
+local HIDDEN = { "client_secret", "password", "token" } -- what nobody else should read; a name is no secret
 
 --- A variable of the environment; nil where it is empty.
 local function env(name)
@@ -110,10 +111,10 @@ local source_fields = {
   query = { type = "table" },
   secret_command = { type = "string" },
   token_command = { type = "string" },
-  client_id = secret,
-  client_secret = secret,
-  token = secret,
 }
+for _, name in ipairs(secrets.names) do
+  source_fields[name] = secret
+end
 
 local function is_source_name(name)
   return type(name) == "string" and name:find "^[%w_][%w_.-]*$" ~= nil
@@ -161,10 +162,20 @@ local function source_of(name, declared, problems)
   return { name = name, provider = provider, options = options, query = own.query or {} }
 end
 
+--- Does the configuration itself have a secret of this source?
+local function has_secret(source)
+  for _, name in ipairs(HIDDEN) do
+    if type(source.options[name]) == "string" then
+      return true
+    end
+  end
+  return false
+end
+
 --- Warns where others can read a secret.
 local function warn_of_readers(name, sources, say)
   for _, source in ipairs(sources) do
-    if type(source.options.client_secret) == "string" or type(source.options.token) == "string" then
+    if has_secret(source) then
       local listed = shell.read("LC_ALL=C ls -ldL " .. shell.quote(name) .. " 2>/dev/null") or ""
       if listed:find "^....r" or listed:find "^.......r" then -- the group's, everybody's
         say(("warning: %s has a secret of %s in it, and others can read it: `chmod 600 %s`, or let secret_command "
@@ -327,7 +338,7 @@ end
 ---@return string? problem
 function config.options(source)
   local options = schema.copy(source.options)
-  for _, name in ipairs(SECRETS) do
+  for _, name in ipairs(secrets.names) do
     if options[name] ~= nil then
       local text, problem = resolve(options[name])
       if not text then

@@ -114,7 +114,7 @@ local function index(session, name)
       for field in pairs(user) do
         self.fields[field] = true
       end
-      if user.source then
+      if type(user.source) == "string" then
         self.sources[user.source] = true
       end
       if self.places[key] == nil then
@@ -166,11 +166,35 @@ local function list_of(text, option)
   return list
 end
 
+--- Ends the command where the snapshot has no field of a name. A JSON Pointer is never checked.
+local function check_names(list, known, option)
+  local all = {}
+  for name in pairs(known) do
+    all[#all + 1] = name
+  end
+  for name in pairs(common) do
+    all[#all + 1] = not known[name] and name or nil
+  end
+  table.sort(all)
+  for _, name in ipairs(list) do
+    local first = name:match "^[^.]+"
+    if name:sub(1, 1) ~= "/" and not known[first] and not common[first] then
+      failure.usage("%s: users of the snapshot have no field %s; they have %s. One that only now's have: /%s", option,
+        first, table.concat(all, ", "), first)
+    end
+  end
+end
+
 --- A function that answers how two users differ: a list of { field, old, new }, sorted.
 local function comparer(args, known)
   local chosen = args.fields and list_of(args.fields, "--fields") or nil
+  local unwanted = list_of(args.ignore, "--ignore")
+  if next(known) ~= nil then -- of an empty snapshot nobody knows
+    check_names(chosen or {}, known, "--fields")
+    check_names(unwanted, known, "--ignore")
+  end
   local ignored = {}
-  for _, name in ipairs(list_of(args.ignore, "--ignore")) do
+  for _, name in ipairs(unwanted) do
     ignored[name] = true
   end
   if not chosen then
@@ -284,7 +308,14 @@ end
 local function each_line(session, name, visit)
   local file = open(name)
   local number = 0
-  for text in file:lines() do
+  while true do
+    local text, problem = file:read "*l"
+    if not text then
+      if problem then
+        failure.usage("cannot read the snapshot %s: %s", name, problem)
+      end
+      break
+    end
     number = number + 1
     if text:find "%S" then
       visit(text, name, number)

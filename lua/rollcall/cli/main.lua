@@ -16,6 +16,8 @@ local function moment(text)
   local seconds, problem = time.parse(text)
   if not seconds then
     return nil, problem
+  elseif not pcall(time.format, seconds) then
+    return nil, ("%s: expected a time of the years 0 to 9999 in UTC"):format(text)
   end
   return seconds
 end
@@ -46,7 +48,12 @@ end
 
 local function declare_completion(root)
   local command = root:command "completion":summary "Print what completes the command in bash, zsh or fish."
-    :description [[Prints a shell's completion script: `eval "$(rollcall completion bash)"`.]]
+    :description [[
+Prints a shell's completion script:
+
+  bash   eval "$(rollcall completion bash)"
+  zsh    rollcall completion zsh > "${fpath[1]}/_rollcall"
+  fish   rollcall completion fish | source]]
   declare_help(command)
   command:argument "shell":choices { "bash", "zsh", "fish" }:action(function(_, _, shell)
     io.stdout:write(root["get_" .. shell .. "_complete"](root))

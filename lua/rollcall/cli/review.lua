@@ -16,7 +16,8 @@ For each source: its users by status, and these findings:
   no-mfa      can sign in, and is known to have no second factor
   stale       can sign in, and was not seen for --days days, or never and was made before them
   never-came  was invited and has never come
-  admin       can sign in, and has a role with one of the words of --admin in its name
+  admin       can sign in, and has a role with one of the words of --admin in its name, or a scope, an own one
+              or a role's, that has one or begins with "admin:"
 
 Who can sign in is whose status is not INVITED, INACTIVE or DELETED. Where a provider says nothing of second
 factors there is a "-".]]
@@ -31,6 +32,7 @@ Examples:
   rollcall review --list stale,admin --format csv > who.csv]]
 
 local DAY = 86400
+local MAX_DAYS = 1e6
 local FINDINGS = { "no-mfa", "stale", "never-came", "admin" }
 local TITLES = { ["no-mfa"] = "NO MFA", stale = "STALE", ["never-came"] = "NEVER CAME", admin = "ADMIN" }
 local STATUSES = { "ACTIVE", "INVITED", "INACTIVE", "DELETED" } -- these first
@@ -38,8 +40,8 @@ local cannot_sign_in = { INVITED = true, INACTIVE = true, DELETED = true }
 
 local function days(text)
   local number = tonumber(text:match "^(%d+)d?$")
-  if not number then
-    return nil, ("%s: expected a number of days"):format(text)
+  if not number or number > MAX_DAYS then
+    return nil, ("%s: expected a number of days, at most %d"):format(text, MAX_DAYS)
   end
   return number
 end
@@ -63,10 +65,11 @@ end
 
 function review.declare(command)
   command:argument "source":description "Names of sources; all by default.":args "*"
-  command:option "--days":description "After how many days without a sign of life somebody is stale.":argname "<n>"
+  command:option "--days"
+    :description "After how many days without a sign of life somebody is stale.":argname "<n>"
     :convert(days):default "90"
-  command:option "--admin":description "Words of administrators' roles, with commas between.":argname "<word,...>"
-    :default "admin,owner"
+  command:option "--admin":description "Words of administrators' roles and scopes, with commas between."
+    :argname "<word,...>":default "admin,owner"
   command:option "--fail-on"
     :description "End with status 1 where one of these is found: findings with commas between, or all."
     :argname "<finding,...>":convert(findings)
@@ -89,16 +92,48 @@ local function words_of(text)
   return words
 end
 
-local function is_admin(user, words)
-  for _, role in ipairs(user.role_names or {}) do
-    local name = type(role) == "string" and fold.lower(role) or ""
-    for _, word in ipairs(words) do
-      if word ~= "" and name:find(word, 1, true) then
-        return true
-      end
+local function list_of(value)
+  return type(value) == "table" and value or {}
+end
+
+local function has_word(text, words)
+  local folded = type(text) == "string" and fold.lower(text) or ""
+  for _, word in ipairs(words) do
+    if word ~= "" and folded:find(word, 1, true) then
+      return true
     end
   end
   return false
+end
+
+--- Is one of these scopes an administrator's? They are a list, or a text with blanks between (RFC 6749).
+local function has_admin_scope(scopes, words)
+  local list = list_of(scopes)
+  if type(scopes) == "string" then
+    for scope in scopes:gmatch "%S+" do
+      list[#list + 1] = scope
+    end
+  end
+  for _, scope in ipairs(list) do
+    if type(scope) == "string" and scope:find "^admin:" or has_word(scope, words) then
+      return true
+    end
+  end
+  return false
+end
+
+local function is_admin(user, words)
+  for _, name in ipairs(user.role_names or {}) do
+    if has_word(name, words) then
+      return true
+    end
+  end
+  for _, role in ipairs(list_of(user.roles)) do
+    if type(role) == "table" and has_admin_scope(role.scope, words) then
+      return true
+    end
+  end
+  return has_admin_scope(user.scope, words)
 end
 
 --- When there was a sign of life of a user last, or when the user was made; nil where nothing is known.

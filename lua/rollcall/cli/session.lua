@@ -32,7 +32,7 @@ end
 ---@param args table
 ---@return rollcall.cli.Session
 function session.new(args)
-  core.terminal.catch()
+  core.terminal.ignore_pipe()
   local self = setmetatable({
     args = args,
     count = 0, -- of users that have come
@@ -394,6 +394,7 @@ function Session:walk(sources, options, visit)
     self:report(err, by_stream[stream])
   end })
   self:watch(watched, options.writes_at_end or false)
+  core.terminal.catch() -- not before: where a file or a program is waited for, nobody would look at a signal
   while true do
     local user, stream = users:next()
     if user == nil then

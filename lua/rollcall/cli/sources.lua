@@ -16,7 +16,7 @@ A configuration is a Lua file that returns a table; it can call nothing. The key
 a rollcall client (base_url, environment, account, accounts, ca_file, proxy, …), and
 
   provider         "dintero", "tesouro" or a provider's table; the source's own name by default
-  client_id, client_secret, token
+  client_id, client_secret, token, username, password
                    { env = "NAME" }, { command = "…" } or, where nobody else can read the file, a text
   secret_command   the same as client_secret = { command = "…" }: the first line that it prints
   token_command    the same for token
@@ -25,6 +25,7 @@ a rollcall client (base_url, environment, account, accounts, ca_file, proxy, …
 Example, for ~/.config/rollcall/rollcall.lua:
 
   ]] .. config.EXAMPLE:gsub("\n(.)", "\n  %1") .. [[
+
 Without a configuration: TESOURO_CLIENT_ID, TESOURO_CLIENT_SECRET (or TESOURO_TOKEN), TESOURO_ENVIRONMENT,
 TESOURO_BASE_URL, TESOURO_CA_FILE; the same with DINTERO_, and DINTERO_ACCOUNT, one or several with commas
 between. Where none of them is set, the variables that the sandbox prints.
@@ -35,9 +36,11 @@ function sources.declare(command)
   command:option "-f" "--format":description "How: table or ndjson.":choices { "table", "ndjson" }:default "table"
 end
 
+local CREDENTIALS = { "token", "client_id", "client_secret", "username", "password" } -- in the order shown
+
 local function credentials_of(source)
   local parts = {}
-  for _, name in ipairs { "token", "client_id", "client_secret" } do
+  for _, name in ipairs(CREDENTIALS) do
     if source.options[name] ~= nil then
       parts[#parts + 1] = ("%s %s"):format(name:gsub("_", " "), config.origin(source.options[name]))
     end
@@ -53,7 +56,7 @@ local function describe(session, source)
   for name, value in pairs(options) do
     stand_ins.options[name] = value
   end
-  for _, name in ipairs { "token", "client_id", "client_secret" } do
+  for _, name in ipairs(CREDENTIALS) do
     stand_ins.options[name] = options[name] ~= nil and "stand-in" or nil
   end
   local client, problem = session:try_client(stand_ins)
