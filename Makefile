@@ -76,7 +76,7 @@ $(ALONE): spec/support/alone.c
 	$(Q)gcc $(OWN_CFLAGS) -shared -o $@ $<
 
 # C-only tests: spec/NAME_test.c, linked with the sources that know no Lua.
-PURE := json scan field pointer items seen delivery http
+PURE := json scan field pointer queue items seen delivery http http_request http_response
 C_TESTS := $(patsubst spec/%.c,$(BUILD)/c-asan/%,$(wildcard spec/*_test.c))
 C_OBJECTS := $(patsubst csrc/%.c,$(BUILD)/c-asan/obj/%.o,$(wildcard $(PURE:%=csrc/%.c)))
 $(eval $(call flavour,c-asan,c,gcc,$$(SANITIZE)))
@@ -133,7 +133,7 @@ $(FUZZ_TESTS): $(BUILD)/c-asan/fuzz_%: spec/fuzz/%.c spec/fuzz/driver.c spec/fuz
 # is as this machine has it; here the targets that need it run with it in plain C, and for NEON on an
 # emulated aarch64, where a compiler and an emulator for it are installed.
 SCANNED := json items
-SCAN_SOURCES := spec/fuzz/driver.c $(patsubst %,csrc/%.c,$(filter-out http,$(PURE)))
+SCAN_SOURCES := spec/fuzz/driver.c $(patsubst %,csrc/%.c,$(filter-out http%,$(PURE)))
 aarch64 := $(and $(shell command -v aarch64-linux-gnu-gcc),$(shell command -v qemu-aarch64))
 VARIANT_TESTS := $(foreach variant,c-plain $(if $(aarch64),c-neon),$(SCANNED:%=$(BUILD)/$(variant)/fuzz_%))
 VARIANT_FLAGS = -std=c11 $(WARNINGS) $(WERROR) -Icsrc -DSEEDS='"$(SEEDS)/$*"' -DWORDS='"$(call dictionary,$*)"' \

@@ -2,135 +2,24 @@
  * on by poll(2) and by a foreign loop alike. No callback of libcurl's calls libcurl's multi API. */
 #define _POSIX_C_SOURCE 200809L
 
-#include "http.h"
+#include "http_private.h"
 
-#include <curl/curl.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
-#define POOL_SIZE 16
 #define POLL_ON_STACK 64
-#define RECEIVE_BUFFER 65536L  /* also what a paused transfer may still inflate */
-#define DROPPED_MAX (1u << 20) /* of a body that is cut, before its connection is given up */
-#define LEEWAY_MS 1000         /* charged to timeouts even if the caller was away for longer */
+#define LEEWAY_MS 1000 /* charged to timeouts even if the caller was away for longer */
 #define TIMER_ROUNDS 8
-#define NEVER INT64_MAX
-
-struct buffer {
-  char *bytes; /* owned */
-  size_t length, capacity;
-};
-
-struct rc_http {
-  CURLM *multi;
-  rc_http_socket *sockets; /* owned; what libcurl wants watched */
-  size_t socket_count, socket_capacity;
-  uint64_t sockets_version, finished;
-  rc_transfer *running; /* a list; the callers own its members */
-  CURL *pool[POOL_SIZE];
-  size_t pooled;
-  int64_t timer_at; /* when libcurl wants its timer */
-  int64_t check_at; /* no timeout of ours is over before */
-  int64_t clock;    /* monotonic milliseconds, as of the last entry */
-  /* The attended clock, which the idle timeout runs on, is `clock - unattended`: a caller that was
-   * busy elsewhere did not give the server's bytes a chance. */
-  int64_t unattended, attended_until;
-  int out_of_memory; /* a callback could not keep a socket */
-  pid_t process;     /* whose connections these are */
-};
-
-struct rc_transfer {
-  rc_http *engine; /* not owned; NULL when done, as is `easy` */
-  rc_transfer *previous, *next;
-  CURL *easy;                 /* owned */
-  struct curl_slist *headers; /* owned, as is sent_body; libcurl reads both while it runs */
-  char *sent_body;
-  rc_http_sink sink;
-  uint64_t max_body;
-  size_t max_headers, max_collected, dropped, header_bytes;
-  int64_t connect_timeout_ms, idle_timeout_ms;
-  int64_t started, deadline;       /* monotonic */
-  int64_t connect_from, active_at; /* attended */
-  int64_t connect_unattended;      /* engine->unattended at connect_from */
-  rc_http_result result;
-  rc_http_result failure; /* why a callback ended the transfer, and in words */
-  const char *failure_text;
-  int headers_complete, block_ended, paused, gave_up;
-  long status;
-  struct buffer block, body;
-  uint64_t received, wire_bytes, elapsed;
-  int http_version;
-  char error[CURL_ERROR_SIZE];
-};
-
-static int64_t monotonic_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static int64_t earlier(int64_t a, int64_t b) {
-  return a < b ? a : b;
-}
-
-static long bounded_ms(int64_t duration) {
-  return duration <= 0 ? 0 : duration < INT_MAX ? (long)duration : INT_MAX;
-}
-
-static int append(struct buffer *buffer, const char *bytes, size_t length) {
-  if (length > buffer->capacity - buffer->length) {
-    size_t capacity = buffer->capacity ? buffer->capacity : 1024;
-    while (capacity - buffer->length < length) {
-      if (capacity > SIZE_MAX / 2)
-        return -1;
-      capacity *= 2;
-    }
-    char *grown = realloc(buffer->bytes, capacity);
-    if (!grown)
-      return -1;
-    buffer->bytes = grown;
-    buffer->capacity = capacity;
-  }
-  memcpy(buffer->bytes + buffer->length, bytes, length);
-  buffer->length += length;
-  return 0;
-}
 
 /* ---- Ends of transfers ---- */
 
-static int64_t attended(const rc_http *engine) {
-  return engine->clock - engine->unattended;
-}
-
-static uint64_t header_and_body_bytes(CURL *easy) {
-  curl_off_t body = 0;
-  long headers = 0;
-  curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &body);
-  curl_easy_getinfo(easy, CURLINFO_HEADER_SIZE, &headers);
-  return (body > 0 ? (uint64_t)body : 0) + (headers > 0 ? (uint64_t)headers : 0);
-}
-
-static int version_of(CURL *easy) {
-  static const int versions[] = {[CURL_HTTP_VERSION_1_0] = 10,
-                                 [CURL_HTTP_VERSION_1_1] = 11,
-                                 [CURL_HTTP_VERSION_2_0] = 20,
-                                 [CURL_HTTP_VERSION_3] = 30};
-  long version = 0;
-  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
-  return version >= 0 && version <= CURL_HTTP_VERSION_3 ? versions[version] : 0;
-}
-
-/* A handle whose transfer was cut short is not used again: it may hold on to its receive buffer. */
-static void release_easy(rc_http *engine, CURL *easy, rc_http_result result) {
+void rc_http_release_easy(rc_http *engine, CURL *easy, rc_http_result result) {
   if (result == RC_HTTP_OK && engine->pooled < POOL_SIZE) {
     curl_easy_reset(easy);
     engine->pool[engine->pooled++] = easy;
@@ -139,7 +28,7 @@ static void release_easy(rc_http *engine, CURL *easy, rc_http_result result) {
   }
 }
 
-static void release_request(rc_transfer *transfer) {
+void rc_http_release_request(rc_transfer *transfer) {
   curl_slist_free_all(transfer->headers);
   free(transfer->sent_body);
   transfer->headers = NULL;
@@ -150,17 +39,17 @@ static void release_request(rc_transfer *transfer) {
 static void finish(rc_http *engine, rc_transfer *transfer, rc_http_result result,
                    const char *message) {
   CURL *easy = transfer->easy;
-  transfer->wire_bytes = header_and_body_bytes(easy);
-  transfer->http_version = version_of(easy);
+  transfer->wire_bytes = rc_http_wire_bytes_of(easy);
+  transfer->http_version = rc_http_version_of(easy);
   transfer->elapsed = (uint64_t)(monotonic_ms() - transfer->started);
   transfer->result = result;
   transfer->paused = 0;
   transfer->easy = NULL; /* from here on the callbacks ignore what libcurl may still have */
   if (engine->process == getpid()) {
     curl_multi_remove_handle(engine->multi, easy);
-    release_easy(engine, easy, transfer->gave_up ? RC_HTTP_NETWORK : result);
+    rc_http_release_easy(engine, easy, transfer->gave_up ? RC_HTTP_NETWORK : result);
   }
-  release_request(transfer);
+  rc_http_release_request(transfer);
   if (transfer->previous)
     transfer->previous->next = transfer->next;
   else
@@ -284,86 +173,6 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
   return 0;
 }
 
-/* A process that the script starts does not inherit the connection. */
-static int on_open(void *context, curl_socket_t fd, curlsocktype purpose) {
-  (void)context;
-  (void)purpose;
-  (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-  return CURL_SOCKOPT_OK;
-}
-
-/* What a write callback returns to end its transfer. */
-static size_t fail(rc_transfer *transfer, rc_http_result result, const char *text) {
-  transfer->failure = result;
-  transfer->failure_text = text;
-  return 0;
-}
-
-static size_t on_header(char *bytes, size_t size, size_t count, void *context) {
-  rc_transfer *transfer = context;
-  size_t length = size * count; /* `size` is always 1 */
-  if (!transfer->easy || length == 0)
-    return length;
-  transfer->active_at = attended(transfer->engine);
-  if (transfer->max_headers && length > transfer->max_headers - transfer->header_bytes)
-    return fail(transfer, RC_HTTP_TOO_LARGE, "the header block is too large");
-  transfer->header_bytes += length;
-  if (transfer->headers_complete)
-    return length; /* a trailer */
-  if (transfer->block_ended) {
-    transfer->block_ended = 0;
-    transfer->block.length = 0;
-  }
-  if (bytes[0] == '\r' || bytes[0] == '\n') {
-    long status = 0;
-    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-    transfer->block_ended = 1;
-    if (status >= 200 || status == 101) { /* 101: nobody asked for it, libcurl takes it as final */
-      transfer->status = status;
-      transfer->headers_complete = 1;
-    }
-    return length;
-  }
-  if (append(&transfer->block, bytes, length) != 0)
-    return fail(transfer, RC_HTTP_NOMEM, "out of memory");
-  return length;
-}
-
-static size_t collect_body(rc_transfer *transfer, const char *bytes, size_t length) {
-  size_t room = transfer->max_collected - transfer->body.length;
-  size_t kept = length < room ? length : room;
-  if (kept && append(&transfer->body, bytes, kept) != 0)
-    return fail(transfer, RC_HTTP_NOMEM, "out of memory");
-  transfer->dropped += length - kept;
-  transfer->received += length;
-  if (transfer->dropped <= DROPPED_MAX)
-    return length;
-  transfer->gave_up = 1;
-  return 0;
-}
-
-static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
-  rc_transfer *transfer = context;
-  size_t length = size * count; /* `size` is always 1 */
-  if (!transfer->easy || length == 0)
-    return length;
-  transfer->active_at = attended(transfer->engine);
-  if (transfer->status / 100 != 2)
-    return collect_body(transfer, bytes, length);
-  if (transfer->max_body && length > transfer->max_body - transfer->received)
-    return fail(transfer, RC_HTTP_TOO_LARGE, "the body is too large");
-  if (!transfer->sink.write)
-    return collect_body(transfer, bytes, length);
-  if (transfer->sink.full && transfer->sink.full(transfer->sink.context)) {
-    transfer->paused = 1;
-    return CURL_WRITEFUNC_PAUSE;
-  }
-  if (transfer->sink.write(transfer->sink.context, bytes, length) != 0)
-    return fail(transfer, RC_HTTP_REFUSED, "the body was refused");
-  transfer->received += length;
-  return length;
-}
-
 /* ---- The engine ---- */
 
 static pthread_once_t initialised = PTHREAD_ONCE_INIT;
@@ -441,8 +250,7 @@ void rc_http_free(rc_http *engine) {
   free(engine);
 }
 
-/* Brings the clocks up to date on entry: see `unattended`. */
-static void attend(rc_http *engine) {
+void rc_http_attend(rc_http *engine) {
   leave_parent(engine);
   engine->clock = monotonic_ms();
   if (engine->clock - LEEWAY_MS > engine->attended_until)
@@ -450,8 +258,7 @@ static void attend(rc_http *engine) {
   engine->attended_until = engine->clock;
 }
 
-/* When the transfer times out, on the monotonic clock. */
-static int64_t timeout_at(const rc_transfer *transfer) {
+int64_t rc_http_timeout_at(const rc_transfer *transfer) {
   if (!transfer->idle_timeout_ms || transfer->paused)
     return transfer->deadline;
   return earlier(transfer->deadline,
@@ -463,7 +270,7 @@ static void expire(rc_http *engine) {
     return;
   engine->check_at = NEVER;
   for (rc_transfer *transfer = engine->running, *next; transfer; transfer = next) {
-    int64_t at = timeout_at(transfer);
+    int64_t at = rc_http_timeout_at(transfer);
     next = transfer->next;
     if (at > engine->clock)
       engine->check_at = earlier(engine->check_at, at);
@@ -540,7 +347,7 @@ void rc_http_wait_many(rc_http *const *engines, size_t count, long timeout_ms) {
   size_t total = 0, capacity = POLL_ON_STACK, filled = 0;
   int64_t now = 0, until = NEVER;
   for (size_t i = 0; i < count; i++) {
-    attend(engines[i]);
+    rc_http_attend(engines[i]);
     now = engines[i]->clock;
     total += engines[i]->socket_count;
     until = earlier(until, earlier(engines[i]->timer_at, engines[i]->check_at));
@@ -594,7 +401,7 @@ void rc_http_drive(rc_http *engine) {
 }
 
 void rc_http_action(rc_http *engine, int fd, int readable, int writable) {
-  attend(engine);
+  rc_http_attend(engine);
   act(engine, fd, (readable ? CURL_CSELECT_IN : 0) | (writable ? CURL_CSELECT_OUT : 0));
   act_on_timer(engine);
   conclude_all(engine);
@@ -628,167 +435,6 @@ uint64_t rc_http_finished_count(const rc_http *engine) {
   return engine->finished;
 }
 
-/* ---- Starting ---- */
-
-static const struct {
-  CURLoption option;
-  long value;
-} fixed_options[] = {
-    {CURLOPT_FOLLOWLOCATION, 0},
-    {CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},
-    {CURLOPT_SSL_VERIFYPEER, 1},
-    {CURLOPT_SSL_VERIFYHOST, 2},
-    {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
-    {CURLOPT_TCP_KEEPALIVE, 1},
-    {CURLOPT_TCP_NODELAY, 1},
-};
-
-/* Whether libcurl may be told to leave signals alone. It then neither needs SIGALRM, having its
- * resolver in a thread, nor ignores SIGPIPE, which before 7.88 writes over TLS could raise. */
-static int is_free_of_signals(void) {
-  const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
-  return info->version_num >= 0x075800 || !(info->features & CURL_VERSION_ASYNCHDNS);
-}
-
-static CURLcode set_text(CURL *easy, CURLoption option, const char *text) {
-  return text ? curl_easy_setopt(easy, option, text) : CURLE_OK;
-}
-
-static CURLcode set_method(CURL *easy, const char *method, const char *body, size_t length) {
-  CURLcode code = CURLE_OK;
-  if (!body && strcmp(method, "GET") == 0)
-    return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-  if (!body && strcmp(method, "HEAD") == 0)
-    return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-  int posts = strcmp(method, "POST") == 0;
-  if (body || posts) {
-    code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(body ? length : 0));
-    if (code == CURLE_OK)
-      code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body ? body : "");
-  }
-  return code == CURLE_OK && !posts ? set_text(easy, CURLOPT_CUSTOMREQUEST, method) : code;
-}
-
-static CURLcode configure(rc_transfer *transfer, const rc_http_request *request) {
-  CURL *easy = transfer->easy;
-  CURLcode code;
-  for (size_t i = 0; i < sizeof fixed_options / sizeof *fixed_options; i++)
-    curl_easy_setopt(easy, fixed_options[i].option, fixed_options[i].value);
-#if LIBCURL_VERSION_NUM >= 0x075700
-  /* Otherwise cancels and timeouts wait for getaddrinfo, and that for silent DNS servers. A thread
-   * of libcurl's may outlive the engine: whoever unloads libcurl must not (see core.c). */
-  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-#endif
-  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
-  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, (long)is_free_of_signals());
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, request->connect_timeout_ms);
-  /* A libcurl without HTTP/2 refuses this, and does without. */
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)(strncasecmp(request->url, "https:", 6) == 0));
-  curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
-  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
-  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)(request->fresh_connection != 0));
-  curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_open);
-  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-  curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-  curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
-  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
-#if LIBCURL_VERSION_NUM >= 0x075500
-  code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-  code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
-  if (request->ca_file)
-    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* fails where TLS knows no such directory */
-  if (code || (code = set_text(easy, CURLOPT_URL, request->url)) ||
-      (code = set_text(easy, CURLOPT_ACCEPT_ENCODING, "")) ||
-      (code = set_text(easy, CURLOPT_CAINFO, request->ca_file)) ||
-      (code = set_text(easy, CURLOPT_SSLCERT, request->client_cert)) ||
-      (code = set_text(easy, CURLOPT_SSLKEY, request->client_key)) ||
-      (code = set_text(easy, CURLOPT_PROXY, request->proxy)))
-    return code;
-  return set_method(easy, request->method, transfer->sent_body, request->body_length);
-}
-
-static int add_header(rc_transfer *transfer, const char *line) {
-  struct curl_slist *longer = curl_slist_append(transfer->headers, line);
-  if (!longer)
-    return -1;
-  transfer->headers = longer;
-  return 0;
-}
-
-static rc_http_result copy_request(rc_transfer *transfer, const rc_http_request *request) {
-  if (strpbrk(request->method, "\r\n "))
-    return RC_HTTP_REFUSED;
-  /* Without an empty "Expect" libcurl may wait a second for a 100 before it sends a body. */
-  if (add_header(transfer, "Expect:") != 0)
-    return RC_HTTP_NOMEM;
-  for (const char *const *line = request->headers; line && *line; line++) {
-    if (strpbrk(*line, "\r\n"))
-      return RC_HTTP_REFUSED;
-    if (add_header(transfer, *line) != 0)
-      return RC_HTTP_NOMEM;
-  }
-  if (request->body) {
-    transfer->sent_body = malloc(request->body_length ? request->body_length : 1);
-    if (!transfer->sent_body)
-      return RC_HTTP_NOMEM;
-    memcpy(transfer->sent_body, request->body, request->body_length);
-  }
-  transfer->sink = request->sink;
-  transfer->max_body = request->max_body;
-  transfer->max_headers = request->max_headers;
-  transfer->max_collected = request->max_collected;
-  transfer->connect_timeout_ms = bounded_ms(request->connect_timeout_ms);
-  transfer->idle_timeout_ms = bounded_ms(request->idle_timeout_ms);
-  return RC_HTTP_OK;
-}
-
-/* Links the transfer in and starts its clocks. */
-static void enlist(rc_http *engine, rc_transfer *transfer, long timeout_ms) {
-  transfer->engine = engine;
-  transfer->started = engine->clock;
-  transfer->deadline = timeout_ms ? engine->clock + bounded_ms(timeout_ms) : NEVER;
-  transfer->connect_from = transfer->active_at = attended(engine);
-  transfer->connect_unattended = engine->unattended;
-  transfer->next = engine->running;
-  if (transfer->next)
-    transfer->next->previous = transfer;
-  engine->running = transfer;
-  engine->check_at = earlier(engine->check_at, timeout_at(transfer));
-}
-
-rc_http_result rc_http_start(rc_http *engine, const rc_http_request *request,
-                             rc_transfer **transfer_out) {
-  *transfer_out = NULL;
-  attend(engine);
-  rc_transfer *transfer = calloc(1, sizeof *transfer);
-  if (!transfer)
-    return RC_HTTP_NOMEM;
-  rc_http_result result = copy_request(transfer, request);
-  if (result == RC_HTTP_OK) {
-    transfer->easy = engine->pooled ? engine->pool[--engine->pooled] : curl_easy_init();
-    CURLcode code = transfer->easy ? configure(transfer, request) : CURLE_OUT_OF_MEMORY;
-    result = code == CURLE_OUT_OF_MEMORY ? RC_HTTP_NOMEM
-             : code != CURLE_OK          ? RC_HTTP_NETWORK
-                                         : RC_HTTP_OK;
-  }
-  if (result == RC_HTTP_OK && curl_multi_add_handle(engine->multi, transfer->easy) != CURLM_OK)
-    result = RC_HTTP_NOMEM;
-  if (result == RC_HTTP_OK) {
-    enlist(engine, transfer, request->timeout_ms);
-    *transfer_out = transfer;
-    return RC_HTTP_OK;
-  }
-  if (transfer->easy)
-    release_easy(engine, transfer->easy, result);
-  release_request(transfer);
-  free(transfer);
-  return result;
-}
-
 /* ---- Transfers ---- */
 
 void rc_transfer_cancel(rc_transfer *transfer) {
@@ -809,7 +455,7 @@ void rc_transfer_resume(rc_transfer *transfer) {
   rc_http *engine = transfer->engine;
   if (!engine || !transfer->paused)
     return;
-  attend(engine);
+  rc_http_attend(engine);
   if (transfer->engine != engine) /* ended: this is a child of fork */
     return;
   transfer->paused = 0;
@@ -821,79 +467,5 @@ void rc_transfer_resume(rc_transfer *transfer) {
     return;
   }
   engine->timer_at = 0;
-  engine->check_at = earlier(engine->check_at, timeout_at(transfer));
-}
-
-rc_http_state rc_transfer_state(const rc_transfer *transfer) {
-  return transfer->engine ? RC_HTTP_RUNNING : RC_HTTP_DONE;
-}
-
-rc_http_result rc_transfer_result(const rc_transfer *transfer) {
-  return transfer->result;
-}
-
-const char *rc_transfer_error(const rc_transfer *transfer) {
-  return transfer->engine ? "" : transfer->error;
-}
-
-long rc_transfer_status(const rc_transfer *transfer) {
-  return transfer->status;
-}
-
-int rc_transfer_headers_complete(const rc_transfer *transfer) {
-  return transfer->headers_complete;
-}
-
-const char *rc_transfer_header(const rc_transfer *transfer, const char *name, size_t index,
-                               size_t *length) {
-  size_t name_length = strlen(name);
-  if (!transfer->headers_complete || !transfer->block.length)
-    return NULL;
-  const char *line = transfer->block.bytes, *end = line + transfer->block.length;
-  while ((line = memchr(line, '\n', (size_t)(end - line))) && ++line < end) {
-    if ((size_t)(end - line) <= name_length || line[name_length] != ':' ||
-        strncasecmp(line, name, name_length) != 0 || index-- > 0)
-      continue;
-    const char *value = line + name_length + 1;
-    const char *stop = memchr(value, '\n', (size_t)(end - value));
-    stop = stop ? stop : end;
-    while (value < stop && strchr(" \t", *value))
-      value++;
-    while (value < stop && strchr(" \t\r", stop[-1]))
-      stop--;
-    *length = (size_t)(stop - value);
-    return value;
-  }
-  return NULL;
-}
-
-const char *rc_transfer_header_block(const rc_transfer *transfer, size_t *length) {
-  *length = transfer->headers_complete ? transfer->block.length : 0;
-  return *length ? transfer->block.bytes : "";
-}
-
-const char *rc_transfer_body(const rc_transfer *transfer, size_t *length, int *cut) {
-  *length = transfer->body.length;
-  *cut = transfer->dropped > 0;
-  return transfer->body.bytes ? transfer->body.bytes : "";
-}
-
-uint64_t rc_transfer_received(const rc_transfer *transfer) {
-  return transfer->received;
-}
-
-uint64_t rc_transfer_wire_bytes(const rc_transfer *transfer) {
-  return transfer->engine ? header_and_body_bytes(transfer->easy) : transfer->wire_bytes;
-}
-
-uint64_t rc_transfer_elapsed_ms(const rc_transfer *transfer) {
-  return transfer->engine ? (uint64_t)(monotonic_ms() - transfer->started) : transfer->elapsed;
-}
-
-int rc_transfer_http_version(const rc_transfer *transfer) {
-  return transfer->engine ? version_of(transfer->easy) : transfer->http_version;
-}
-
-int rc_transfer_paused(const rc_transfer *transfer) {
-  return transfer->paused;
+  engine->check_at = earlier(engine->check_at, rc_http_timeout_at(transfer));
 }

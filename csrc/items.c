@@ -6,14 +6,12 @@
 #include <string.h>
 
 #include "pointer.h"
+#include "queue.h"
 #include "scan.h"
 #include "seen.h"
 
 #define ARRAY_POINTER 0u /* patterns[0] is the array's, the captures' follow */
 #define MAX_PATTERNS (RC_ITEMS_CAPTURES + 1)
-
-#define QUEUE_LEAST ((size_t)4 << 10)
-#define QUEUE_LARGE ((size_t)256 << 10) /* from here on a queue grows by a quarter */
 
 typedef uint32_t pattern_set; /* a bit a pattern */
 
@@ -24,14 +22,6 @@ typedef struct entry {
   uint32_t field_count;
   rc_field fields[];
 } entry;
-
-/* A queue in one block of memory: what has left it at the front is moved over when room is needed.
- * Positions are counted from the first byte ever, so they stay good. */
-typedef struct queue {
-  char *memory; /* owned */
-  size_t head, tail, capacity;
-  uint64_t left; /* bytes that were dropped before memory[0] */
-} queue;
 
 /* The text of an item that was kept. */
 typedef struct edge {
@@ -48,9 +38,9 @@ struct rc_items {
   uint64_t max_bytes;
   size_t max_item;
 
-  queue bytes;          /* of the document, from the first one still needed */
+  rc_queue bytes;       /* of the document, from the first one still needed */
   rc_habits habits;     /* of the items */
-  queue entries;        /* of the items that wait and, behind them, of the one that is arriving */
+  rc_queue entries;     /* of the items that wait and, behind them, of the one that is arriving */
   uint64_t waiting_end; /* the position in entries behind the items that wait */
   uint64_t item_offset; /* of the arriving item; its entry stands at waiting_end */
 
@@ -76,66 +66,6 @@ struct rc_items {
   unsigned error_pattern;
   rc_json_type error_type;
 };
-
-/* -- queue ---------------------------------------------------------------------------------- */
-
-/* Makes room for `count` bytes behind the last one. Bytes are moved to the front where that is
- * little work for what has left there; otherwise the block grows, and a large one in its place. */
-static bool queue_grow(queue *q, size_t count) {
-  const size_t used = q->tail - q->head;
-  const bool is_room_in_front = q->capacity - used >= count && q->head >= used / 4;
-  if (q->head > 0) {
-    memmove(q->memory, q->memory + q->head, used);
-    q->left += q->head;
-    q->head = 0;
-    q->tail = used;
-  }
-  if (is_room_in_front) {
-    return true;
-  }
-  if (q->capacity > SIZE_MAX / 4 || count > SIZE_MAX / 4) {
-    return false;
-  }
-  size_t capacity = q->capacity;
-  do {
-    capacity += capacity < QUEUE_LEAST   ? QUEUE_LEAST
-                : capacity < QUEUE_LARGE ? capacity
-                                         : capacity / 4;
-  } while (capacity - used < count);
-  char *memory = realloc(q->memory, capacity);
-  if (memory == NULL) {
-    return false;
-  }
-  q->memory = memory;
-  q->capacity = capacity;
-  return true;
-}
-
-static inline bool queue_reserve(queue *q, size_t count) {
-  return q->capacity - q->tail >= count || queue_grow(q, count);
-}
-
-static inline void *queue_at(const queue *q, uint64_t position) {
-  return q->memory + (size_t)(position - q->left);
-}
-
-static inline uint64_t queue_end(const queue *q) {
-  return q->left + q->tail;
-}
-
-static void queue_drop_before(queue *q, uint64_t position) {
-  q->head = (size_t)(position - q->left);
-  if (q->head == q->tail) {
-    q->left += q->tail;
-    q->head = q->tail = 0;
-  }
-}
-
-/* Drops all and gives the memory back. */
-static void queue_release(queue *q) {
-  free(q->memory);
-  *q = (queue){.left = queue_end(q)};
-}
 
 /* -- making and freeing --------------------------------------------------------------------- */
 
@@ -232,7 +162,7 @@ static bool fail_at(rc_items *items, rc_items_error error, unsigned pattern) {
 }
 
 static const char *token(const rc_items *items) {
-  return queue_at(&items->bytes, items->json.start);
+  return rc_queue_at(&items->bytes, items->json.start);
 }
 
 static size_t token_length(const rc_items *items) {
@@ -334,14 +264,14 @@ static bool outside(rc_items *items, rc_json_event event) {
 }
 
 static entry *arriving(const rc_items *items) {
-  return queue_at(&items->entries, items->waiting_end);
+  return rc_queue_at(&items->entries, items->waiting_end);
 }
 
 /* An item begins; its entry's first part is at the end of `entries` now. */
 static bool begin_item(rc_items *items, uint64_t offset) {
   items->in_item = true;
   items->item_offset = offset;
-  if (!queue_reserve(&items->entries, sizeof(entry))) {
+  if (!rc_queue_reserve(&items->entries, sizeof(entry))) {
     return fail(items, RC_ITEMS_NO_MEMORY, offset);
   }
   items->entries.tail += sizeof(entry);
@@ -392,8 +322,8 @@ static void note_opening(rc_items *items, const rc_object *item) {
 
 /* What is remembered of an item that has just ended beside the item itself. */
 static bool note_item(rc_items *items, const entry *whole) {
-  const rc_object item = {queue_at(&items->bytes, whole->offset), whole->length, whole->field_count,
-                          whole->fields};
+  const rc_object item = {rc_queue_at(&items->bytes, whole->offset), whole->length,
+                          whole->field_count, whole->fields};
   if (items->opening.count < RC_ITEMS_OPENING) {
     note_opening(items, &item);
   }
@@ -415,7 +345,7 @@ static bool end_item(rc_items *items) {
   if ((items->edges || items->opening.count < RC_ITEMS_OPENING) && !note_item(items, whole)) {
     return fail(items, RC_ITEMS_NO_MEMORY, items->item_offset);
   }
-  items->waiting_end = queue_end(&items->entries);
+  items->waiting_end = rc_queue_end(&items->entries);
   items->found++;
   return true;
 }
@@ -428,7 +358,7 @@ static bool begin_field(rc_items *items) {
   if ((json->flags & RC_JSON_ESCAPED) != 0) {
     field.tag |= RC_FIELD_NAME_ESCAPED;
   }
-  if (!queue_reserve(&items->entries, sizeof field)) {
+  if (!rc_queue_reserve(&items->entries, sizeof field)) {
     return fail(items, RC_ITEMS_NO_MEMORY, json->start);
   }
   entry *item = arriving(items);
@@ -490,19 +420,19 @@ static uint64_t needed_from(const rc_items *items) {
 
 static const entry *front_item(const rc_items *items) {
   const uint64_t head = items->entries.left + items->entries.head;
-  return head < items->waiting_end ? queue_at(&items->entries, head) : NULL;
+  return head < items->waiting_end ? rc_queue_at(&items->entries, head) : NULL;
 }
 
 static void drop_taken(rc_items *items) {
   const entry *front = front_item(items);
-  queue_drop_before(&items->bytes, front != NULL ? front->offset : needed_from(items));
+  rc_queue_drop_before(&items->bytes, front != NULL ? front->offset : needed_from(items));
 }
 
 /* Takes items the quick way, as long as they are whole and *bytes stands between two. */
 static bool take_whole_items(rc_items *items, const char **bytes, const char *end) {
   rc_json *json = &items->json;
   while (rc_json_seek_element(json, bytes, end) && **bytes == '{') {
-    if (!queue_reserve(&items->entries, sizeof(entry) + RC_SCAN_FIELDS * sizeof(rc_field))) {
+    if (!rc_queue_reserve(&items->entries, sizeof(entry) + RC_SCAN_FIELDS * sizeof(rc_field))) {
       return fail(items, RC_ITEMS_NO_MEMORY, json->offset);
     }
     entry *item = arriving(items);
@@ -550,19 +480,19 @@ bool rc_items_feed(rc_items *items, const char *bytes, size_t length) {
   if (items->error != RC_ITEMS_OK) {
     return false;
   }
-  const uint64_t fed = queue_end(&items->bytes);
+  const uint64_t fed = rc_queue_end(&items->bytes);
   const uint64_t room = items->max_bytes - fed;
   const size_t taken = length < room ? length : (size_t)room;
   if (taken > 0) {
     drop_taken(items);
     if (taken > SIZE_MAX - RC_SCAN_PADDING ||
-        !queue_reserve(&items->bytes, taken + RC_SCAN_PADDING)) {
+        !rc_queue_reserve(&items->bytes, taken + RC_SCAN_PADDING)) {
       return fail(items, RC_ITEMS_NO_MEMORY, fed);
     }
     memcpy(items->bytes.memory + items->bytes.tail, bytes, taken);
     items->bytes.tail += taken;
     memset(items->bytes.memory + items->bytes.tail, 0, RC_SCAN_PADDING);
-    const char *const first = queue_at(&items->bytes, fed);
+    const char *const first = rc_queue_at(&items->bytes, fed);
     if (!scan(items, first, first + taken)) {
       return false;
     }
@@ -573,8 +503,8 @@ bool rc_items_feed(rc_items *items, const char *bytes, size_t length) {
 /* After the last byte there is no need for memory but of what waits. */
 static void release_if_done(rc_items *items) {
   if (items->finished && front_item(items) == NULL) {
-    queue_release(&items->bytes);
-    queue_release(&items->entries);
+    rc_queue_release(&items->bytes);
+    rc_queue_release(&items->entries);
   }
 }
 
@@ -606,7 +536,7 @@ bool rc_items_peek(const rc_items *items, rc_item *item) {
   if (front == NULL) {
     return false;
   }
-  const char *bytes = queue_at(&items->bytes, front->offset);
+  const char *bytes = rc_queue_at(&items->bytes, front->offset);
   *item = (rc_item){{bytes, front->length, front->field_count, front->fields}, front->offset};
   return true;
 }
@@ -615,7 +545,7 @@ void rc_items_take(rc_items *items) {
   const entry *front = front_item(items);
   if (front != NULL) {
     const size_t size = sizeof *front + front->field_count * sizeof(rc_field);
-    queue_drop_before(&items->entries, items->entries.left + items->entries.head + size);
+    rc_queue_drop_before(&items->entries, items->entries.left + items->entries.head + size);
     release_if_done(items);
   }
 }
@@ -625,7 +555,7 @@ size_t rc_items_waiting(const rc_items *items) {
   if (front == NULL) {
     return 0;
   }
-  const size_t bytes = (size_t)(queue_end(&items->bytes) - front->offset);
+  const size_t bytes = (size_t)(rc_queue_end(&items->bytes) - front->offset);
   return bytes + items->entries.tail - items->entries.head;
 }
 
@@ -644,7 +574,7 @@ const char *rc_items_edge(const rc_items *items, bool last, size_t *length) {
 }
 
 uint64_t rc_items_bytes(const rc_items *items) {
-  return queue_end(&items->bytes);
+  return rc_queue_end(&items->bytes);
 }
 
 const rc_capture *rc_items_captured(const rc_items *items, unsigned index) {

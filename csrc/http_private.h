@@ -1,0 +1,106 @@
+/* http_private.h - what the files of http.h share: http.c (the engine, and how transfers end),
+ * http_request.c (how they begin) and http_response.c (what they receive). */
+#ifndef RC_HTTP_PRIVATE_H
+#define RC_HTTP_PRIVATE_H
+
+#include "http.h"
+
+#include <curl/curl.h>
+#include <limits.h>
+#include <sys/types.h>
+#include <time.h>
+
+#pragma GCC visibility push(hidden)
+
+#define POOL_SIZE 16
+#define NEVER INT64_MAX
+
+struct buffer {
+  char *bytes; /* owned */
+  size_t length, capacity;
+};
+
+struct rc_http {
+  CURLM *multi;
+  rc_http_socket *sockets; /* owned; what libcurl wants watched */
+  size_t socket_count, socket_capacity;
+  uint64_t sockets_version, finished;
+  rc_transfer *running; /* a list; the callers own its members */
+  CURL *pool[POOL_SIZE];
+  size_t pooled;
+  int64_t timer_at; /* when libcurl wants its timer */
+  int64_t check_at; /* no timeout of ours is over before */
+  int64_t clock;    /* monotonic milliseconds, as of the last entry */
+  /* The attended clock, which the idle timeout runs on, is `clock - unattended`: a caller that was
+   * busy elsewhere did not give the server's bytes a chance. */
+  int64_t unattended, attended_until;
+  int out_of_memory; /* a callback could not keep a socket */
+  pid_t process;     /* whose connections these are */
+};
+
+struct rc_transfer {
+  rc_http *engine; /* not owned; NULL when done, as is `easy` */
+  rc_transfer *previous, *next;
+  CURL *easy;                 /* owned */
+  struct curl_slist *headers; /* owned, as is sent_body; libcurl reads both while it runs */
+  char *sent_body;
+  rc_http_sink sink;
+  uint64_t max_body;
+  size_t max_headers, max_collected, dropped, header_bytes;
+  int64_t connect_timeout_ms, idle_timeout_ms;
+  int64_t started, deadline;       /* monotonic */
+  int64_t connect_from, active_at; /* attended */
+  int64_t connect_unattended;      /* engine->unattended at connect_from */
+  rc_http_result result;
+  rc_http_result failure; /* why a callback ended the transfer, and in words */
+  const char *failure_text;
+  int headers_complete, block_ended, paused, gave_up;
+  long status;
+  struct buffer block, body;
+  uint64_t received, wire_bytes, elapsed;
+  int http_version;
+  char error[CURL_ERROR_SIZE];
+};
+
+static inline int64_t monotonic_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static inline int64_t earlier(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+static inline long bounded_ms(int64_t duration) {
+  return duration <= 0 ? 0 : duration < INT_MAX ? (long)duration : INT_MAX;
+}
+
+static inline int64_t attended(const rc_http *engine) {
+  return engine->clock - engine->unattended;
+}
+
+/* http.c */
+
+/* Brings the clocks up to date on entry: see `unattended`. */
+void rc_http_attend(rc_http *engine);
+
+/* A handle whose transfer was cut short is not used again: it may hold on to its receive buffer. */
+void rc_http_release_easy(rc_http *engine, CURL *easy, rc_http_result result);
+
+/* Frees what libcurl reads while the transfer runs. */
+void rc_http_release_request(rc_transfer *transfer);
+
+/* When the transfer times out, on the monotonic clock. */
+int64_t rc_http_timeout_at(const rc_transfer *transfer);
+
+/* http_response.c: libcurl's callbacks, whose context is the transfer; what a handle has brought */
+
+size_t rc_http_on_header(char *bytes, size_t size, size_t count, void *context);
+size_t rc_http_on_body(char *bytes, size_t size, size_t count, void *context);
+uint64_t rc_http_wire_bytes_of(CURL *easy);
+int rc_http_version_of(CURL *easy);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,193 @@
+/* See http.h: what a transfer receives, and what can be asked of it. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "http_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define DROPPED_MAX (1u << 20) /* of a body that is cut, before its connection is given up */
+
+static int append(struct buffer *buffer, const char *bytes, size_t length) {
+  if (length > buffer->capacity - buffer->length) {
+    size_t capacity = buffer->capacity ? buffer->capacity : 1024;
+    while (capacity - buffer->length < length) {
+      if (capacity > SIZE_MAX / 2)
+        return -1;
+      capacity *= 2;
+    }
+    char *grown = realloc(buffer->bytes, capacity);
+    if (!grown)
+      return -1;
+    buffer->bytes = grown;
+    buffer->capacity = capacity;
+  }
+  memcpy(buffer->bytes + buffer->length, bytes, length);
+  buffer->length += length;
+  return 0;
+}
+
+uint64_t rc_http_wire_bytes_of(CURL *easy) {
+  curl_off_t body = 0;
+  long headers = 0;
+  curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &body);
+  curl_easy_getinfo(easy, CURLINFO_HEADER_SIZE, &headers);
+  return (body > 0 ? (uint64_t)body : 0) + (headers > 0 ? (uint64_t)headers : 0);
+}
+
+int rc_http_version_of(CURL *easy) {
+  static const int versions[] = {[CURL_HTTP_VERSION_1_0] = 10,
+                                 [CURL_HTTP_VERSION_1_1] = 11,
+                                 [CURL_HTTP_VERSION_2_0] = 20,
+                                 [CURL_HTTP_VERSION_3] = 30};
+  long version = 0;
+  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+  return version >= 0 && version <= CURL_HTTP_VERSION_3 ? versions[version] : 0;
+}
+
+/* What a write callback returns to end its transfer. */
+static size_t fail(rc_transfer *transfer, rc_http_result result, const char *text) {
+  transfer->failure = result;
+  transfer->failure_text = text;
+  return 0;
+}
+
+size_t rc_http_on_header(char *bytes, size_t size, size_t count, void *context) {
+  rc_transfer *transfer = context;
+  size_t length = size * count; /* `size` is always 1 */
+  if (!transfer->easy || length == 0)
+    return length;
+  transfer->active_at = attended(transfer->engine);
+  if (transfer->max_headers && length > transfer->max_headers - transfer->header_bytes)
+    return fail(transfer, RC_HTTP_TOO_LARGE, "the header block is too large");
+  transfer->header_bytes += length;
+  if (transfer->headers_complete)
+    return length; /* a trailer */
+  if (transfer->block_ended) {
+    transfer->block_ended = 0;
+    transfer->block.length = 0;
+  }
+  if (bytes[0] == '\r' || bytes[0] == '\n') {
+    long status = 0;
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    transfer->block_ended = 1;
+    if (status >= 200 || status == 101) { /* 101: nobody asked for it, libcurl takes it as final */
+      transfer->status = status;
+      transfer->headers_complete = 1;
+    }
+    return length;
+  }
+  if (append(&transfer->block, bytes, length) != 0)
+    return fail(transfer, RC_HTTP_NOMEM, "out of memory");
+  return length;
+}
+
+static size_t collect_body(rc_transfer *transfer, const char *bytes, size_t length) {
+  size_t room = transfer->max_collected - transfer->body.length;
+  size_t kept = length < room ? length : room;
+  if (kept && append(&transfer->body, bytes, kept) != 0)
+    return fail(transfer, RC_HTTP_NOMEM, "out of memory");
+  transfer->dropped += length - kept;
+  transfer->received += length;
+  if (transfer->dropped <= DROPPED_MAX)
+    return length;
+  transfer->gave_up = 1;
+  return 0;
+}
+
+size_t rc_http_on_body(char *bytes, size_t size, size_t count, void *context) {
+  rc_transfer *transfer = context;
+  size_t length = size * count; /* `size` is always 1 */
+  if (!transfer->easy || length == 0)
+    return length;
+  transfer->active_at = attended(transfer->engine);
+  if (transfer->status / 100 != 2)
+    return collect_body(transfer, bytes, length);
+  if (transfer->max_body && length > transfer->max_body - transfer->received)
+    return fail(transfer, RC_HTTP_TOO_LARGE, "the body is too large");
+  if (!transfer->sink.write)
+    return collect_body(transfer, bytes, length);
+  if (transfer->sink.full && transfer->sink.full(transfer->sink.context)) {
+    transfer->paused = 1;
+    return CURL_WRITEFUNC_PAUSE;
+  }
+  if (transfer->sink.write(transfer->sink.context, bytes, length) != 0)
+    return fail(transfer, RC_HTTP_REFUSED, "the body was refused");
+  transfer->received += length;
+  return length;
+}
+
+rc_http_state rc_transfer_state(const rc_transfer *transfer) {
+  return transfer->engine ? RC_HTTP_RUNNING : RC_HTTP_DONE;
+}
+
+rc_http_result rc_transfer_result(const rc_transfer *transfer) {
+  return transfer->result;
+}
+
+const char *rc_transfer_error(const rc_transfer *transfer) {
+  return transfer->engine ? "" : transfer->error;
+}
+
+long rc_transfer_status(const rc_transfer *transfer) {
+  return transfer->status;
+}
+
+int rc_transfer_headers_complete(const rc_transfer *transfer) {
+  return transfer->headers_complete;
+}
+
+const char *rc_transfer_header(const rc_transfer *transfer, const char *name, size_t index,
+                               size_t *length) {
+  size_t name_length = strlen(name);
+  if (!transfer->headers_complete || !transfer->block.length)
+    return NULL;
+  const char *line = transfer->block.bytes, *end = line + transfer->block.length;
+  while ((line = memchr(line, '\n', (size_t)(end - line))) && ++line < end) {
+    if ((size_t)(end - line) <= name_length || line[name_length] != ':' ||
+        strncasecmp(line, name, name_length) != 0 || index-- > 0)
+      continue;
+    const char *value = line + name_length + 1;
+    const char *stop = memchr(value, '\n', (size_t)(end - value));
+    stop = stop ? stop : end;
+    while (value < stop && strchr(" \t", *value))
+      value++;
+    while (value < stop && strchr(" \t\r", stop[-1]))
+      stop--;
+    *length = (size_t)(stop - value);
+    return value;
+  }
+  return NULL;
+}
+
+const char *rc_transfer_header_block(const rc_transfer *transfer, size_t *length) {
+  *length = transfer->headers_complete ? transfer->block.length : 0;
+  return *length ? transfer->block.bytes : "";
+}
+
+const char *rc_transfer_body(const rc_transfer *transfer, size_t *length, int *cut) {
+  *length = transfer->body.length;
+  *cut = transfer->dropped > 0;
+  return transfer->body.bytes ? transfer->body.bytes : "";
+}
+
+uint64_t rc_transfer_received(const rc_transfer *transfer) {
+  return transfer->received;
+}
+
+uint64_t rc_transfer_wire_bytes(const rc_transfer *transfer) {
+  return transfer->engine ? rc_http_wire_bytes_of(transfer->easy) : transfer->wire_bytes;
+}
+
+uint64_t rc_transfer_elapsed_ms(const rc_transfer *transfer) {
+  return transfer->engine ? (uint64_t)(monotonic_ms() - transfer->started) : transfer->elapsed;
+}
+
+int rc_transfer_http_version(const rc_transfer *transfer) {
+  return transfer->engine ? rc_http_version_of(transfer->easy) : transfer->http_version;
+}
+
+int rc_transfer_paused(const rc_transfer *transfer) {
+  return transfer->paused;
+}
