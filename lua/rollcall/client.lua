@@ -2,6 +2,7 @@
 -- rate limits, a retry quota.
 
 local auth = require "rollcall.auth"
+local budgets = require "rollcall.budget"
 local checkpoint = require "rollcall.checkpoint"
 local core = require "rollcall.core"
 local fields = require "rollcall.fields"
@@ -469,7 +470,7 @@ local function stream_of(self, name, variables, checked, resume, budget)
     record_type = self.record_types[type_key],
     identity = identity,
     resume = saved,
-    budget = budget or walk.budget(checked),
+    budget = budget or budgets.new(checked),
   }), self.loop, { provider = self.provider.name, account = variables.account })
 end
 
@@ -482,7 +483,7 @@ local function merged(self, collection, name, accounts, variables, checked)
   if not parts then
     return nil, "resume: " .. problem
   end
-  local streams, names, budget, wanted = {}, {}, walk.budget(checked), {}
+  local streams, names, budget, wanted = {}, {}, budgets.new(checked), {}
   for i, account in ipairs(accounts) do
     names[i], wanted[account] = account, true
     if checked.resume and type(parts[account]) ~= "string" then

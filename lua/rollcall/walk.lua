@@ -6,6 +6,7 @@
 -- it has arrived, before that page's users are read.
 
 local answer = require "rollcall.paging.answer"
+local backward = require "rollcall.backward"
 local checkpoint = require "rollcall.checkpoint"
 local core = require "rollcall.core"
 local errors = require "rollcall.errors"
@@ -66,70 +67,6 @@ local WATERMARK = 1048576
 ---@field identity rollcall.WalkIdentity
 ---@field resume rollcall.Checkpoint?
 ---@field budget rollcall.Budget
-
---- What a whole walk may cost. The walks of several accounts share one.
----@class rollcall.Budget
-local Budget = {}
-Budget.__index = Budget
-
----@param query rollcall.Query checked
----@return rollcall.Budget
-function walk.budget(query)
-  return setmetatable({
-    max_requests = query.max_requests,
-    max_bytes = query.max_bytes,
-    deadline = query.deadline,
-    walks = {},
-    spent = { requests = 0, bytes = 0 },
-  }, Budget)
-end
-
-function Budget:spend(name, n)
-  if self.spent[name] then
-    self.spent[name] = self.spent[name] + n
-  end
-end
-
---- What is wrong with one more request; nil where it is within the budget.
----@return string?
-function Budget:requests_spent()
-  if self.max_requests and self.spent.requests >= self.max_requests then
-    return ("the walk's %d requests are used up"):format(self.max_requests)
-  end
-end
-
---- Seconds until the deadline; nil where there is none.
----@param now number
----@return number?
-function Budget:seconds_left(now)
-  return self.ends_at and self.ends_at - now
-end
-
---- Can it be used up between two requests?
-function Budget:has_running_part()
-  return self.deadline ~= nil or self.max_bytes ~= nil
-end
-
---- What is used up at this time, in words.
----@param now number
----@return string?
-function Budget:is_spent(now)
-  if self.deadline then
-    self.ends_at = self.ends_at or now + self.deadline
-    if now >= self.ends_at then
-      return ("the walk's deadline of %g seconds has passed"):format(self.deadline)
-    end
-  end
-  if self.max_bytes then
-    local bytes = self.spent.bytes
-    for _, one in ipairs(self.walks) do
-      bytes = bytes + one:running_bytes()
-    end
-    if bytes > self.max_bytes then
-      return ("the walk's %d bytes are used up"):format(self.max_bytes)
-    end
-  end
-end
 
 ---@param client rollcall.Shared
 ---@param spec rollcall.WalkSpec
@@ -506,21 +443,6 @@ function Walk:is_limit_near()
   return limit ~= nil and page_size ~= nil and self.users + #self.pages * page_size >= limit
 end
 
---- Holds the users of a page that is read from its end, as they arrive; a body that is fetched again
---- begins anew.
-local function hold(page)
-  local asked = page.asked
-  if page.held_attempt ~= asked.attempts then
-    page.held, page.held_attempt = {}, asked.attempts
-  end
-  local transfer, held = asked.transfer, page.held
-  local user = transfer and (transfer:next() or transfer:next())
-  while user do
-    held[#held + 1] = user
-    user = transfer:next() or transfer:next() -- the first nil may only have said that the last byte is in
-  end
-end
-
 --- Where the page after one is, as far as its paging type can tell before all pages up to it have ended, and if
 --- several are wanted.
 ---@return rollcall.Position?
@@ -547,7 +469,7 @@ function Walk:go_on(now)
         return wake
       end
       if self.spec.query.direction == "backward" then
-        hold(page)
+        backward.hold(page)
       end
       if status == "done" then
         self:settle(i)
@@ -575,31 +497,6 @@ function Walk:go_on(now)
   return wake
 end
 
---- What gives the users of a page from its end: all of them were held until the page was whole.
-local function reversed(page, is_at_limit)
-  local list, size = page.held, #page.held
-  return {
-    next = function(self)
-      while size > 0 and not is_at_limit() do
-        local user = list[size]
-        local fresh = page.ledger:take(user)
-        if fresh == nil then
-          self.is_conflict = true
-          return nil
-        end
-        list[size] = nil
-        size = size - 1
-        if fresh then
-          return user
-        end
-      end
-    end,
-    conflict = function(self)
-      return self.is_conflict == true
-    end,
-  }
-end
-
 --- Sets the front's head to what gives the users of the first page.
 function Walk:open(page)
   local query = self.spec.query
@@ -614,7 +511,7 @@ function Walk:open(page)
     -- Its rate limits are known before its users are given, who may be the cause of another request.
     self.front.head = page.asked.observed and page.asked.transfer or stream.nobody
   elseif page.whole then
-    page.list = page.list or reversed(page, function()
+    page.list = page.list or backward.reversed(page, function()
       return self:is_at_limit()
     end)
     self.front.head = page.list

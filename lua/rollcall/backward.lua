@@ -1,0 +1,48 @@
+-- Pages that are read from their end: all users of one are held until it is whole.
+
+local backward = {}
+
+--- Holds the users of a page that is read from its end, as they arrive; a body that is fetched again
+--- begins anew.
+---@param page rollcall.Page
+function backward.hold(page)
+  local asked = page.asked
+  if page.held_attempt ~= asked.attempts then
+    page.held, page.held_attempt = {}, asked.attempts
+  end
+  local transfer, held = asked.transfer, page.held
+  local user = transfer and (transfer:next() or transfer:next())
+  while user do
+    held[#held + 1] = user
+    user = transfer:next() or transfer:next() -- the first nil may only have said that the last byte is in
+  end
+end
+
+--- What gives the users of a page from its end: all of them were held until the page was whole.
+---@param page rollcall.Page whole
+---@param is_at_limit fun(): boolean
+function backward.reversed(page, is_at_limit)
+  local list, size = page.held, #page.held
+  return {
+    next = function(self)
+      while size > 0 and not is_at_limit() do
+        local user = list[size]
+        local fresh = page.ledger:take(user)
+        if fresh == nil then
+          self.is_conflict = true
+          return nil
+        end
+        list[size] = nil
+        size = size - 1
+        if fresh then
+          return user
+        end
+      end
+    end,
+    conflict = function(self)
+      return self.is_conflict == true
+    end,
+  }
+end
+
+return backward
