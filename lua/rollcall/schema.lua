@@ -60,16 +60,26 @@ schema.header_name = { type = "string", expected = "a header name", test = funct
   return value:find("^[%w!#$%%&'*+.^_`|~-]+$") ~= nil
 end }
 
+--- A table of nodes, or a node, with some of its entries replaced or added.
+---@param base table
+---@param more table
+---@return table
+function schema.with(base, more)
+  local twin = {}
+  for key, value in pairs(base) do
+    twin[key] = value
+  end
+  for key, value in pairs(more) do
+    twin[key] = value
+  end
+  return twin
+end
+
 --- One node, required.
 ---@param node rollcall.Schema
 ---@return rollcall.Schema
 function schema.required(node)
-  local twin = {}
-  for key, value in pairs(node) do
-    twin[key] = value
-  end
-  twin.required = true
-  return twin
+  return schema.with(node, { required = true })
 end
 
 --- The keys of a table as texts, in order.

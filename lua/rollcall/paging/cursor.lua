@@ -6,18 +6,11 @@ local token = require "rollcall.paging.token"
 
 local cursor = {}
 
-cursor.schema = {
+cursor.schema = schema.with(token.schema, {
   query = declared.parameter,
   header = declared.header_name,
   body = declared.member,
-  next = schema.required(declared.source),
-  previous = declared.source,
-  more = declared.source,
-  ends = token.ends,
-  final = token.final,
-  size = declared.size,
-  max_size = declared.max_size,
-}
+})
 
 function cursor.check(paging, report)
   declared.check_own_place(paging, report)
@@ -25,16 +18,11 @@ function cursor.check(paging, report)
   declared.check_previous(paging, report)
 end
 
-function cursor.captures(paging)
-  return declared.pointers(paging.next, paging.previous, paging.more)
-end
+cursor.captures = token.captures
+cursor.goes_back = token.goes_back
 
 function cursor.places(paging)
   return { declared.own_place(paging), paging.size }
-end
-
-function cursor.goes_back(paging)
-  return paging.previous ~= nil
 end
 
 function cursor.first(_, query)

@@ -8,6 +8,12 @@ local token = require "rollcall.paging.token"
 local link = {}
 
 link.is_linked = true
+link.goes_back = token.goes_back
+link.places = target.places
+link.first = target.first
+link.apply = target.apply
+link.show = target.show
+link.restore = target.restore
 
 local relation = { type = "string", expected = "a relation type such as next", test = function(value)
   return value ~= "" and not value:find("[%s%c]")
@@ -33,20 +39,6 @@ function link.captures(paging)
   return declared.pointers(paging.more)
 end
 
-function link.places(paging)
-  return { false, paging.size }
-end
-
-function link.goes_back(paging)
-  return paging.previous ~= nil
-end
-
-function link.first(_, query, base)
-  return target.first(query, base)
-end
-
-link.apply = target.apply
-
 function link.after(paging, answer, query)
   local is_back = query.direction == "backward"
   local ended, problem, goes_on = token.ended(paging, answer, is_back)
@@ -64,8 +56,5 @@ function link.after(paging, answer, query)
   end
   return target.position(reference, answer.url, answer.base)
 end
-
-link.show = target.show
-link.restore = target.restore
 
 return link

@@ -1,46 +1,26 @@
 -- Paging "next_url": the body names the URL of the next page.
 
 local declared = require "rollcall.paging.declared"
-local schema = require "rollcall.schema"
 local target = require "rollcall.paging.target"
 local token = require "rollcall.paging.token"
 
 local next_url = {}
 
 next_url.is_linked = true
-
-next_url.schema = {
-  next = schema.required(declared.source),
-  previous = declared.source,
-  more = declared.source,
-  ends = token.ends,
-  final = token.final,
-  size = declared.size,
-  max_size = declared.max_size,
-}
+next_url.schema = token.schema
+next_url.captures = token.captures
+next_url.goes_back = token.goes_back
+next_url.places = target.places
+next_url.first = target.first
+next_url.apply = target.apply
+next_url.show = target.show
+next_url.restore = target.restore
 
 function next_url.check(paging, report)
   declared.check_size(paging, report)
   declared.check_previous(paging, report)
 end
 
-function next_url.captures(paging)
-  return declared.pointers(paging.next, paging.previous, paging.more)
-end
-
-function next_url.places(paging)
-  return { false, paging.size }
-end
-
-function next_url.goes_back(paging)
-  return paging.previous ~= nil
-end
-
-function next_url.first(_, query, base)
-  return target.first(query, base)
-end
-
-next_url.apply = target.apply
 
 function next_url.after(paging, answer, query)
   local is_back = query.direction == "backward"
@@ -55,8 +35,5 @@ function next_url.after(paging, answer, query)
   end
   return target.position(reference, answer.url, answer.base)
 end
-
-next_url.show = target.show
-next_url.restore = target.restore
 
 return next_url

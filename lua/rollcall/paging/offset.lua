@@ -2,18 +2,17 @@
 
 local count = require "rollcall.paging.count"
 local declared = require "rollcall.paging.declared"
+local schema = require "rollcall.schema"
 
 local offset = {}
 
 offset.least = 1
 offset.is_counted = true
 
-offset.schema = {}
-for name, node in pairs(count.schema) do
-  offset.schema[name] = node
-end
---- How far apart pages begin: by default as many items as came; "size": as many as were asked for.
-offset.schema.step = { type = "string", enum = { "size" } }
+offset.schema = schema.with(count.schema, {
+  --- How far apart pages begin: by default as many items as came; "size": as many as were asked for.
+  step = { type = "string", enum = { "size" } },
+})
 
 function offset.check(paging, report)
   count.check(paging, report)

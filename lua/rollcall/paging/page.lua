@@ -2,20 +2,15 @@
 
 local count = require "rollcall.paging.count"
 local declared = require "rollcall.paging.declared"
+local schema = require "rollcall.schema"
 
 local page = {}
 
 page.least = 1
 page.is_counted = true
 
-page.schema = { pages = declared.source }
-for name, node in pairs(count.schema) do
-  page.schema[name] = node
-end
-
-function page.check(paging, report)
-  count.check(paging, report)
-end
+page.schema = schema.with(count.schema, { pages = declared.source })
+page.check = count.check
 
 function page.captures(paging)
   return declared.pointers(paging.total, paging.pages, paging.more, paging.last)

@@ -33,7 +33,12 @@ function target.show(position)
   return position.url
 end
 
-function target.first(query, base)
+--- Where the position and the page size are sent: a link has its own place.
+function target.places(paging)
+  return { false, paging.size }
+end
+
+function target.first(_, query, base)
   if not query.page_token then
     return {}
   end

@@ -2,18 +2,36 @@
 
 local core = require "rollcall.core"
 local declared = require "rollcall.paging.declared"
+local schema = require "rollcall.schema"
 
 local token = {}
 
 -- Servers take URLs of 8 KiB or so, and a checkpoint holds the token: a longer one is nonsense.
 local LONGEST = 65536
 
---- What can end a walk, and what does where a provider does not say.
-token.ends = declared.words { "null", "absent", "blank", "empty_page" }
+--- What a page that names the next one in its body declares.
+token.schema = {
+  next = schema.required(declared.source),
+  previous = declared.source,
+  more = declared.source,
+  --- What can end a walk.
+  ends = declared.words { "null", "absent", "blank", "empty_page" },
+  --- Texts that end a walk though they stand where a token does.
+  final = { type = "table", values = { type = "string" }, expected = "a list of tokens that end a walk" },
+  size = declared.size,
+  max_size = declared.max_size,
+}
+
+-- What ends a walk where a provider does not say.
 local DEFAULT = { null = true, absent = true, blank = true }
 
---- Texts that end a walk though they stand where a token does.
-token.final = { type = "table", values = { type = "string" }, expected = "a list of tokens that end a walk" }
+function token.captures(paging)
+  return declared.pointers(paging.next, paging.previous, paging.more)
+end
+
+function token.goes_back(paging)
+  return paging.previous ~= nil
+end
 
 --- Is a text one that can be sent? In a URL every byte can be, in a header no control character.
 ---@param value any
