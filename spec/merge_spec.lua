@@ -1,5 +1,6 @@
 local check = require "spec.support.check"
 local core = require "rollcall.core"
+local page = require("spec.support.pages").page
 local rollcall = require "rollcall"
 local sandbox = require "spec.support.sandbox"
 
@@ -12,15 +13,6 @@ teardown(function()
   server:stop()
   sandbox.restore()
 end)
-
-local function body(ids, after)
-  local users = {}
-  for id in ids:gmatch "%S+" do
-    users[#users + 1] = ('{"id":"%s"}'):format(id)
-  end
-  return { body = ('{"data":[%s],"nextPaginationToken":%s}'):format(table.concat(users, ","),
-    after and '"' .. after .. '"' or "null") }
-end
 
 local FAILED = { status = 400, body = '{"message":"no more"}' }
 
@@ -75,7 +67,7 @@ describe("a merge", function()
   end)
 
   it("names the stream in next, too", function()
-    local list = streams({ body "1" }, { body "2" })
+    local list = streams({ page "1" }, { page "2" })
     local merged = rollcall.merge(list)
     for _ = 1, 2 do
       local user, source = merged:next()
@@ -88,7 +80,7 @@ describe("a merge", function()
   it("walks at the same time", function()
     local slow = {}
     for i = 1, 8 do
-      local answer = body(tostring(i))
+      local answer = page(tostring(i))
       answer.delay = 0.15
       slow[i] = { answer }
     end
@@ -98,9 +90,9 @@ describe("a merge", function()
   end)
 
   it("gives users as they arrive: a slow stream holds up nobody", function()
-    local late = body "late"
+    local late = page "late"
     late.delay = 0.3
-    local merged = rollcall.merge(streams({ late }, { body("1 2", "t"), body "3" }))
+    local merged = rollcall.merge(streams({ late }, { page("1 2", "t"), page "3" }))
     local began = core.now()
     local ids = {}
     for _ = 1, 3 do
@@ -131,7 +123,7 @@ describe("a merge", function()
   it("walks so many streams at a time as told", function()
     local answers = {}
     for i = 1, 6 do
-      answers[i] = { body(tostring(i)) }
+      answers[i] = { page(tostring(i)) }
     end
     local list = streams_of(answers)
     local merged = rollcall.merge(list, { concurrency = 2 })
@@ -145,13 +137,13 @@ describe("a merge", function()
   end)
 
   it("stops at its limit, and closes every stream", function()
-    local list = streams({ body("1 2", "t2"), body("3 4", "t3") }, { body("5 6", "t2"), body("7 8", "t3") })
+    local list = streams({ page("1 2", "t2"), page("3 4", "t3") }, { page("5 6", "t2"), page("7 8", "t3") })
     local merged = rollcall.merge(list, { limit = 3 })
     assert.equal(3, merged:count())
     assert.equal("limit", merged:reason())
     assert.equal("closed", list[1]:reason())
     assert.equal("closed", list[2]:reason())
-    assert.same({}, rollcall.merge(streams { body "1" }, { limit = 0 }):collect())
+    assert.same({}, rollcall.merge(streams { page "1" }, { limit = 0 }):collect())
     assert.equal(0, #server:requests())
   end)
 
@@ -163,18 +155,18 @@ describe("a merge", function()
   end)
 
   it("of merges, and of streams that were made of others", function()
-    local a = streams({ body "1 2" }, { body "3" }, { body "4 5" })
+    local a = streams({ page "1 2" }, { page "3" }, { page "4 5" })
     local last = a[3]:filter(function(user) return user.id == "5" end)
     local merged = rollcall.merge { rollcall.merge { a[1], a[2] }, last }
     assert.equal("1 2 3 5", sorted_ids(merged:collect()))
   end)
 
   it("has the methods of every stream", function()
-    assert.equal(2, rollcall.merge(streams({ body "1 2" }, { body "3" })):take(2):count())
-    assert.equal("3", rollcall.merge(streams({ body "1 2" }, { body "3" })):filter(function(user)
+    assert.equal(2, rollcall.merge(streams({ page "1 2" }, { page "3" })):take(2):count())
+    assert.equal("3", rollcall.merge(streams({ page "1 2" }, { page "3" })):filter(function(user)
       return user.id == "3"
     end):first().id)
-    local merged = rollcall.merge(streams({ body "1 2" }, { body "3" }))
+    local merged = rollcall.merge(streams({ page "1 2" }, { page "3" }))
     assert.equal(3, merged:count())
     local stats = merged:stats()
     assert.equal(3, stats.users)
@@ -183,7 +175,7 @@ describe("a merge", function()
   end)
 
   it("closes its streams when it is closed", function()
-    local list = streams({ body("1", "t2"), body "2" }, { body "3" })
+    local list = streams({ page("1", "t2"), page "2" }, { page "3" })
     local merged = rollcall.merge(list)
     merged:next()
     merged:close()
@@ -195,7 +187,7 @@ describe("a merge", function()
   end)
 
   it("does without a stream that was closed", function()
-    local list = streams({ body "1" }, { body "2" })
+    local list = streams({ page "1" }, { page "2" })
     list[1]:close()
     local merged = rollcall.merge(list, { on_error = "skip" })
     assert.equal("2", sorted_ids(merged:collect()))
@@ -204,7 +196,7 @@ end)
 
 describe("a failing stream of a merge", function()
   local function failing()
-    return streams({ body("1 2", "t2"), FAILED }, { body("3", "t2"), body("4", "t3"), body "5" })
+    return streams({ page("1 2", "t2"), FAILED }, { page("3", "t2"), page("4", "t3"), page "5" })
   end
 
   it("leaves the others to walk to their end, and is the error then", function()
@@ -246,7 +238,7 @@ describe("a failing stream of a merge", function()
   end)
 
   it('ends the merge at once with "raise"', function()
-    local list = streams({ FAILED }, { { body = body("3", "t2").body, delay = 0.2 }, body "4" })
+    local list = streams({ FAILED }, { { body = page("3", "t2").body, delay = 0.2 }, page "4" })
     local merged = rollcall.merge(list, { on_error = "raise" })
     local began = core.now()
     local user, err = merged:next()
@@ -352,7 +344,7 @@ end)
 
 describe("rollcall.merge", function()
   it("is misused with anything but streams and its options", function()
-    local users = streams({ body "1" })[1]
+    local users = streams({ page "1" })[1]
     check.misuse(function() rollcall.merge() end, "merge", "list of streams")
     check.misuse(function() rollcall.merge "x" end, "merge")
     check.misuse(function() rollcall.merge { users, 5 } end, "merge", "2", "number")
@@ -366,7 +358,7 @@ describe("rollcall.merge", function()
   end)
 
   it("leaves its tables alone", function()
-    local list = streams({ body "1" }, { body "2" })
+    local list = streams({ page "1" }, { page "2" })
     local options = { limit = 5 }
     local first = list[1]
     local merged = rollcall.merge(list, options)
@@ -424,7 +416,7 @@ end)
 
 describe("a merge's reason", function()
   it("is that of the error that ended it", function()
-    local looping = streams({ body("1", "t"), body("2", "t") })
+    local looping = streams({ page("1", "t"), page("2", "t") })
     local merged = rollcall.merge(looping)
     assert.is_nil((merged:count()))
     assert.equal("loop", merged:reason())
@@ -438,7 +430,7 @@ describe("a merge of more clients than one wait can hold", function()
   it("is walked to its end without long waits", function()
     local lists = {}
     for i = 1, 80 do
-      lists[i] = { { body = body("u" .. i).body, delay = i == 80 and 0.3 or 0 } }
+      lists[i] = { { body = page("u" .. i).body, delay = i == 80 and 0.3 or 0 } }
     end
     local longest = 0
     local list = streams_of(lists)

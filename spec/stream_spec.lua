@@ -1,6 +1,7 @@
 local check = require "spec.support.check"
 local core = require "rollcall.core"
 local rollcall = require "rollcall"
+local page = require("spec.support.pages").page
 local sandbox = require "spec.support.sandbox"
 
 local USERS = "/identity/v1/users"
@@ -13,15 +14,6 @@ teardown(function()
   server:stop()
   sandbox.restore()
 end)
-
-local function page(ids, after, before)
-  local users = {}
-  for id in ids:gmatch "%S+" do
-    users[#users + 1] = ('{"id":"%s"}'):format(id)
-  end
-  return { body = ('{"data":[%s],"nextPaginationToken":%s,"prevPaginationToken":%s}'):format(table.concat(users, ","),
-    after and '"' .. after .. '"' or "null", before and '"' .. before .. '"' or "null") }
-end
 
 local FAILED = { status = 400, body = '{"message":"no more"}' }
 
