@@ -75,20 +75,12 @@ $(ALONE): spec/support/alone.c
 	@echo '  LD $@'
 	$(Q)gcc $(OWN_CFLAGS) -shared -o $@ $<
 
-# C-only tests: spec/NAME_test.c, linked with the sources that know no Lua.
+# The sources that know no Lua.
 PURE := json scan field pointer queue items seen delivery http http_request http_response
-C_TESTS := $(patsubst spec/%.c,$(BUILD)/c-asan/%,$(wildcard spec/*_test.c))
 C_OBJECTS := $(patsubst csrc/%.c,$(BUILD)/c-asan/obj/%.o,$(wildcard $(PURE:%=csrc/%.c)))
 $(eval $(call flavour,c-asan,c,gcc,$$(SANITIZE)))
 
-$(BUILD)/c-asan/%_test: spec/%_test.c $(C_OBJECTS)
-	@mkdir -p $(@D)
-	@echo '  LD $@'
-	$(Q)gcc $(OWN_CFLAGS) -Icsrc $(SANITIZE) -MMD -MP -MF $@.d -o $@ $< $(C_OBJECTS) $(CURL_LIBS)
-
--include $(C_TESTS:%=%.d)
-
-# The same with a Lua inside: spec/embed/NAME_test.c, linked with all sources, for each Lua.
+# Programs with a Lua inside: spec/embed/NAME_test.c, linked with all sources, for each Lua.
 lua5.4_LIBS := $(shell pkg-config --libs lua5.4 2>/dev/null || echo -llua5.4)
 luajit_LIBS := $(shell pkg-config --libs luajit 2>/dev/null || echo -lluajit-5.1)
 alloc_LDFLAGS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
@@ -200,7 +192,7 @@ test: ## build and test everything; SPEC=spec/json_spec.lua and LUAS=luajit narr
 	@spec/support/packages.sh test
 	@$(MAKE) $(JOBS) run-test
 
-PROGRAMS := $(if $(SPEC),,$(C_TESTS) $(EMBED_TESTS) $(FUZZ_TESTS) $(VARIANT_TESTS))
+PROGRAMS := $(if $(SPEC),,$(EMBED_TESTS) $(FUZZ_TESTS) $(VARIANT_TESTS))
 
 # Hosts whose loop waits: the specs of what walks run once more inside. They have LuaJIT.
 HOSTS := $(if $(filter luajit,$(LUAS)),nvim nginx)

@@ -22,11 +22,6 @@ void rc_rawgetp(lua_State *L, int index, const void *key) {
 
 #endif
 
-int rc_rawget(lua_State *L, int index) {
-  lua_rawget(L, index);
-  return lua_type(L, -1);
-}
-
 void rc_new_metatable(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc) {
   luaL_newmetatable(L, name);
   lua_newtable(L);

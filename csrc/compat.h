@@ -24,9 +24,6 @@ void rc_rawgetp(lua_State *L, int index, const void *key);
 
 #endif
 
-/* lua_rawget that answers the type of what it pushed, on every Lua. */
-int rc_rawget(lua_State *L, int index);
-
 /* Registers a metatable of this name with its methods in a table of their own, `gc` as __gc, and
  * itself hidden from getmetatable. Each method's first upvalue is the metatable, for rc_check_self.
  * Leaves the stack as it was. */

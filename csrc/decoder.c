@@ -26,7 +26,7 @@ rc_decoder *rc_decoder_check(lua_State *L, int index) {
   return decoder;
 }
 
-void rc_decoder_push_error(lua_State *L, const rc_decoder *decoder) {
+static void push_error(lua_State *L, const rc_decoder *decoder) {
   char line[256];
   const char *code = rc_items_error_name(decoder->items);
   const uint64_t offset = rc_items_error_offset(decoder->items);
@@ -44,15 +44,15 @@ static int answer(lua_State *L, const rc_decoder *decoder, bool good) {
     return 1;
   }
   lua_pushnil(L);
-  rc_decoder_push_error(L, decoder);
+  push_error(L, decoder);
   return 2;
 }
 
 /* decoder:feed(bytes) -> true | nil, err */
 static int decoder_feed(lua_State *L) {
-  rc_decoder *decoder = rc_decoder_check(L, 1);
   size_t length;
   const char *bytes = luaL_checklstring(L, 2, &length);
+  rc_decoder *decoder = rc_decoder_check(L, 1); /* last: making a string may run a finalizer */
   return answer(L, decoder, rc_items_feed(decoder->items, bytes, length));
 }
 
@@ -95,7 +95,7 @@ static int decoder_next(lua_State *L) {
   if (!is_open(decoder) || rc_items_failure(decoder->items) == RC_ITEMS_OK) {
     return 1;
   }
-  rc_decoder_push_error(L, decoder);
+  push_error(L, decoder);
   return 2;
 }
 
@@ -109,14 +109,19 @@ static bool wants_text(lua_State *L, int index) {
   return strcmp(luaL_optstring(L, index, ""), "text") == 0;
 }
 
-/* Pushes a value whose text belongs to the decoder; numbers as their text where so asked. */
-static void push_pinned(lua_State *L, rc_decoder *decoder, rc_span span, bool as_text) {
-  decoder->pins++;
+/* Pushes a value; a number as its text where so asked. */
+static void push_plain(lua_State *L, rc_span span, bool as_text) {
   if (as_text && span.type == RC_JSON_NUMBER) {
     lua_pushlstring(L, span.bytes, span.length);
   } else {
     rc_push_value(L, span, RC_NULLS_KEPT);
   }
+}
+
+/* The same where the text belongs to the decoder. */
+static void push_pinned(lua_State *L, rc_decoder *decoder, rc_span span, bool as_text) {
+  decoder->pins++;
+  push_plain(L, span, as_text);
   decoder->pins--; /* where memory was short it stays pinned, until it is collected */
   if (decoder->closing && decoder->pins == 0) {
     release(decoder);
@@ -126,9 +131,9 @@ static void push_pinned(lua_State *L, rc_decoder *decoder, rc_span span, bool as
 /* decoder:captured(pointer, numbers) -> value | null | nil for none. `numbers` is "text" where a
  * number shall come as it stands in the document, which a double might not hold. */
 static int decoder_captured(lua_State *L) {
-  rc_decoder *decoder = rc_decoder_check(L, 1);
   luaL_checkstring(L, 2);
   const bool as_text = wants_text(L, 3);
+  rc_decoder *decoder = rc_decoder_check(L, 1);
   lua_getiuservalue(L, 1, 1);
   lua_pushvalue(L, 2);
   lua_rawget(L, -2);
@@ -173,19 +178,36 @@ static int decoder_edge(lua_State *L) {
   size_t pointer_length;
   const char *text = luaL_checklstring(L, 3, &pointer_length);
   const bool as_text = wants_text(L, 4);
+  lua_settop(L, 4);
   rc_pointer pointer;
   char *copy = lua_newuserdatauv(L, pointer_length + 1, 0);
   memcpy(copy, text, pointer_length);
   const char *problem = rc_pointer_parse(&pointer, copy, pointer_length);
   luaL_argcheck(L, problem == NULL, 3, problem);
-  luaL_argcheck(L, is_open(decoder), 1, GONE); /* making the copy may have run a finalizer */
+  /* A copy: whenever Lua makes room, a finalizer may feed the decoder, and the edge moves. */
   rc_span item = {.type = RC_JSON_OBJECT};
-  rc_span found;
-  item.bytes = rc_items_edge(decoder->items, last, &item.length);
-  if (item.bytes == NULL || !rc_pointer_find(&pointer, 0, item, &found)) {
+  const char *bytes;
+  size_t room = 0;
+  char *own = NULL;
+  for (;;) {
+    luaL_argcheck(L, is_open(decoder), 1, GONE);
+    bytes = rc_items_edge(decoder->items, last, &item.length);
+    if (own != NULL && item.length <= room) {
+      break;
+    }
+    room = item.length;
+    lua_settop(L, 5);
+    own = lua_newuserdatauv(L, room + 1, 0);
+  }
+  if (bytes == NULL) {
     return 0;
   }
-  push_pinned(L, decoder, found, as_text);
+  item.bytes = memcpy(own, bytes, item.length);
+  rc_span found;
+  if (!rc_pointer_find(&pointer, 0, item, &found)) {
+    return 0;
+  }
+  push_plain(L, found, as_text);
   return 1;
 }
 
@@ -255,6 +277,9 @@ static int decoder_new(lua_State *L) {
   options.id = rc_options_string(L, 1, "decoder", "id");
   options.id_length = options.id != NULL ? strlen(options.id) : 0;
   rc_options_push(L, 1, "edges");
+  if (!lua_isnil(L, -1) && !lua_isboolean(L, -1)) {
+    return luaL_error(L, "decoder: edges: expected a boolean, got %s", luaL_typename(L, -1));
+  }
   options.edges = lua_toboolean(L, -1);
   lua_pop(L, 1);
 

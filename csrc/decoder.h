@@ -20,9 +20,6 @@ rc_decoder *rc_decoder_check(lua_State *L, int index);
  * false: there is none, or a finalizer that ran meanwhile took it; some values may be pushed. */
 bool rc_decoder_push_next(lua_State *L, int index, rc_decoder *decoder);
 
-/* Pushes the error object of a decoder that has failed. */
-void rc_decoder_push_error(lua_State *L, const rc_decoder *decoder);
-
 /* Adds decoder to the table on top. */
 void rc_decoder_open(lua_State *L);
 

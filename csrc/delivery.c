@@ -21,6 +21,7 @@ static void forget_kept(rc_delivery *delivery) {
 
 void rc_delivery_clear(rc_delivery *delivery) {
   forget_kept(delivery);
+  delivery->all_kept = false;
   rc_seen_clear(&delivery->seen);
 }
 
@@ -135,7 +136,8 @@ void rc_delivery_gave(rc_delivery *delivery) {
 }
 
 bool rc_delivery_is_short(const rc_delivery *delivery) {
-  return !delivery->all_kept && !delivery->differs && delivery->position < delivery->before;
+  return (!delivery->all_kept || delivery->unsure) && !delivery->differs &&
+         delivery->position < delivery->before;
 }
 
 static void put64(char *to, uint64_t n) {

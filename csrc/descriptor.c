@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ typedef struct descriptor {
 /* duplicate(fd) -> descriptor | nil, what the system says */
 static int descriptor_new(lua_State *L) {
   const lua_Integer fd = luaL_checkinteger(L, 1);
+  luaL_argcheck(L, fd >= 0 && fd <= INT_MAX, 1, "expected a file descriptor");
   descriptor *d = lua_newuserdatauv(L, sizeof *d, 0);
   d->fd = -1;
   luaL_getmetatable(L, DESCRIPTOR);

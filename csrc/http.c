@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define POLL_ON_STACK 64
@@ -122,6 +121,8 @@ static void conclude(rc_http *engine, rc_transfer *transfer, CURLcode code) {
     const char *text = transfer->error[0] ? NULL : curl_easy_strerror(code);
     if (result == RC_HTTP_TOO_LARGE)
       text = "more headers, or more of a paused body, than libcurl keeps";
+    else if (strncmp(transfer->error, "Unsupported proxy", 17) == 0) /* and all of its URL */
+      text = "the proxy's URL is malformed, or of a kind that libcurl does not know";
     finish(engine, transfer, result, text);
   }
 }
@@ -312,7 +313,9 @@ static void conclude_all(rc_http *engine) {
 
 static void act(rc_http *engine, curl_socket_t fd, int events) {
   int running;
-  CURLMcode code = curl_multi_socket_action(engine->multi, fd, events, &running);
+  CURLMcode code = CURLM_OUT_OF_MEMORY; /* after a fork there may be none */
+  if (engine->multi)
+    code = curl_multi_socket_action(engine->multi, fd, events, &running);
   if (engine->out_of_memory || code == CURLM_OUT_OF_MEMORY)
     finish_all(engine, RC_HTTP_NOMEM, "out of memory");
   else if (code != CURLM_OK)

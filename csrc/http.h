@@ -3,7 +3,7 @@
  * An engine and its transfers belong to one thread at a time. Nothing here calls out but the sinks,
  * and a sink must not call back into the engine. A name that is being resolved when its transfer
  * ends leaves libcurl's resolver thread behind until the system's resolver gives up: whatever links
- * this must stay loaded (-Wl,-z,nodelete).
+ * this must stay loaded (see core.c).
  *
  * A child of fork can go on with an engine and free it: what runs fails with RC_HTTP_NETWORK there,
  * and the parent's connections are left alone. */

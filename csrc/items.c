@@ -617,23 +617,26 @@ const char *rc_items_error_name(const rc_items *items) {
   return "unknown";
 }
 
-/* Writes "/a/b", or "the top of the document", for a pattern. */
+/* Writes "/a/b", or "the top of the document", for a pattern. What does not fit is cut. */
 static void name_pattern(const rc_pointer *pattern, char *name, size_t size) {
   size_t at = 0;
   if (pattern->count == 0) {
     (void)snprintf(name, size, "the top of the document");
     return;
   }
-  name[0] = '\0';
-  for (unsigned i = 0; i < pattern->count && at < size; i++) {
+  for (unsigned i = 0; i < pattern->count && at + 3 < size; i++) {
     const rc_segment *segment = &pattern->segments[i];
-    const int length = segment->length < size ? (int)segment->length : (int)size;
-    const int written = snprintf(name + at, size - at, "/%.*s", length, segment->text);
-    if (written < 0) {
-      return;
+    name[at++] = '/';
+    for (size_t j = 0; j < segment->length && at + 3 < size; j++) {
+      const char c = segment->text[j];
+      const bool escaped = c == '~' || c == '/';
+      if (escaped) {
+        name[at++] = '~';
+      }
+      name[at++] = !escaped ? c : c == '~' ? '0' : '1';
     }
-    at += (size_t)written;
   }
+  name[at] = '\0';
 }
 
 void rc_items_describe(const rc_items *items, char *line, size_t size) {

@@ -475,10 +475,14 @@ rc_json_event rc_json_finish(rc_json *json) {
     return RC_JSON_END;
   }
   const char *expected;
-  if (json->state == VALUE || json->state == VALUE_OR_CLOSE) {
+  if (json->state == VALUE) {
     expected = "a value";
-  } else if (json->state == KEY || json->state == KEY_OR_CLOSE) {
+  } else if (json->state == VALUE_OR_CLOSE) {
+    expected = "a value or ']'";
+  } else if (json->state == KEY) {
     expected = "a key";
+  } else if (json->state == KEY_OR_CLOSE) {
+    expected = "a key or '}'";
   } else if (json->state == COLON) {
     expected = "':'";
   } else if (json->state == AFTER_VALUE) {

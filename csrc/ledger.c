@@ -96,7 +96,10 @@ static int ledger_new(lua_State *L) {
   rc_options_push(L, 1, "saved");
   if (!lua_isnil(L, -1)) {
     size_t length;
-    const char *saved = luaL_checklstring(L, -1, &length);
+    if (lua_type(L, -1) != LUA_TSTRING) {
+      return luaL_error(L, "ledger: saved: expected a string, got %s", luaL_typename(L, -1));
+    }
+    const char *saved = lua_tolstring(L, -1, &length);
     if (!rc_delivery_load(&ledger->delivery, saved, length)) {
       return 0;
     }

@@ -1,7 +1,9 @@
 /* options.c - see options.h. */
 #include "options.h"
 
-#include <limits.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 void rc_options_check(lua_State *L, int index, const char *where, const char *const *known) {
@@ -41,6 +43,11 @@ static bool push_option(lua_State *L, int index, const char *name) {
   return true;
 }
 
+/* What is on top: a number, or else the name of its type. */
+static const char *shown(lua_State *L) {
+  return lua_type(L, -1) == LUA_TNUMBER ? lua_tostring(L, -1) : luaL_typename(L, -1);
+}
+
 uint64_t rc_options_size(lua_State *L, int index, const char *where, const char *name,
                          uint64_t value, uint64_t most) {
   if (!push_option(L, index, name)) {
@@ -52,8 +59,10 @@ uint64_t rc_options_size(lua_State *L, int index, const char *where, const char 
   /* 2^63 is the first double that a signed 64-bit integer cannot hold. */
   const uint64_t whole = good && n < 9223372036854775808.0 ? (uint64_t)n : most;
   if (!good || (lua_Number)whole < n) {
-    luaL_error(L, "%s: %s: expected a whole number from 0 to %f, got %s", where, name,
-               (lua_Number)most, luaL_typename(L, -1));
+    char limit[24];
+    (void)snprintf(limit, sizeof limit, "%" PRIu64, most);
+    luaL_error(L, "%s: %s: expected a whole number from 0 to %s, got %s", where, name, limit,
+               shown(L));
   }
   lua_pop(L, 1);
   return whole;
@@ -65,8 +74,7 @@ long rc_options_seconds(lua_State *L, int index, const char *where, const char *
   }
   const lua_Number n = lua_tonumber(L, -1);
   if (lua_type(L, -1) != LUA_TNUMBER || !(n >= 0 && n <= 1e6)) {
-    luaL_error(L, "%s: %s: expected seconds from 0 to 1000000, got %s", where, name,
-               luaL_typename(L, -1));
+    luaL_error(L, "%s: %s: expected seconds from 0 to 1000000, got %s", where, name, shown(L));
   }
   lua_pop(L, 1);
   const long whole = (long)(n * 1000);

@@ -2,7 +2,6 @@
 #ifndef RC_OPTIONS_H
 #define RC_OPTIONS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

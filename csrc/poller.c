@@ -106,6 +106,7 @@ static int poller_watch(lua_State *L) {
       if (tell(p, EPOLL_CTL_ADD, &wanted[i]) != 0 &&
           (errno != EEXIST || tell(p, EPOLL_CTL_MOD, &wanted[i]) != 0)) {
         failure = errno;
+        wanted[i].events = UINT32_MAX; /* as no socket's are: it is told of this one again */
       }
     }
   }
@@ -116,7 +117,7 @@ static int poller_watch(lua_State *L) {
   } else {
     memcpy(kept, wanted, count * sizeof *kept);
     p->sockets = kept;
-    p->count = failure != 0 ? 0 : count;
+    p->count = count;
   }
   if (failure != 0) {
     lua_pushnil(L);

@@ -7,8 +7,8 @@
 #define QUEUE_LEAST ((size_t)4 << 10)
 #define QUEUE_LARGE ((size_t)256 << 10) /* from here on a queue grows by a quarter */
 
-/* Bytes are moved to the front where that is
- * little work for what has left there; otherwise the block grows, and a large one in its place. */
+/* Bytes are moved to the front. Where that was little work for what had left there, and makes room
+ * enough, that is all; otherwise the block grows, a large one by less. */
 bool rc_queue_grow(rc_queue *q, size_t count) {
   const size_t used = q->tail - q->head;
   const bool is_room_in_front = q->capacity - used >= count && q->head >= used / 4;

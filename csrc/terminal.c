@@ -8,8 +8,8 @@
 
 #include "terminal.h"
 
-/* The one variable of the module that outlives a call and has no owner: a signal handler can reach
- * nothing else. It is written by the handler and by `caught` alone. */
+/* A variable without an owner: a signal handler can reach nothing else. It is written by the
+ * handler and by `caught` alone. */
 static volatile sig_atomic_t last_signal;
 
 static void remember(int number) {

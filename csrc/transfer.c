@@ -135,9 +135,11 @@ static int engine_sockets(lua_State *L) {
   static const char *const events[] = {"", "r", "w", "rw"};
   const engine *e = check_engine(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
-  const size_t count = rc_http_sockets(e->http, NULL, 0);
+  size_t count = rc_http_sockets(e->http, NULL, 0);
   rc_http_socket *found = lua_newuserdatauv(L, (count + 1) * sizeof *found, 0);
-  (void)rc_http_sockets(e->http, found, count);
+  e = check_engine(L, 1); /* making room may have run a finalizer that closed it, or drove it */
+  const size_t now = rc_http_sockets(e->http, found, count);
+  count = now < count ? now : count;
   int at = 0;
   for (size_t i = 0; i < count; i++) {
     lua_pushinteger(L, found[i].fd);
@@ -168,10 +170,10 @@ static int engine_timeout(lua_State *L) {
 
 /* engine:action(fd, events): the socket is ready for "r", "w" or "rw". */
 static int engine_action(lua_State *L) {
-  const engine *e = check_engine(L, 1);
   const lua_Integer fd = luaL_checkinteger(L, 2);
   const char *events = luaL_checkstring(L, 3);
   luaL_argcheck(L, fd >= 0 && fd <= INT_MAX, 2, "expected a file descriptor");
+  const engine *e = check_engine(L, 1); /* last: making a string may run a finalizer */
   rc_http_action(e->http, (int)fd, strchr(events, 'r') != NULL, strchr(events, 'w') != NULL);
   return 0;
 }
@@ -250,8 +252,18 @@ static void check_headers(lua_State *L, int options, const char **lines) {
   lines[count] = NULL;
 }
 
-/* engine:request{…} -> transfer | nil, err */
-static int engine_request(lua_State *L) {
+/* Is the option of this name, among those at index 2, set? */
+static bool has_option(lua_State *L, const char *name) {
+  rc_options_push(L, 2, name);
+  const bool is_set = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return is_set;
+}
+
+/* Reads the options at index 2 but those that are objects. Leaves the body at index 3, whose text
+ * the request refers to, as it does to the options' and to `lines`. */
+static void read_request(lua_State *L, rc_http_request *request,
+                         const char *lines[MAX_REQUEST_HEADERS + 1]) {
   static const char *const known[] = {"method",          "url",
                                       "headers",         "body",
                                       "ca_file",         "client_cert",
@@ -263,11 +275,8 @@ static int engine_request(lua_State *L) {
                                       "max_collected",   "fresh_connection",
                                       "has_budget",      NULL};
   static const char where[] = "request";
-  const char *lines[MAX_REQUEST_HEADERS + 1];
-  engine *e = check_engine(L, 1);
-  lua_settop(L, 2);
   rc_options_check(L, 2, where, known);
-  rc_http_request request = {
+  *request = (rc_http_request){
       .method = rc_options_string(L, 2, where, "method"),
       .url = rc_options_string(L, 2, where, "url"),
       .headers = lines,
@@ -282,32 +291,37 @@ static int engine_request(lua_State *L) {
       .max_headers = (size_t)rc_options_size(L, 2, where, "max_headers", 64 << 10, INT32_MAX),
       .max_collected = (size_t)rc_options_size(L, 2, where, "max_collected", 1 << 20, INT32_MAX),
   };
-  if (request.url == NULL) {
-    return luaL_error(L, "request: url: expected a string, got nil");
+  if (request->url == NULL) {
+    luaL_error(L, "request: url: expected a string, got nil");
   }
-  if (request.method == NULL) {
-    request.method = "GET";
+  if (request->method == NULL) {
+    request->method = "GET";
   }
-  if (strpbrk(request.method, "\r\n ") != NULL) {
-    return luaL_error(L, "request: method: a line break or blank in it");
+  if (strpbrk(request->method, "\r\n ") != NULL) {
+    luaL_error(L, "request: method: a line break or blank in it");
   }
-  rc_options_push(L, 2, "has_budget");
-  rc_options_push(L, 2, "fresh_connection");
-  const bool has_budget = lua_toboolean(L, -2);
-  request.fresh_connection = lua_toboolean(L, -1);
-  lua_pop(L, 2);
+  request->fresh_connection = has_option(L, "fresh_connection");
   check_headers(L, 2, lines);
-  rc_options_push(L, 2, "body"); /* stays on the stack, at 3 */
+  rc_options_push(L, 2, "body");
   if (!lua_isnil(L, 3)) {
     luaL_checktype(L, 3, LUA_TSTRING);
-    request.body = lua_tolstring(L, 3, &request.body_length);
+    request->body = lua_tolstring(L, 3, &request->body_length);
   }
+}
+
+/* engine:request{…} -> transfer | nil, err */
+static int engine_request(lua_State *L) {
+  const char *lines[MAX_REQUEST_HEADERS + 1];
+  rc_http_request request;
+  engine *e = check_engine(L, 1);
+  lua_settop(L, 2);
+  read_request(L, &request, lines);
 
   transfer *t = lua_newuserdatauv(L, sizeof *t, 1);
   memset(t, 0, sizeof *t);
   t->engine = e;
-  t->has_budget = has_budget;
-  t->watermark = (size_t)rc_options_size(L, 2, where, "watermark", 1 << 20, INT32_MAX);
+  t->has_budget = has_option(L, "has_budget");
+  t->watermark = (size_t)rc_options_size(L, 2, "request", "watermark", 1 << 20, INT32_MAX);
   luaL_getmetatable(L, TRANSFER);
   lua_setmetatable(L, 4);
   lua_createtable(L, 3, 0);
@@ -410,12 +424,17 @@ static bool loop_is_due(engine *e) {
   return true;
 }
 
+/* May next give a record at all? */
+static bool may_give(const transfer *t) {
+  return t->decoder != NULL && t->decoder->items != NULL && !t->conflict &&
+         (t->ledger == NULL || t->ledger->delivery.given < t->ledger->allowance);
+}
+
 /* Is there a record that next could give? */
 static bool record_waits(transfer *t) {
   const rc_ledger *ledger = t->ledger;
   rc_item item;
-  if (t->decoder == NULL || t->decoder->items == NULL || t->conflict ||
-      (ledger != NULL && ledger->delivery.given >= ledger->allowance)) {
+  if (!may_give(t)) {
     return false;
   }
   return ledger != NULL ? next_is_due(t) : rc_items_peek(t->decoder->items, &item);
@@ -431,8 +450,7 @@ static bool record_waits(transfer *t) {
 static int transfer_next(lua_State *L) {
   transfer *t = check_transfer(L);
   rc_ledger *ledger = t->ledger;
-  if (t->decoder == NULL || t->decoder->items == NULL || t->conflict ||
-      (ledger != NULL && ledger->delivery.given >= ledger->allowance)) {
+  if (!may_give(t)) {
     return 0;
   }
   if (t->engine->turn != 0 && !t->told && loop_is_due(t->engine)) {

@@ -6,7 +6,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Adds engine to the table on top. */
+/* Adds engine, wait and now to the table on top. */
 void rc_transfer_open(lua_State *L);
 
 #pragma GCC visibility pop

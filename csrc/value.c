@@ -42,16 +42,19 @@ void rc_push_string(lua_State *L, const char *bytes, size_t length, bool escaped
 }
 
 #if LUA_VERSION_NUM < 503
-/* LuaJIT does not convert exponents beyond about a million: such a number is zero or infinite, but
- * for one whose digits are as many as its exponent says, which is not worth the code. */
+/* LuaJIT does not convert exponents beyond about a million, or as many digits: such a number is
+ * zero or infinite, but for one whose digits are as many as its exponent says, which is not worth
+ * the code. */
 static lua_Number out_of_range(const char *text, size_t length) {
   const char *const end = text + length;
   const char *p = text;
-  bool zero = true;
+  bool zero = true, below_one = false; /* so far; a point behind zeros alone */
   for (; p < end && *p != 'e' && *p != 'E'; p++) {
+    below_one = below_one || (*p == '.' && zero);
     zero = zero && !(*p >= '1' && *p <= '9');
   }
-  const lua_Number size = zero || (p + 1 < end && p[1] == '-') ? 0 : HUGE_VAL;
+  const bool is_small = p == end ? below_one : p + 1 < end && p[1] == '-';
+  const lua_Number size = zero || is_small ? 0 : HUGE_VAL;
   return text[0] == '-' ? -size : size;
 }
 #endif
@@ -181,11 +184,11 @@ static void read_value(reader *r, bool in_array) {
     read_string(r);
     return;
   case '{':
-    luaL_checkstack(L, 4, "JSON nested too deep");
+    luaL_checkstack(L, 6, "JSON nested too deep");
     read_object(r);
     return;
   case '[':
-    luaL_checkstack(L, 4, "JSON nested too deep");
+    luaL_checkstack(L, 6, "JSON nested too deep");
     read_array(r);
     return;
   case 't':

@@ -221,4 +221,21 @@ describe("auth client_credentials", function()
     assert.equal("Bearer granted-1", server:requests()[1].headers.authorization)
     other:stop()
   end)
+
+  it("shows no token of a function's, whatever the server echoes", function()
+    server:script { ["/people"] = { { status = 401, body = '{"message":"bad token eyJcomputed"}' } } }
+    local _, err = client({ type = "function", headers = function()
+      return { Authorization = "Bearer eyJcomputed" }
+    end }, {}):users():collect()
+    check.failure(err, "auth", { "eyJcomputed" })
+  end)
+
+  it("needs no options where a function knows it all", function()
+    assert.is_table(rollcall.client({
+      name = "acme",
+      base_url = { production = "https://api.acme.example" },
+      auth = { type = "function", headers = function() return {} end },
+      users = { path = "/people", items = "", paging = { type = "none" } },
+    }))
+  end)
 end)

@@ -203,6 +203,24 @@ describe("a client", function()
     check.no_secret({ err.url, err.message, tostring(err) }, { "ss-hunter" })
   end)
 
+  it("hides the password of the environment's proxy, which may be malformed", function()
+    local script = os.tmpname()
+    local file = assert(io.open(script, "w"))
+    file:write [[
+      print(select(2, require("rollcall").tesouro({ token = "tok-7f3a", retry = false,
+        base_url = "https://directory.invalid" }):users():next()))
+    ]]
+    file:close()
+    local command = assert(os.getenv "RUN_LUA", "the specs are run by `make test`")
+    local pipe = assert(io.popen(("https_proxy='http://user:p#hunter2@proxy.invalid:8080' '%s' %s 2>&1"):format(command,
+      script)))
+    local output = pipe:read "*a"
+    pipe:close()
+    os.remove(script)
+    check.contains(output, "network: ", "proxy")
+    assert.is_nil(output:find("hunter2", 1, true), output)
+  end)
+
   -- The scripted server is the proxy: it is asked for whole URLs, of a host that no name server knows.
   local DIRECTORY = "http://directory.invalid"
   local OPTIONS = { token = "tok-7f3a", base_url = DIRECTORY, insecure = true, retry = false }

@@ -620,4 +620,41 @@ describe("an answer that says too much", function()
     check.contains(err.message, "no token", "took too long")
     assert.is_true(core.now() - began < 5)
   end)
+
+  it("may end once more after it was renewed and taken", function()
+    local cut = { body = '[{"id":"a"},{"id":"b"}', length = 1000 }
+    server:script {
+      ["/v1/accounts/T123/auth/token"] = { { body = '{"access_token":"tok-one","expires_in":3600}' } },
+      ["/v1/accounts/T123/management/users"] = { cut, { status = 401, body = "{}" }, cut, { status = 401, body = "{}" },
+        { body = '[{"id":"a"},{"id":"b"},{"id":"c"}]' } },
+    }
+    local users, err = rollcall.dintero({ account = "T123", client_id = "me", client_secret = SECRET,
+      base_url = server.url, retry = { base = 0.001 } }):users():collect()
+    assert.is_nil(err)
+    assert.equal(3, #users)
+  end)
+
+  it("is no secret where the server was asked under a path that has it", function()
+    server:script {
+      ["/test/users"] = { { body = '[{"id":"a"}]', headers = { 'Link: </test/users?page=2>; rel="next"' } } },
+      ["/test/users?page=2"] = { { body = '[{"id":"b"}]' } },
+    }
+    local users, err = rollcall.client({
+      name = "acme",
+      base_url = { production = "https://api.acme.example" },
+      users = { path = "/test/users", items = "", paging = { type = "link" } },
+    }, { token = "test", base_url = server.url }):users():collect()
+    assert.is_nil(err)
+    assert.equal(2, #users)
+  end)
+
+  it("that comes again with another user without an id, and ends, is an error: he may be a new one", function()
+    local users, err = walk {
+      { body = '{"data":[{"x":"A"},{"x":"B"},{"x":"C"}', length = 1000 },
+      { body = '{"data":[{"x":"A"},{"x":"D"}],"nextPaginationToken":null}' },
+    }
+    assert.is_nil(users)
+    check.failure(err, "decode", { SECRET })
+    assert.equal("page_changed", err.code)
+  end)
 end)

@@ -540,3 +540,55 @@ describe("a token endpoint", function()
     assert.equal(2, #server:requests(USERS))
   end)
 end)
+
+describe("a text that is long", function()
+  -- Each takes more than two seconds where what reads it takes the square of its length.
+  local SOON = 2
+  local digits, pluses = ("1"):rep(48000) .. "x", ("+"):rep(60000)
+
+  it("in a rate limit's header costs no time", function()
+    for _, name in ipairs { "RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After" } do
+      local ended = ends(walk { body = page(ONE), headers = { name .. ": " .. digits } }, "1")
+      assert.is_true(ended.seconds < SOON, name)
+    end
+  end)
+
+  it("in an error's body costs no time", function()
+    local ended = ends(walk { status = 503, body = pluses:rep(10) }, "", "http")
+    assert.is_true(ended.seconds < SOON)
+  end)
+
+  it("as a page token costs no time", function()
+    local ended = ends(walk { { body = page(ONE, '"' .. pluses .. '"') }, { body = page(TWO) } }, "1", "http", nil)
+    assert.is_true(ended.seconds < SOON)
+  end)
+
+  local function acme(paging, answers)
+    server:script(answers)
+    local began = core.now()
+    local users, err = rollcall.client({
+      name = "acme",
+      base_url = { production = "https://api.acme.example" },
+      users = { path = "/users", items = "/data", paging = paging },
+    }, { token = SECRET, base_url = server.url, retry = false }):users():collect()
+    return users, err, core.now() - began
+  end
+
+  it("as a total costs no time", function()
+    local _, err, seconds = acme({ type = "page", query = "page", total = "/total" },
+      { ["/users"] = { { body = ('{"data":[%s],"total":"%sx"}'):format(ONE, ("0"):rep(100000)) } } })
+    check.failure(err, "decode", { SECRET })
+    assert.is_true(seconds < SOON)
+  end)
+
+  it("as a link that others are relative to costs no time", function()
+    local long = "/" .. ("a"):rep(60000)
+    local users, _, seconds = acme({ type = "next_url", next = "/next" }, {
+      ["/users"] = { { body = ('{"data":[%s],"next":"%s"}'):format(ONE, long) } },
+      [long] = { { body = ('{"data":[%s],"next":"last"}'):format(TWO) } },
+      ["/last"] = { { body = '{"data":[]}' } },
+    })
+    assert.equal(2, #users)
+    assert.is_true(seconds < SOON)
+  end)
+end)

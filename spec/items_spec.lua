@@ -504,6 +504,23 @@ describe("core.decoder", function()
   end)
 end)
 
+describe("the decoder's messages", function()
+  it("name pointers as they were given, and what was got", function()
+    local decoder = core.decoder { items = "/a~1b~0" }
+    assert(decoder:feed "{}")
+    local _, err = decoder:finish()
+    check.contains(err.message, "/a~1b~0")
+    for option, expected in pairs { max_item = "from 0 to 2147483647, got 1.5", edges = "expected a boolean" } do
+      local good, message = pcall(core.decoder, { items = "", [option] = option == "edges" and "no" or 1.5 })
+      assert.is_false(good)
+      check.contains(message, option, expected)
+    end
+    local good, message = pcall(core.ledger, { saved = {} })
+    assert.is_false(good)
+    check.contains(message, "ledger: saved: expected a string, got table")
+  end)
+end)
+
 describe("the edges and the opening", function()
   --- A decoder that was fed a text in pieces of `step` bytes, and the users it gave meanwhile.
   local function fed(text, step, options)

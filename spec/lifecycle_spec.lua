@@ -2,6 +2,7 @@
 -- with transfers in flight.
 
 local check = require "spec.support.check"
+local core = require "rollcall.core"
 local rollcall = require "rollcall"
 local sandbox = require "spec.support.sandbox"
 
@@ -378,5 +379,51 @@ describe("a process", function()
       assert(err.kind == "network" and tostring(err):find "^network: ", tostring(err))
     ]]
     assert.equal("status 0\n", output)
+  end)
+end)
+
+describe("a finalizer that runs inside a call", function()
+  --- Calls until a finalizer has run: the call's own memory is all that the collector has to go by.
+  local function call_until_finalized(call, finalizer)
+    local ran = false
+    local metatable = { __gc = function()
+      ran = true
+      finalizer()
+    end }
+    if newproxy then -- a table has no finalizer on LuaJIT
+      local proxy = newproxy(true)
+      getmetatable(proxy).__gc = metatable.__gc
+    else
+      setmetatable({}, metatable)
+    end
+    local n = 0.5
+    while not ran do
+      call(n)
+      n = n + 1 -- another text each time, where one is made of it
+    end
+  end
+
+  it("may close what the call is of", function()
+    for _ = 1, 20 do
+      local engine = core.engine()
+      local list = {}
+      call_until_finalized(function() pcall(engine.sockets, engine, list) end, function() engine:close() end)
+      engine = core.engine()
+      call_until_finalized(function(n) pcall(engine.action, engine, 1, n) end, function() engine:close() end)
+      for _, name in ipairs { "feed", "captured" } do
+        local decoder = core.decoder { items = "", capture = { "/a" } }
+        call_until_finalized(function(n) pcall(decoder[name], decoder, n) end, function() decoder:close() end)
+      end
+    end
+  end)
+
+  it("may change what the call reads", function()
+    for _ = 1, 20 do
+      local decoder = core.decoder { items = "", edges = true }
+      assert(decoder:feed('[{"list":[' .. ("{},"):rep(50) .. '{}]}'))
+      call_until_finalized(function() assert(#decoder:edge("last", "/list") > 50) end, function()
+        assert(decoder:feed(',{"more":"' .. ("x"):rep(100000) .. '","list":[' .. ("{},"):rep(60) .. "{}]}"))
+      end)
+    end
   end)
 end)

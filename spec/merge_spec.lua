@@ -357,6 +357,12 @@ describe("rollcall.merge", function()
     check.misuse(function() rollcall.merge { users, users } end, "merge")
   end)
 
+  it("has no checkpoint of its own", function()
+    local merged = rollcall.merge(streams { page "1" })
+    check.misuse(function() return merged:checkpoint() end, "ask each of the merged streams")
+    check.misuse(function() merged:pages() end, "pages: ")
+  end)
+
   it("leaves its tables alone", function()
     local list = streams({ page "1" }, { page "2" })
     local options = { limit = 5 }

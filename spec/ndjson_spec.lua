@@ -25,6 +25,7 @@ describe("ndjson.encode", function()
       assert.equal(number, tonumber(ndjson.encode(number)))
     end
     assert.equal("0.1", ndjson.encode(0.1))
+    assert.equal("[1e999,-1e999,null]", ndjson.encode { math.huge, -math.huge, 0 / 0 })
     assert.equal("9007199254740991", ndjson.encode(2 ^ 53 - 1))
     local largest = tonumber "9223372036854775807" -- an integer on 5.4
     assert.equal(largest, tonumber(ndjson.encode(largest)))

@@ -794,3 +794,36 @@ describe("a collection that is asked for by POST", function()
     assert.equal("1", requests[1].headers["x-size"])
   end)
 end)
+
+describe("a script's own settings of lua-cjson", function()
+  it("change no checkpoint", function()
+    local script = ([[
+      local cjson, rollcall = require "cjson", require "rollcall"
+      cjson.encode_number_precision(3)
+      cjson.decode_max_depth(1)
+      local function users(query)
+        return (rollcall.client({ name = "acme", base_url = { production = "https://api.acme.example" },
+          users = { path = "/people", items = "", paging = { type = "offset", query = "o", size = "n", max_size = 3 } },
+        }, { token = "tok-7f3a", base_url = %q }):users(query))
+      end
+      local first = users { page_token = "12345" }
+      first:next()
+      local saved = first:checkpoint()
+      first:close()
+      assert(users({ resume = saved }):next())
+    ]]):format(server.url)
+    server:script { ["/people"] = { { body = '[{"id":"1"},{"id":"2"},{"id":"3"}]' } } }
+    local name = os.tmpname()
+    local file = assert(io.open(name, "w"))
+    file:write(script)
+    file:close()
+    local pipe = io.popen(("'%s' %s 2>&1"):format(assert(os.getenv "RUN_LUA", "the specs are run by `make test`"), name))
+    local output = pipe:read "*a"
+    pipe:close()
+    os.remove(name)
+    assert.equal("", output)
+    for _, request in ipairs(server:requests()) do
+      assert.is_truthy(request.target:find "[?&]o=1234[58]", request.target)
+    end
+  end)
+end)

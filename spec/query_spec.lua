@@ -36,7 +36,21 @@ describe("query.check", function()
     checked(dintero, { expand = {} })
   end)
 
+  it("keeps nothing of the caller's tables", function()
+    local options = { expand = { "roles" } }
+    local result = checked(dintero, options)
+    options.expand[1] = "changed"
+    check.same({ "roles" }, result.expand)
+  end)
+
+  it("knows a list of one and the one as the same walk", function()
+    check.same(query.identity(dintero, checked(dintero, { expand = { "roles" } })),
+      query.identity(dintero, checked(dintero, { expand = "roles" })))
+  end)
+
   local mistakes = {
+    { dintero, { expand = { x = "roles" } }, "expand: expected a list" },
+    { dintero, { expand = { [1000] = "roles" } }, "expand: expected a list" },
     { tesouro, { stauts = "ALL" }, "stauts: unknown; did you mean status?" },
     { tesouro, { search = "doe" }, "search: unknown" },
     { tesouro, { status = "all" }, 'status: "all" is none of ACTIVE, INACTIVE, INVITED, ALL (did you mean ALL?)' },

@@ -23,6 +23,7 @@ describe("the retry policy", function()
     for _, status in ipairs { 200, 301, 400, 401, 403, 404, 405, 409, 410, 422, 501, 505 } do
       assert.is_nil(retry.new():delay(failure("http", { status = status }), 1), status)
     end
+    assert.is_nil(retry.new():delay(failure("http", { status = 400, code = "unexpected_end" }), 1))
     for _, kind in ipairs { "tls", "decode", "loop", "budget", "closed", "auth" } do
       assert.is_nil(retry.new():delay(failure(kind), 1), kind)
     end

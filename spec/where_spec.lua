@@ -98,4 +98,10 @@ describe("where", function()
       end, "got a " .. type(value))
     end
   end)
+
+  it("takes a list and the time, and nothing else", function()
+    check.misuse(function() rollcall.where { status = "ACTIVE" } end, "expected an expression", "list")
+    check.misuse(function() rollcall.where("status=ACTIVE", { now = "x" }) end, "now: expected a number")
+    check.misuse(function() rollcall.where("status=ACTIVE", 5) end, "expected a table")
+  end)
 end)

@@ -180,19 +180,16 @@ end
 local function option_list_node(declared)
   local one = option_node(declared)
   return { type = "table", expected = "a list, each " .. declared.expected, values = one, test = function(value)
-    local places, left = {}, 0
+    local places = {}
     for i, each in ipairs(value) do
       if type(each) ~= "string" then
         return true -- which the check of each value names
       elseif places[each] then
         return ("%d: %s is there already, as %d"):format(i, schema.show(each), places[each])
       end
-      places[each], left = i, left - 1
+      places[each] = i
     end
-    for _ in pairs(value) do
-      left = left + 1
-    end
-    return left == 0
+    return schema.is_list(value)
   end }
 end
 
@@ -347,8 +344,9 @@ end
 ---@return rollcall.Client
 function client.new(declared, config, level)
   level = (level or 1) + 1
+  config = config == nil and {} or config
   local checked = provider.check(declared, level)
-  local problems = schema.check(config or {}, options_schema(checked))
+  local problems = schema.check(config, options_schema(checked))
   local base_url
   if #problems == 0 then
     check_together(checked, config or {}, problems)

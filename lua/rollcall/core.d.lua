@@ -174,7 +174,7 @@ function Engine:action(fd, events) end
 
 --- Blocks until something has happened on one of them since the last such wait, or the time is over.
 ---@param engines rollcall.Engine[] at most 64
----@param seconds number? without a limit by default
+---@param seconds number? an hour by default
 function core.wait(engines, seconds) end
 
 ---@class rollcall.Transfer: userdata

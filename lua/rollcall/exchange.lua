@@ -40,6 +40,8 @@ local MAX_TEXT = 512
 local IDLE_TIMEOUT = 60
 -- For a whole token request, in idle timeouts: one that drips must end, too.
 local MOST_IDLE_TIMEOUTS = 4
+-- Bytes kept of a body that is no page: a token's answer, or what an error says.
+local LONGEST_ANSWER = 65536
 
 ---@param client rollcall.Shared
 ---@param spec rollcall.ExchangeSpec
@@ -246,6 +248,11 @@ function states.gate(self, now)
     return self:fail(self:error("rate_limit", ("nothing is left of the rate limit for %d seconds"):format(
       math.ceil(wait)), { retry_after = wait }))
   elseif wait > 0 then
+    local left = self.spec.budget and self.spec.budget:seconds_left(now)
+    if left and wait >= left then
+      return self:fail(self:error("budget", ("the walk's deadline comes before the rate limit's end, which is in %.3g "
+        .. "seconds"):format(wait), { retry_after = wait }))
+    end
     back_off(self, now, wait)
     return "wait", wait
   end
@@ -270,6 +277,7 @@ function states.start(self)
   headers[#headers + 1] = not has_accept and "Accept: application/json" or nil
   if self.transfer then
     self.transfer:cancel()
+    self.transfer = nil
   end
   if self.decoder then
     self.decoder:close()
@@ -287,9 +295,10 @@ function states.start(self)
   end
   options.has_budget = spec.budget ~= nil and spec.budget:has_running_part()
   options.decoder, options.ledger = self.decoder, spec.ledger
+  options.max_collected = LONGEST_ANSWER
   local transfer, err = client.engine:request(options)
   if not transfer then
-    return self:fail(err)
+    return self:fail(self:error(err.kind, err.message))
   end
   count(self, "requests", 1)
   self.transfer, self.state, self.observed = transfer, "running", false
@@ -375,6 +384,9 @@ end
 function states.running(self, now, is_read)
   local transfer = self.transfer
   self:observe(now) -- as soon as the headers are in: other requests may be about to leave
+  if is_success(transfer:status()) then
+    self.renewed = false -- the token was taken: it may end once more before the page is whole
+  end
   if not transfer:done() then
     if self.decoder and is_success(transfer:status()) then
       return "open"

@@ -14,7 +14,7 @@ local time = require "rollcall.time"
 local where = require "rollcall.where"
 
 ---@class rollcall.User: userdata
----@field id string?
+---@field id string|number|nil
 ---@field email string?
 ---@field name string?
 ---@field status string?

@@ -13,6 +13,8 @@ if not installed then
   core.null = vim.NIL -- which is what its encoder knows
   core.set_null(vim.NIL)
 end
+-- One of our own, where it makes one: what a script sets, such as its precision, is not for what is kept and sent here.
+cjson = cjson.new and cjson.new() or cjson
 
 local json = {}
 

@@ -26,6 +26,11 @@ local function number_text(number)
   if number == math.floor(number) and number > -2 ^ 53 and number < 2 ^ 53 then
     return ("%.0f"):format(number)
   end
+  if number ~= number then
+    return "null" -- which JSON has no number for
+  elseif number == math.huge or number == -math.huge then
+    return number > 0 and "1e999" or "-1e999" -- what a number beyond doubles reads as, and reads back as
+  end
   local whole = tostring(number)
   if whole:find "^-?%d+$" then -- an integer of Lua 5.4
     return whole

@@ -6,7 +6,7 @@
 ---@field url string? link, next_url
 ---@field number integer? page
 ---@field offset integer? offset
----@field given integer? page, offset: items of the pages before it, where they are known
+---@field given integer? page: items of the pages before it, where they are known
 ---@field expected integer? offset, backwards: items up to the page behind it
 
 ---@class rollcall.PagingType
@@ -14,6 +14,7 @@
 ---@field check (fun(paging: table, report: fun(path: string, problem: string)))? what no field can say alone
 ---@field edges boolean? its pages' first and last items are needed
 ---@field least integer? items by which a page that came before is known again, 2
+---@field is_linked boolean? its positions are URLs
 ---@field is_counted boolean? the client makes up its positions, so that a server may send empty pages forever
 ---@field captures fun(paging: table): string[] JSON Pointers
 ---@field places fun(paging: table): rollcall.Place[] where it puts what it sends; the first is the position's
@@ -25,7 +26,7 @@
 ---@field ahead (fun(paging: table, position: rollcall.Position, known: table, query: rollcall.Query):
 ---  rollcall.Position?)? where the page after this one is, before this one has ended; nil where that is not known
 ---@field show fun(position: rollcall.Position): string? as `page_token` takes it
----@field restore fun(saved: table, base: string): rollcall.Position? of a checkpoint; nil where it was changed
+---@field restore fun(saved: table, base: string, paging: table): rollcall.Position? of a checkpoint; nil where it was changed
 
 return {
   none = require "rollcall.paging.none",

@@ -340,8 +340,10 @@ local function paging_node(collection)
       if in_body and collection.method ~= "POST" then
         report(key, 'only a collection with method = "POST" has a body')
       end
-      if known_source(kind, key) and value[key] ~= nil and value[key] == collection.items then
-        report(key, "items is the same; the array says nothing of its pages")
+      local source, items = value[key], collection.items
+      if known_source(kind, key) and type(source) == "string" and type(items) == "string"
+        and (source == items or source:sub(1, #items + 1) == items .. "/") then
+        report(key, ("it leads to the list of items at %s, which says nothing of its pages"):format(schema.show(items)))
       end
     end
   end }

@@ -77,7 +77,7 @@ function query.filter_schema(filter)
     values = one,
     test = function(value)
       if type(value) == "table" then
-        return true
+        return schema.is_list(value) or "expected a list, got a table with other keys"
       end
       return schema.check(value, one, "")[1] == nil or "expected a list of " .. schema.expected(one)
     end,
@@ -124,7 +124,7 @@ function query.check(collection, options, where, level)
   local problems = schema.check(options or {}, query.schema(collection))
   if #problems == 0 then
     for name, value in pairs(options or {}) do
-      checked[name] = value
+      checked[name] = schema.copy(value)
     end
     if checked.resume and checked.page_token then
       problems[1] = "resume and page_token exclude each other"
@@ -170,8 +170,9 @@ end
 ---@return table<string, any>
 function query.identity(collection, checked)
   local identity = { page_size = checked.page_size, direction = checked.direction or "forward" }
-  for name in pairs(collection.filters or {}) do
-    identity[name] = checked[name]
+  for name, filter in pairs(collection.filters or {}) do
+    local value = checked[name]
+    identity[name] = filter.list and value ~= nil and type(value) ~= "table" and { value } or value
   end
   return identity
 end

@@ -82,11 +82,16 @@ local function in_url(text, from)
 end
 
 local function in_form(text, from)
-  local plus, first = text:find("+", from, true), text:find("%%%x%x", from)
-  if plus and (not first or plus < first) then
-    return plus, plus, " "
-  elseif first then
-    return in_url(text, first)
+  local first = text:find("[+%%]", from)
+  while first do
+    if text:byte(first) == 43 then
+      return first, first, " "
+    end
+    local digits = text:match("^%x%x", first + 1)
+    if digits then
+      return first, first + 2, string.char(tonumber(digits, 16))
+    end
+    first = text:find("[+%%]", first + 1)
   end
 end
 

@@ -60,7 +60,8 @@ end
 ---@param text string?
 ---@return number?
 function retry.number(text)
-  return tonumber(((text or ""):match("^%s*(%d+%.?%d*)%s*$")))
+  -- No number is longer, and the pattern takes the square of a long one's length.
+  return text and #text <= 64 and tonumber((text:match("^%s*(%d+%.?%d*)%s*$"))) or nil
 end
 
 --- What an answer's headers ask to wait, in seconds.
@@ -87,7 +88,7 @@ end
 ---@return string? problem why not, where it might have been
 function Retry:delay(err, attempts)
   local transient = err.kind == "network" or err.kind == "timeout" or statuses[err.status]
-    or err.kind == "rate_limit" or err.code == "unexpected_end"
+    or err.kind == "rate_limit" or err.kind == "decode" and err.code == "unexpected_end"
   if not transient or attempts >= self.attempts then
     return nil
   end

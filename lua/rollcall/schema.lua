@@ -96,6 +96,17 @@ end
 
 local sorted_keys = schema.keys
 
+--- Has a table the keys 1, 2 … of a list and no others?
+---@param value table
+---@return boolean
+function schema.is_list(value)
+  local left = #value
+  for _ in pairs(value) do
+    left = left - 1
+  end
+  return left == 0
+end
+
 --- A value as it is shown in a message: short, on one line.
 ---@param value any
 ---@return string

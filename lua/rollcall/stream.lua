@@ -69,8 +69,8 @@ function stream.iterator(self, iterator)
   return iterator or self
 end
 
-local function closed()
-  return errors.new("closed", "the stream was closed")
+local function closed(source)
+  return errors.new("closed", "the stream was closed", { checkpoint = source:checkpoint() })
 end
 
 --- What a loop answers that was to wait, or to have its turn. Where it refused to, since the task was cancelled, the
@@ -78,8 +78,9 @@ end
 local function heed(self, _, err)
   if err then
     local source = self.source()
-    local known, text = pcall(source.checkpoint, source)
-    err.checkpoint = known and text or nil
+    -- Its own object: a loop may answer one text, or one error, to many streams.
+    err = errors.is(err) and errors.new(err.kind, err.message, err) or errors.new("closed", "the loop: " .. tostring(err))
+    err.checkpoint = source:checkpoint()
     source:close()
     source.err = source.err or err
   end
@@ -93,7 +94,7 @@ local function advance(self)
       heed(self, loop.turn(self))
     end
     if source.finished then
-      return nil, source.err or (source.reason == "closed" and closed() or nil)
+      return nil, source.err or (source.reason == "closed" and closed(source) or nil)
     end
     local user, extra = source:poll()
     if user ~= nil then
@@ -195,7 +196,7 @@ end
 function methods:pages()
   local source = self.source()
   if not source.begin_pages then
-    error("pages: only a walk of one account has pages", 2)
+    error("pages: only a walk of one account has pages, before filter, map and take", 2)
   end
   source:begin_pages()
   local list, n = {}, 0 -- of the page under way: they stay where a hook raises
@@ -352,7 +353,11 @@ end
 --- `resume` takes, in another process too. It is bound to the provider, the account and the filters.
 ---@return string
 function methods:checkpoint()
-  return self.source():checkpoint()
+  local text = self.source():checkpoint()
+  if not text then
+    error("checkpoint: ask each of the merged streams for its own", 2)
+  end
+  return text
 end
 
 --- Why the stream has ended: "exhausted", "limit", "budget", "loop", "error" or "closed"; nil while

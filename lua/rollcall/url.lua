@@ -124,7 +124,7 @@ function url.resolve(base, reference)
     elseif from.authority and from.path == "" then
       path = remove_dots("/" .. path)
     else
-      path = remove_dots(from.path:gsub("[^/]*$", "") .. path)
+      path = remove_dots((from.path:match("^.*/") or "") .. path)
     end
   end
   if to.scheme then

@@ -312,11 +312,29 @@ end
 
 -- Names, not secrets: the caller is a user of the directory like others, and links may name it.
 local NAMES = { client_id = true, username = true }
+local SEPARATORS = { [("/"):byte()] = true, [("?"):byte()] = true, [("&"):byte()] = true, [("="):byte()] = true }
+
+--- What a URL has beyond another one, from the last separator on that they share.
+local function beyond(url, other)
+  local last = 0
+  for i = 1, #url do
+    local byte = url:byte(i)
+    if byte ~= other:byte(i) then
+      break
+    elseif SEPARATORS[byte] then
+      last = i
+    end
+  end
+  return url:sub(last + 1)
+end
 
 --- Has the server put a token or secret into what leads to the next page? It would be in a URL and in checkpoints.
-function Walk:shows_secret(position)
-  for _, value in pairs(position or {}) do
-    if type(value) == "string" and self.client.redactor:clean(value, NAMES) ~= value then
+---@param position rollcall.Position?
+---@param asked string the URL of the page that says so: what it has in common with the next one, the server was told
+function Walk:shows_secret(position, asked)
+  for name, value in pairs(position or {}) do
+    local new = name == "url" and beyond(value, asked) or value
+    if type(new) == "string" and self.client.redactor:clean(new, NAMES) ~= new then
       return true
     end
   end
@@ -331,7 +349,7 @@ function Walk:judge(index)
   if problem then
     page.err = page.asked:error(problem_kind or "decode", problem,
       { code = problem_kind == "http" and "other_origin" or nil })
-  elseif self:shows_secret(position) then
+  elseif self:shows_secret(position, page.asked.spec.url) then
     page.err = page.asked:error("decode", "the answer names a secret of this client as the next page")
   elseif key and not self.seen:add(key) then
     page.err = page.asked:error("loop", ("the %s after page %d was seen before in this walk; %s"):format(

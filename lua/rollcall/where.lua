@@ -16,6 +16,7 @@
 
 local fold = require "rollcall.fold"
 local path = require "rollcall.path"
+local schema = require "rollcall.schema"
 local time = require "rollcall.time"
 
 ---@class rollcall.WhereOptions
@@ -178,8 +179,12 @@ end
 function where.all(expressions, options)
   if type(expressions) == "string" then
     expressions = { expressions }
-  elseif type(expressions) ~= "table" then
+  elseif type(expressions) ~= "table" or not schema.is_list(expressions) then
     error("where: expected an expression such as status=ACTIVE, or a list of them", 2)
+  end
+  local problem = schema.check(options or {}, { type = "table", fields = { now = { type = "number" } } })[1]
+  if problem then
+    error("where: " .. problem, 2)
   end
   local tests = {}
   for i, expression in ipairs(expressions) do

@@ -65,6 +65,8 @@ function Function:authorize(asker)
       return misuse(client, "expected header names and texts without control characters")
     end
     client.redactor:add(value, "header " .. name)
+    -- Behind a scheme, such as Bearer, are the credentials: a server may echo these alone.
+    client.redactor:add(value:match("^%S+ +(.*)$") or "", "credentials " .. name)
     lines[i] = name .. ": " .. value
   end
   return "ready", lines

@@ -69,7 +69,7 @@ function Answer:number(source)
   if value == nil or value == core.null or value == "" then
     return nil
   end
-  local number = type(value) == "string" and value:find("^%d+%.?0*$") and tonumber(value)
+  local number = type(value) == "string" and #value <= 64 and value:find("^%d+%.?0*$") and tonumber(value)
   if not number or number >= 2 ^ 53 then
     return nil, ("expected a count at %s, got %s"):format(name_of(source),
       type(value) == "string" and '"' .. value:sub(1, 40):gsub("%c", " ") .. '"' or "a " .. type(value))
