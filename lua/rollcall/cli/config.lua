@@ -1,6 +1,7 @@
 -- The sources: from a configuration, which is a Lua file that can do nothing but say what it has to
 -- say, or from the environment.
 
+local evaluate = require "rollcall.cli.evaluate"
 local failure = require "rollcall.cli.failure"
 local schema = require "rollcall.schema"
 local secrets = require "rollcall.auth.secret"
@@ -17,7 +18,6 @@ local shell = require "rollcall.cli.shell"
 local config = {}
 
 local ENOENT = 2
-local MAX_STEPS = 1e7 -- of a configuration: one that goes on for ever ends
 local BUILT_IN = { "dintero", "tesouro" }
 local HIDDEN = { "client_secret", "password", "token" } -- what nobody else should read; a name is no secret
 
@@ -60,41 +60,6 @@ end
 ---@return string
 function config.place()
   return (find() or "~/.config/rollcall/rollcall.lua")
-end
-
-local function read(file, name)
-  local text, problem = file:read "*a"
-  file:close()
-  if not text then
-    failure.usage("cannot read %s: %s", name, problem)
-  elseif text:byte() == 27 then
-    failure.usage("%s: it is compiled; a configuration is text", name)
-  end
-  return text
-end
-
---- Runs a configuration, which sees nothing and cannot go on for ever.
-local function evaluate(text, name)
-  local chunk, problem = load(text, "@" .. name, "t", {})
-  if not chunk then
-    failure.usage("%s", problem)
-  end
-  local jit = rawget(_G, "jit")
-  if jit then
-    jit.off(chunk, true) -- compiled loops would not be counted
-  end
-  debug.sethook(function()
-    error("it does not come to an end", 0)
-  end, "", MAX_STEPS)
-  local good, value = pcall(chunk)
-  debug.sethook()
-  if not good then
-    failure.usage("%s", tostring(value):find(name, 1, true) and tostring(value) or name .. ": " .. tostring(value))
-  elseif type(value) ~= "table" then
-    failure.usage("%s: it returns %s; expected `return { sources = { … } }`", name,
-      value == nil and "nothing" or "a " .. type(value))
-  end
-  return value
 end
 
 local secret = { type = "string|table", secret = true,
@@ -187,7 +152,7 @@ local function warn_of_readers(name, sources, say)
 end
 
 local function from_file(name, file, say)
-  local declared = evaluate(read(file, name), name)
+  local declared = evaluate(file, name)
   local problems, sources = {}, {}
   for key in pairs(declared) do
     if key ~= "sources" then
