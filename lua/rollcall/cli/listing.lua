@@ -172,21 +172,18 @@ function writers.json(session, columns, current)
   }
 end
 
-function writers.csv(session, columns, _, is_resumed)
+function writers.csv(session, columns, _, is_continued)
   local writer = csv.new(columns, { bom = session.args.bom, formulas = session.args.formulas })
-  local has_header = is_resumed
-  local function header()
-    if not has_header then
-      has_header = true
-      session.output:write(writer:header())
-    end
-  end
   return {
+    begin = function()
+      if not is_continued then
+        session.output:write(writer:header())
+      end
+    end,
     row = function(user)
-      header()
       session.output:write(writer:row(user))
     end,
-    finish = header,
+    finish = function() end,
   }
 end
 
@@ -226,8 +223,9 @@ end
 ---@param session rollcall.cli.Session
 ---@param sources rollcall.cli.Source[] with their clients
 ---@param more { name: string, get: function }[]? columns of the command's own, that go first
+---@param is_continued boolean? behind what an earlier run has written
 ---@return { row: fun(user: rollcall.User, source: rollcall.cli.Source), finish: fun() }
-function listing.writer(session, sources, more)
+function listing.writer(session, sources, more, is_continued)
   local args, current = session.args, {}
   local columns, chosen
   local own = { { name = "source", get = function()
@@ -258,15 +256,8 @@ function listing.writer(session, sources, more)
       columns[#columns + 1] = { name = name, get = path.compile(name), is_day = name == "last_seen_at" }
     end
   end
-  local is_resumed = false
-  if args.resume then
-    local file = io.open(args.resume)
-    is_resumed = file ~= nil
-    if file then
-      file:close()
-    end
-  end
-  local writer = writers[args.format](session, columns, current, is_resumed)
+  local writer = writers[args.format](session, columns, current, is_continued)
+  session.on_begin = writer.begin
   local function finish()
     session.on_signal = nil
     writer.finish()
