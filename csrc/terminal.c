@@ -122,12 +122,12 @@ static int terminal_occupy(lua_State *L) {
   return 0;
 }
 
-/* replace(program, ...) -> nil and why not; this process becomes that program, with the arguments */
+/* replace(program, ...) -> nil and why not; where it works this process is that program */
 static int terminal_replace(lua_State *L) {
   const int count = lua_gettop(L);
   const char **words;
   (void)luaL_checkstring(L, 1);
-  words = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *words, 0); /* Lua's, as the words are */
+  words = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *words, 0); /* Lua's, as each word */
   for (int i = 0; i < count; i++) {
     words[i] = luaL_checkstring(L, i + 1);
   }
