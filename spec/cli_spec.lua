@@ -1119,7 +1119,7 @@ describe("the command itself", function()
       assert.equal(0, status)
       check.contains(output, "Usage: rollcall", "Exit status: ")
     end
-    check.contains((run { "completion", "--help" }), '> "${fpath[1]}/_rollcall"', "fish | source")
+    check.contains((run { "completion", "--help" }), 'eval "$(rollcall completion zsh)"', "fish | source")
     check.contains((run { "sources", "--help" }), "\n  }\n\nWithout a configuration")
     local output = run { "--version" }
     assert.equal("rollcall " .. require "rollcall.version" .. "\n", output)
