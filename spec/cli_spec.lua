@@ -258,7 +258,8 @@ for row in csv.DictReader(open(sys.argv[1], newline="", encoding="utf-8")):
     local output, errors, status = run { "users", "--format", "ndjson" }
     assert.equal(3, status)
     check_ids(dintero, decoded(output))
-    check.contains(errors, "tesouro: decode: ", "rollcall check tesouro", "To go on behind them")
+    check.contains(errors, "rollcall: tesouro: decode: ", "rollcall check tesouro", "To go on behind them")
+    assert.is_nil(errors:find("decode: tesouro: ", 1, true))
   end)
 end)
 
@@ -446,7 +447,7 @@ describe("rollcall find", function()
     end
     assert.is_true(#expected > 10)
     check_ids(expected, decoded((run { "find", "LYNX noble", "--format", "ndjson" })))
-    check.contains((run { "find", user.email }), "SOURCE", "ACCOUNT_ID", "tesouro", user.organizationId, user.email)
+    check.contains((run { "find", user.email }), "SOURCE", "ACCOUNT ", "tesouro", user.organizationName, user.email)
   end)
 
   it("ends with 1 where there is nobody, and with 3 where nobody can be sure", function()
@@ -547,6 +548,8 @@ describe("rollcall review", function()
     local _, errors, status = run { "review", "--fail-on", "no-mfa,stale" }
     assert.equal(1, status)
     check.contains(errors, "no-mfa", "stale")
+    check.contains(errors, "tesouro says nothing of second factors")
+    assert.is_nil(errors:find("dintero says", 1, true))
     errors, status = complaints { "review", "dintero", "--fail-on", "never-came" }
     assert.equal("", errors)
     assert.equal(0, status)
@@ -623,7 +626,7 @@ describe("rollcall diff", function()
       ["changed " .. users[5].id] = { account_name = { old = users[5].account_name, new = "Renamed" } },
     }, changes)
     output = run { "diff", old, new }
-    check.contains(output, "CHANGE", "status: " .. users[3].status .. " → GONE")
+    check.contains(output, "CHANGE", "\n  status: " .. users[3].status .. " → GONE\n")
     output = run { "diff", old, new, "--format", "csv", "--ignore", "name,account_name,organizationName" }
     check.contains(output, "change,source,id,email,name,field,old,new\r\n", "'=New",
       (",status,%s,GONE\r\n"):format(users[3].status), ",last_seen_at,")
@@ -965,7 +968,7 @@ describe("credentials that no longer work", function()
       local output, errors, status = run({ "users", "tesouro", "--format", "ndjson" }, variables)
       assert.equal(3, status)
       assert.equal("", output)
-      check.contains(errors, "auth: ", "Check the client id and secret", "rollcall check tesouro",
+      check.contains(errors, "rollcall: tesouro: auth: ", "Check the client id and secret", "rollcall check tesouro",
         kind == "401" and kind or "")
       check.no_secret(errors, { "hunter22-wrong" })
     end

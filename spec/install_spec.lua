@@ -9,8 +9,8 @@ local directory
 
 --- A target for a Lua; what make complained of, and its status.
 local function make(target, lua, more)
-  local _, errors, status = command.shell(("env -u MAKEFLAGS -u MAKELEVEL make -s %s LUA=%s PREFIX=%s %s"):format(target,
-    lua, command.quote(directory .. "/with blanks/x"), more or ""))
+  local _, errors, status = command.shell(("env -u MAKEFLAGS -u MAKELEVEL make -s %s LUA=%s PREFIX=%s %s"):format(
+    target, lua, command.quote(directory .. "/with blanks/x"), more or ""))
   return errors, status
 end
 

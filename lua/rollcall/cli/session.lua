@@ -101,8 +101,12 @@ end
 
 function Session:report(err, source)
   local advice = failure.advice(err, source and source.name)
-  local prefix = source and source.name .. ": " or ""
-  self:complain(prefix .. tostring(err) .. (advice and "\n  " .. advice or ""))
+  local text = tostring(err)
+  if source then
+    local told = ("%s: %s: "):format(err.kind, source.name) -- which it begins with, as the provider's name
+    text = source.name .. ": " .. (text:sub(1, #told) == told and err.kind .. ": " .. text:sub(#told + 1) or text)
+  end
+  self:complain(text .. (advice and "\n  " .. advice or ""))
 end
 
 -- -- sources ----------------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ function users.run(session)
   local predicate = listing.predicate(session, sources)
   local output = resume.output_of(args)
   local saved = args.resume and resume.open(args.resume, output) or nil
-  local writer = listing.writer(session, sources, nil, saved and saved.format == args.format)
+  local writer = listing.writer(session, sources, { is_continued = saved ~= nil and saved.format == args.format })
   local written = 0
   local _, failures = session:walk(sources, {
     filters = filters_of(args),
@@ -91,7 +91,7 @@ function users.run(session)
   end)
   writer.finish()
   if failures > 0 then
-    session:tell_position "not all users have come: it ended"
+    session:tell_position "ended early"
   elseif written == 0 then
     session:say(args.resume and "nobody was left to list" or "nobody was found")
   end
