@@ -882,7 +882,8 @@ describe("a configuration", function()
       ["os.remove 'x'"] = { "rollcall.lua:1: ", "os" },
       ["return { sauces = {} }"] = { "sauces: unknown", "sources: expected a table" },
       ["return { sources = {} }"] = { "sources: expected a table" },
-      ["return { sources = { a = { provider = 'tesuro' } } }"] = { "sources.a.provider", "did you mean tesouro?" },
+      ["return { sources = { a = { provider = 'tesuro' } } }"] =
+        { "sources.a.provider", "dintero, github, okta, scim, tesouro, or a table of your own (did you mean tesouro?)" },
       ["return { sources = { ['a b'] = {} } }"] = { "sources.a b: expected a name" },
       ["return { sources = { tesouro = 1 } }"] = { "sources.tesouro: expected a table, got a number" },
       ["return { sources = { tesouro = { client_secret = { env = 1 } } } }"] = { "sources.tesouro.client_secret" },

@@ -18,7 +18,8 @@ local shell = require "rollcall.cli.shell"
 local config = {}
 
 local ENOENT = 2
-local BUILT_IN = { "dintero", "tesouro" }
+local BUILT_IN = { "dintero", "tesouro" } -- which variables of the environment are enough for
+local PROVIDERS = { "dintero", "github", "okta", "scim", "tesouro" }
 local HIDDEN = { "client_secret", "password", "token" } -- what nobody else should read; a name is no secret
 
 --- A variable of the environment; nil where it is empty.
@@ -120,9 +121,9 @@ local function source_of(name, declared, problems)
   end
   local provider = own.provider or name
   if type(provider) == "string" and not is_built_in(provider) then
-    local near = schema.nearest(provider, BUILT_IN)
+    local near = schema.nearest(provider, PROVIDERS)
     problems[#problems + 1] = ("%s.provider: there is no %s; expected %s, or a table of your own%s"):format(
-      place, schema.show(provider), table.concat(BUILT_IN, ", "), near and (" (did you mean %s?)"):format(near) or "")
+      place, schema.show(provider), table.concat(PROVIDERS, ", "), near and (" (did you mean %s?)"):format(near) or "")
   end
   return { name = name, provider = provider, options = options, query = own.query or {} }
 end

@@ -15,7 +15,8 @@ sources.epilog = [[
 A configuration is a Lua file that returns a table; it can call nothing. The keys of a source are the options of
 a rollcall client (base_url, environment, account, accounts, ca_file, proxy, …), and
 
-  provider         "dintero", "tesouro" or a provider's table; the source's own name by default
+  provider         "dintero", "github", "okta", "scim", "tesouro" or a table of your own; the
+                   source's name by default
   client_id, client_secret, token, username, password
                    { env = "NAME" }, { command = "…" } or, where nobody else can read the file, a text
   secret_command   the same as client_secret = { command = "…" }: the first line that it prints
@@ -63,7 +64,7 @@ local function describe(session, source)
   if not client then
     failure.usage("%s", problem)
   end
-  local accounts = options.accounts or { options.account }
+  local accounts = options.accounts or options.orgs or { options.account or options.org }
   local described = { name = source.name, provider = client.provider.name, base_url = client.base_url,
     accounts = accounts, credentials = credentials_of(source), origin = source.origin }
   client:close()
