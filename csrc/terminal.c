@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -125,14 +124,14 @@ static int terminal_occupy(lua_State *L) {
 /* replace(program, ...) -> nil and why not; where it works this process is that program */
 static int terminal_replace(lua_State *L) {
   const int count = lua_gettop(L);
-  const char **words;
+  char **words;
   (void)luaL_checkstring(L, 1);
   words = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *words, 0); /* Lua's, as each word */
   for (int i = 0; i < count; i++) {
-    words[i] = luaL_checkstring(L, i + 1);
+    words[i] = (char *)luaL_checkstring(L, i + 1); /* which execv leaves as it is */
   }
   words[count] = NULL;
-  (void)execv(words[0], (char *const *)(uintptr_t)words);
+  (void)execv(words[0], words);
   lua_pushnil(L);
   lua_pushstring(L, strerror(errno));
   return 2;
