@@ -273,29 +273,34 @@ lint-builds:
 	@$(MAKE) $(JOBS) all CC=clang BUILD=$(BUILD)/clang
 	spec/support/symbols.sh $(PLAIN) $(PLAIN:$(BUILD)/%=$(BUILD)/clang/%)
 
-SHARE = $(DESTDIR)$(PREFIX)/share/lua/$($(LUA)_VERSION)
-LIB = $(DESTDIR)$(PREFIX)/lib/lua/$($(LUA)_VERSION)
-BIN = $(DESTDIR)$(PREFIX)/bin
-# The command finds its modules under any PREFIX: the second line of the installed script.
-INSTALLED = $(abspath $(PREFIX))/share/lua/$($(LUA)_VERSION)
-PATHS = package.path = "$(INSTALLED)/?.lua;$(INSTALLED)/?/init.lua;" .. package.path \
-  package.cpath = "$(abspath $(PREFIX))/lib/lua/$($(LUA)_VERSION)/?.so;" .. package.cpath
+# For the shell, which keeps blanks in a path together: where things go, and where they are found later.
+PLACES = set -e; prefix=$$(realpath -ms '$(PREFIX)'); root=$$(realpath -ms '$(DESTDIR)'"$$prefix"); \
+  share=share/lua/$($(LUA)_VERSION) lib=lib/lua/$($(LUA)_VERSION)
+FIRST_LINE := \#!/usr/bin/env $(LUA)
 
+# The command finds its modules under any PREFIX, by the second line of the installed script. There is one, of
+# whichever Lua was installed last.
 install: $(BUILD)/$(LUA)/rollcall/core.so ## install for LUA (lua5.4 or luajit) under DESTDIR and PREFIX
-	cd lua && find rollcall -name '*.lua' -exec install -Dm644 {} $(abspath $(SHARE))/{} ';'
-	install -Dm755 $< $(LIB)/rollcall/core.so
-	mkdir -p $(BIN)
-	{ echo '#!/usr/bin/env $(LUA)'; echo '$(PATHS)'; tail -n +2 lua/rollcall/cli/rollcall; } >$(BIN)/rollcall
-	chmod 755 $(BIN)/rollcall
+	$(Q)$(PLACES); \
+	(cd lua && find rollcall -name '*.lua' -exec install -Dm644 {} "$$root/$$share/{}" ';'); \
+	install -Dm755 $< "$$root/$$lib/rollcall/core.so"; \
+	mkdir -p "$$root/bin"; \
+	{ echo '$(FIRST_LINE)'; \
+	  echo "package.path = \"$$prefix/$$share/?.lua;$$prefix/$$share/?/init.lua;\" .. package.path" \
+	    "package.cpath = \"$$prefix/$$lib/?.so;\" .. package.cpath"; \
+	  tail -n +2 lua/rollcall/cli/rollcall; } >"$$root/bin/rollcall"; \
+	chmod 755 "$$root/bin/rollcall"; \
+	echo "installed for $(LUA) in $$root"
 
 neovim: $(BUILD)/luajit/rollcall/core.so ## what a plugin manager runs: puts the module where Neovim finds it
 	install -m755 $< lua/rollcall/core.so
 	@if command -v nvim >/dev/null; then \
 	  nvim --headless -u NONE -i NONE -n -c 'helptags examples/neovim/doc' -c quit </dev/null; fi
 
-uninstall: ## remove what `make install` installed
-	rm -rf $(SHARE)/rollcall $(LIB)/rollcall
-	rm -f $(BIN)/rollcall
+uninstall: ## remove what `make install` installed for LUA
+	$(Q)$(PLACES); \
+	rm -rf "$$root/$$share/rollcall" "$$root/$$lib/rollcall"; \
+	if [ "$$(head -n 1 "$$root/bin/rollcall" 2>/dev/null)" = '$(FIRST_LINE)' ]; then rm -f "$$root/bin/rollcall"; fi
 
 clean: ## remove what was built, by LuaRocks and plugin managers too
 	rm -rf $(BUILD) csrc/*.o rollcall lua/rollcall/core.so examples/neovim/doc/tags

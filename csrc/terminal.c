@@ -1,6 +1,8 @@
 /* terminal.c - see terminal.h. */
 #define _GNU_SOURCE /* sigaction, ioctl's TIOCGWINSZ */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -37,11 +39,12 @@ static int terminal_columns(lua_State *L) {
   return 1;
 }
 
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+
 /* catch(): from now on SIGINT, SIGTERM and SIGHUP end a wait and are there for `caught`, each once:
  * the second one kills, as it would have. One that is ignored (nohup) stays so. A read or write
  * under way goes on. */
 static int terminal_catch(lua_State *L) {
-  static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
   struct sigaction action, before;
   (void)L;
   memset(&action, 0, sizeof action);
@@ -63,6 +66,19 @@ static void set(int number, void (*handler)(int)) {
   action.sa_handler = handler;
   action.sa_flags = SA_RESTART;
   (void)sigaction(number, &action, NULL);
+}
+
+/* release(): from now on the signals of `catch` kill again. One that came before is still there for
+ * `caught`. */
+static int terminal_release(lua_State *L) {
+  struct sigaction now;
+  (void)L;
+  for (size_t i = 0; i < sizeof ending / sizeof *ending; i++) {
+    if (sigaction(ending[i], NULL, &now) == 0 && now.sa_handler == remember) {
+      set(ending[i], SIG_DFL);
+    }
+  }
+  return 0;
 }
 
 /* default(): SIGINT ends the process again, whatever the interpreter made of it */
@@ -93,14 +109,42 @@ static int terminal_caught(lua_State *L) {
   return 2;
 }
 
+/* occupy(): what is closed of stdin, stdout and stderr is /dev/null from now on, so that no socket
+ * and no file gets its number. It is open the wrong way round: to read or write it still fails. */
+static int terminal_occupy(lua_State *L) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+    if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+        open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0) {
+      return luaL_error(L, "cannot open /dev/null: %s", strerror(errno));
+    }
+  }
+  return 0;
+}
+
+/* replace(program, ...) -> nil and why not; where it works this process is that program */
+static int terminal_replace(lua_State *L) {
+  const int count = lua_gettop(L);
+  char **words;
+  (void)luaL_checkstring(L, 1);
+  words = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *words, 0); /* Lua's, as each word */
+  for (int i = 0; i < count; i++) {
+    words[i] = (char *)luaL_checkstring(L, i + 1); /* which execv leaves as it is */
+  }
+  words[count] = NULL;
+  (void)execv(words[0], words);
+  lua_pushnil(L);
+  lua_pushstring(L, strerror(errno));
+  return 2;
+}
+
 void rc_terminal_open(lua_State *L) {
-  static const luaL_Reg functions[] = {{"is_terminal", terminal_is},
-                                       {"columns", terminal_columns},
-                                       {"catch", terminal_catch},
-                                       {"default", terminal_default},
-                                       {"ignore_pipe", terminal_ignore_pipe},
-                                       {"caught", terminal_caught}};
-  lua_createtable(L, 0, 6);
+  static const luaL_Reg functions[] = {
+      {"is_terminal", terminal_is},  {"columns", terminal_columns},
+      {"catch", terminal_catch},     {"release", terminal_release},
+      {"default", terminal_default}, {"occupy", terminal_occupy},
+      {"replace", terminal_replace}, {"ignore_pipe", terminal_ignore_pipe},
+      {"caught", terminal_caught}};
+  lua_createtable(L, 0, 9);
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     lua_pushcfunction(L, functions[i].func);
     lua_setfield(L, -2, functions[i].name);

@@ -6,8 +6,8 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Adds the table `terminal` to the table on top. Nothing happens to any signal before one of its
- * functions for signals is called. */
+/* Adds the table `terminal` to the table on top: its functions are in core.d.lua. Nothing happens
+ * to any signal or descriptor before one is called. */
 void rc_terminal_open(lua_State *L);
 
 #pragma GCC visibility pop

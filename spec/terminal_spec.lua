@@ -60,6 +60,54 @@ describe("core.terminal", function()
     assert.equal(143, status)
   end)
 
+  it("lets signals kill again, and forgets none that came", function()
+    local output, _, status = run [[
+      terminal.catch()
+      local pid = io.open('/proc/self/stat'):read '*n'
+      os.execute('kill -HUP ' .. pid)
+      core.wait({}, 0.05)
+      terminal.release()
+      print(terminal.caught())
+      io.stdout:flush()
+      os.execute('kill -TERM ' .. pid)
+      core.wait({}, 5)
+    ]]
+    assert.equal("HUP\t129\n", output)
+    assert.equal(143, status)
+  end)
+
+  it("fills the places of closed descriptors, and leaves the others", function()
+    local script = [[
+      terminal.occupy()
+      local file = assert(io.open("/proc/self/status"))
+      for fd = 0, 3 do
+        local pipe = io.popen("readlink /proc/" .. io.open("/proc/self/stat"):read "*n" .. "/fd/" .. fd)
+        assert(io.open(os.getenv "SAID", "a")):write(fd, " ", pipe:read "*a")
+      end
+      assert(not io.stdin:read(1) and not (io.stdout:write "x" and io.stdout:flush()))
+    ]]
+    local said = os.tmpname()
+    local _, errors, status = run(script, "SAID=" .. said .. " %s <&- >&-")
+    local text = command.read(said)
+    os.remove(said)
+    assert.equal("", errors)
+    assert.equal(0, status)
+    assert.truthy(text:find "^0 /dev/null\n1 /dev/null\n2 /[^\n]*\n3 /proc/%d+/status\n$", text)
+  end)
+
+  it("becomes another program", function()
+    local output, _, status = run [[
+      print(terminal.replace("/nonexistent/program", "x"))
+      io.stdout:flush()
+      terminal.replace("/bin/sh", "-c", 'echo "$0|$1"; exit 7', "a b", "c'd")
+    ]]
+    assert.equal("nil\tNo such file or directory\na b|c'd\n", output)
+    assert.equal(7, status)
+    assert.has_error(function()
+      terminal.replace()
+    end)
+  end)
+
   it("ends by Ctrl-C without a traceback of the interpreter's", function()
     local _, errors, status = run [[
       terminal.default()

@@ -72,6 +72,36 @@ describe("a table", function()
       lines_of({ "A", "N", "B" }, { { "日本", "1", "x" }, { "é", "22", "y" } }, { right = { [2] = true } }))
   end)
 
+  it("is cut to fit: numbers never, who it is about and what is short last", function()
+    local header, row = { "NAME", "EMAIL", "DAY" }, { ("n"):rep(20), ("e"):rep(20), "2026-01-01" }
+    local function cut(columns)
+      return lines_of(header, { { row[1], row[2], row[3] } }, { columns = columns, last = { [2] = true } })[2]
+    end
+    assert.equal(table.concat(row, "  ") .. "\n", cut(54))
+    assert.equal(("%s…  %s  2026-01-01\n"):format(("n"):rep(7), ("e"):rep(20)), cut(42))
+    assert.equal(("%s…  %s…  2026-01-01\n"):format(("n"):rep(7), ("e"):rep(11)), cut(34))
+    assert.equal("nnnnn…  eeeee…  2026-…\n", cut(22))
+    local numbers = { right = { [2] = true, [3] = true }, columns = 24 }
+    assert.same({ "SOURCE  NEVER CAME  USERS\n", "a        1,234,567      1\n" },
+      lines_of({ "SOURCE", "NEVER CAME", "USERS" }, { { "a", "1,234,567", "1" } }, { right = numbers.right,
+        columns = 26 }))
+    assert.same({ "SOURCE NEVER CAME USERS\n", "a       1,234,567     1\n" },
+      lines_of({ "SOURCE", "NEVER CAME", "USERS" }, { { "a", "1,234,567", "1" } }, numbers))
+    numbers.columns = 20
+    assert.equal("abc…  1,234,567     1\n", lines_of({ "SRC", "NEVER CAME", "USERS" },
+      { { "abcdefghijkl", "1,234,567", "1" } }, numbers)[2])
+  end)
+
+  it("has lines of their own behind a row", function()
+    local lines = {}
+    local one = tables.new({ "A", "B" }, function(line)
+      lines[#lines + 1] = line
+    end, { columns = 10 })
+    one:row({ "x", "y" }, { "what\27 has changed" })
+    one:finish()
+    assert.same({ "A  B\n", "x  y\n", "  what  h…\n" }, lines)
+  end)
+
   it("shows nothing that a terminal would obey, or that turns a line around", function()
     assert.equal("a b c d e", tables.cell "a\nb\27c\194\155d\127e")
     assert.equal("abc", tables.cell "a\226\128\174b\226\129\166c")

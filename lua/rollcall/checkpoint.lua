@@ -35,9 +35,10 @@ end
 
 --- One of several walks under one name each.
 ---@param parts table<string, string> checkpoints
+---@param output table<string, string>? what is made of the walks, for whoever goes on with it
 ---@return string
-function checkpoint.encode_parts(parts)
-  return json.encode { rollcall = FORMAT, parts = parts }
+function checkpoint.encode_parts(parts, output)
+  return json.encode { rollcall = FORMAT, parts = parts, output = output }
 end
 
 local show
@@ -118,6 +119,7 @@ end
 ---@param text string
 ---@return table<string, string>?
 ---@return string? problem
+---@return table? output that they were written with
 function checkpoint.decode_parts(text)
   local saved, problem = read(text)
   if not saved then
@@ -125,7 +127,7 @@ function checkpoint.decode_parts(text)
   elseif type(saved.parts) ~= "table" then
     return nil, "a checkpoint of a single walk"
   end
-  return saved.parts
+  return saved.parts, nil, type(saved.output) == "table" and saved.output or nil
 end
 
 return checkpoint

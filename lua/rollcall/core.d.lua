@@ -351,11 +351,25 @@ function core.terminal.columns(fd) end
 --- kills. One that is ignored stays so.
 function core.terminal.catch() end
 
+--- From now on the signals of `catch` kill again. One that came before is still told by `caught`.
+function core.terminal.release() end
+
 --- From now on SIGINT ends the process, whatever the interpreter made of it.
 function core.terminal.default() end
 
 --- From now on a write to a closed pipe fails and does not kill.
 function core.terminal.ignore_pipe() end
+
+--- What is closed of stdin, stdout and stderr is /dev/null from now on, so that no socket and no file gets
+--- its number. To read or write it fails, as before.
+function core.terminal.occupy() end
+
+--- This process becomes another program, with the same files and environment. Answers only where that fails.
+---@param program string its path
+---@param ... string its arguments
+---@return nil
+---@return string problem
+function core.terminal.replace(program, ...) end
 
 --- The signal that came, once, and the status that a shell gives to it; nil for none.
 ---@return "INT"|"TERM"|"HUP"|nil name

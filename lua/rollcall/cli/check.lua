@@ -71,7 +71,7 @@ local function check_server(session, source, client, tell)
   if client.base_url:find "^https:" then
     tell(true, ("TLS: the certificate is good, by %s."):format(source.options.ca_file or "the system's authorities"))
   else
-    tell(true, "TLS: none, plain http; who listens on the way can read the token, which on loopback is nobody else.")
+    tell(true, "TLS: none, plain http: do this on loopback only, since who listens on the way can read the token.")
   end
   local at = clock.parse_http_date(date)
   local skew = at and os.time() - at

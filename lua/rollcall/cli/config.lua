@@ -1,6 +1,7 @@
 -- The sources: from a configuration, which is a Lua file that can do nothing but say what it has to
 -- say, or from the environment.
 
+local evaluate = require "rollcall.cli.evaluate"
 local failure = require "rollcall.cli.failure"
 local schema = require "rollcall.schema"
 local secrets = require "rollcall.auth.secret"
@@ -17,8 +18,8 @@ local shell = require "rollcall.cli.shell"
 local config = {}
 
 local ENOENT = 2
-local MAX_STEPS = 1e7 -- of a configuration: one that goes on for ever ends
-local BUILT_IN = { "dintero", "tesouro" }
+local BUILT_IN = { "dintero", "tesouro" } -- which variables of the environment are enough for
+local PROVIDERS = { "dintero", "github", "okta", "scim", "tesouro" }
 local HIDDEN = { "client_secret", "password", "token" } -- what nobody else should read; a name is no secret
 
 --- A variable of the environment; nil where it is empty.
@@ -60,41 +61,6 @@ end
 ---@return string
 function config.place()
   return (find() or "~/.config/rollcall/rollcall.lua")
-end
-
-local function read(file, name)
-  local text, problem = file:read "*a"
-  file:close()
-  if not text then
-    failure.usage("cannot read %s: %s", name, problem)
-  elseif text:byte() == 27 then
-    failure.usage("%s: it is compiled; a configuration is text", name)
-  end
-  return text
-end
-
---- Runs a configuration, which sees nothing and cannot go on for ever.
-local function evaluate(text, name)
-  local chunk, problem = load(text, "@" .. name, "t", {})
-  if not chunk then
-    failure.usage("%s", problem)
-  end
-  local jit = rawget(_G, "jit")
-  if jit then
-    jit.off(chunk, true) -- compiled loops would not be counted
-  end
-  debug.sethook(function()
-    error("it does not come to an end", 0)
-  end, "", MAX_STEPS)
-  local good, value = pcall(chunk)
-  debug.sethook()
-  if not good then
-    failure.usage("%s", tostring(value):find(name, 1, true) and tostring(value) or name .. ": " .. tostring(value))
-  elseif type(value) ~= "table" then
-    failure.usage("%s: it returns %s; expected `return { sources = { … } }`", name,
-      value == nil and "nothing" or "a " .. type(value))
-  end
-  return value
 end
 
 local secret = { type = "string|table", secret = true,
@@ -155,9 +121,9 @@ local function source_of(name, declared, problems)
   end
   local provider = own.provider or name
   if type(provider) == "string" and not is_built_in(provider) then
-    local near = schema.nearest(provider, BUILT_IN)
+    local near = schema.nearest(provider, PROVIDERS)
     problems[#problems + 1] = ("%s.provider: there is no %s; expected %s, or a table of your own%s"):format(
-      place, schema.show(provider), table.concat(BUILT_IN, ", "), near and (" (did you mean %s?)"):format(near) or "")
+      place, schema.show(provider), table.concat(PROVIDERS, ", "), near and (" (did you mean %s?)"):format(near) or "")
   end
   return { name = name, provider = provider, options = options, query = own.query or {} }
 end
@@ -187,7 +153,7 @@ local function warn_of_readers(name, sources, say)
 end
 
 local function from_file(name, file, say)
-  local declared = evaluate(read(file, name), name)
+  local declared = evaluate(file, name)
   local problems, sources = {}, {}
   for key in pairs(declared) do
     if key ~= "sources" then

@@ -238,9 +238,9 @@ local function text_shown(value)
 end
 
 function shows.table(session)
-  local rows = tables.new({ "CHANGE", "SOURCE", "EMAIL", "NAME", "WHAT" }, function(line)
+  local rows = tables.new({ "CHANGE", "SOURCE", "EMAIL", "NAME" }, function(line)
     session.output:write(line)
-  end, { columns = session:columns(), bold = session:is_bold(), widest = 60 })
+  end, { columns = session:columns(), bold = session:is_bold(), widest = 60, last = { [3] = true } })
   local is_empty = true
   return function(change, user, changes)
     local parts = {}
@@ -248,7 +248,7 @@ function shows.table(session)
       parts[i] = ("%s: %s → %s"):format(one.field, text_shown(one.old), text_shown(one.new))
     end
     is_empty = false
-    rows:row { change, text_of(user.source), text_of(user.email), text_of(user.name), table.concat(parts, "; ") }
+    rows:row({ change, text_of(user.source), text_of(user.email), text_of(user.name) }, parts)
   end, function()
     if not is_empty then
       rows:finish()

@@ -25,6 +25,14 @@ function find.declare(command)
   listing.declare(command)
 end
 
+-- A table says the account by its name, where it has one.
+local FOR_PEOPLE = {
+  own = { { name = "account", get = function(user)
+    return user.account_name or user.account_id
+  end } },
+  defaults = { "source", "account", "email", "name", "status", "role_names", "mfa", "last_seen_at" },
+}
+
 --- Is this the person that was asked for?
 local function matcher(text)
   local wanted = fold.lower(text:match "^%s*(.-)%s*$")
@@ -59,9 +67,7 @@ function find.run(session)
   local sources = session:sources(args.source)
   session:clients(sources)
   local predicate = listing.predicate(session, sources)
-  args.fields = args.fields
-    or args.format == "table" and "source,account_id,email,name,status,role_names,mfa,last_seen_at" or nil
-  local writer = listing.writer(session, sources)
+  local writer = listing.writer(session, sources, args.format == "table" and FOR_PEOPLE or nil)
   local found = 0
   local _, failures = session:walk(sources, {}, function(user, source)
     if is_wanted(user) and (not predicate or predicate(user)) then

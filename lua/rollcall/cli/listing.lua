@@ -172,44 +172,47 @@ function writers.json(session, columns, current)
   }
 end
 
-function writers.csv(session, columns, _, is_resumed)
+function writers.csv(session, columns, _, is_continued)
   local writer = csv.new(columns, { bom = session.args.bom, formulas = session.args.formulas })
-  local has_header = is_resumed
-  local function header()
-    if not has_header then
-      has_header = true
-      session.output:write(writer:header())
-    end
-  end
   return {
+    begin = function()
+      if not is_continued then
+        session.output:write(writer:header())
+      end
+    end,
     row = function(user)
-      header()
       session.output:write(writer:row(user))
     end,
-    finish = header,
+    finish = function() end,
   }
 end
 
 local HEADERS = { role_names = "ROLES", last_seen_at = "LAST SEEN" }
 
+--- A value as people read it.
+local function shown(value, is_day)
+  if type(value) == "boolean" then
+    return value and "yes" or "no"
+  end
+  local text = value == nil and "" or csv.text(value)
+  return text == "" and "-" or is_day and text:sub(1, 10) or text
+end
+
 function writers.table(session, columns)
-  local header = {}
+  local header, identities = {}, {}
   for i, column in ipairs(columns) do
-    header[i] = tables.cell(HEADERS[column.name] or column.name:upper())
+    header[i] = tables.cell(HEADERS[column.name] or column.name:upper():gsub("_", " "))
+    identities[i] = column.name == "email" or column.name == "id" or nil
   end
   local rows = tables.new(header, function(line)
     session.output:write(line)
-  end, { columns = session:columns(), bold = session:is_bold(), widest = 60 })
+  end, { columns = session:columns(), bold = session:is_bold(), widest = 60, last = identities })
   local is_empty = true
   return {
     row = function(user)
       local cells = {}
       for i, column in ipairs(columns) do
-        local value = column.get(user)
-        cells[i] = value == nil and "-" or csv.text(value)
-        if column.is_day and value ~= nil then
-          cells[i] = cells[i]:sub(1, 10)
-        end
+        cells[i] = shown(column.get(user), column.is_day)
       end
       rows:row(cells)
       is_empty = false
@@ -222,51 +225,64 @@ function writers.table(session, columns)
   }
 end
 
+---@class rollcall.cli.ListingOptions
+---@field own { name: string, get: function }[]? columns of the command's own, that go first
+---@field defaults string[]? what a table has where no fields are named, by name
+---@field is_continued boolean? behind what an earlier run has written
+
+--- The names of the columns; nil for whole users.
+local function names_of(args, sources, own, options)
+  if args.fields then
+    local chosen, extra = split(args.fields), {}
+    for i, column in ipairs(own) do
+      extra[i] = column.name
+    end
+    names.check(chosen, clients_of(sources), "--fields", extra)
+    return chosen
+  elseif args.format == "table" and options.defaults then
+    return options.defaults
+  elseif args.format ~= "table" and args.format ~= "csv" and not options.own then
+    return nil
+  end
+  local chosen = {}
+  for _, column in ipairs(own) do
+    if column.name ~= "source" or #sources > 1 or args.format ~= "table" then
+      chosen[#chosen + 1] = column.name
+    end
+  end
+  for _, name in ipairs(args.format == "table" and DEFAULT or names.COMMON) do
+    chosen[#chosen + 1] = name
+  end
+  return chosen
+end
+
 --- What writes users as the options say: `row(user, source)` for each, and `finish()`.
 ---@param session rollcall.cli.Session
 ---@param sources rollcall.cli.Source[] with their clients
----@param more { name: string, get: function }[]? columns of the command's own, that go first
+---@param options rollcall.cli.ListingOptions?
 ---@return { row: fun(user: rollcall.User, source: rollcall.cli.Source), finish: fun() }
-function listing.writer(session, sources, more)
+function listing.writer(session, sources, options)
+  options = options or {}
   local args, current = session.args, {}
-  local columns, chosen
-  local own = { { name = "source", get = function()
+  local own, by_name, columns = { { name = "source", get = function()
     return current.source.name
-  end } }
-  for _, column in ipairs(more or {}) do
+  end } }, {}, nil
+  for _, column in ipairs(options.own or {}) do
     own[#own + 1] = column
   end
-  if args.fields then
-    local by_name, extra = {}, {}
-    for i, column in ipairs(own) do
-      by_name[column.name], extra[i] = column, column.name
-    end
-    chosen = split(args.fields)
-    names.check(chosen, clients_of(sources), "--fields", extra)
+  for _, column in ipairs(own) do
+    by_name[column.name] = column
+  end
+  local chosen = names_of(args, sources, own, options)
+  if chosen then
     columns = {}
     for i, name in ipairs(chosen) do
-      columns[i] = by_name[name] or { name = name, get = path.compile(name) }
-    end
-  elseif args.format == "table" or args.format == "csv" or more then
-    columns = {}
-    for _, column in ipairs(own) do
-      if column.name ~= "source" or #sources > 1 or args.format ~= "table" then
-        columns[#columns + 1] = column
-      end
-    end
-    for _, name in ipairs(args.format == "table" and DEFAULT or names.COMMON) do
-      columns[#columns + 1] = { name = name, get = path.compile(name), is_day = name == "last_seen_at" }
+      columns[i] = by_name[name]
+        or { name = name, get = path.compile(name), is_day = not args.fields and name == "last_seen_at" }
     end
   end
-  local is_resumed = false
-  if args.resume then
-    local file = io.open(args.resume)
-    is_resumed = file ~= nil
-    if file then
-      file:close()
-    end
-  end
-  local writer = writers[args.format](session, columns, current, is_resumed)
+  local writer = writers[args.format](session, columns, current, options.is_continued)
+  session.on_begin = writer.begin
   local function finish()
     session.on_signal = nil
     writer.finish()

@@ -1,9 +1,11 @@
 -- The command line: its options, and how it ends.
 
 local argparse = require "argparse"
+local completion = require "rollcall.cli.completion"
 local core = require "rollcall.core"
 local errors = require "rollcall.errors"
 local failure = require "rollcall.cli.failure"
+local output = require "rollcall.cli.output"
 local session = require "rollcall.cli.session"
 local time = require "rollcall.time"
 local version = require "rollcall.version"
@@ -41,8 +43,7 @@ end
 --- Has -h and --help show the help. Nothing here ends the process itself: what is open is closed first.
 local function declare_help(command)
   command:add_help { action = function()
-    io.stdout:write(command:get_help(), "\n")
-    failure.raise(failure.FOUND)
+    output.print(command:get_help() .. "\n")
   end }
 end
 
@@ -52,12 +53,11 @@ local function declare_completion(root)
 Prints a shell's completion script:
 
   bash   eval "$(rollcall completion bash)"
-  zsh    rollcall completion zsh > "${fpath[1]}/_rollcall"
+  zsh    eval "$(rollcall completion zsh)", or into a file _rollcall in a directory of $fpath
   fish   rollcall completion fish | source]]
   declare_help(command)
   command:argument "shell":choices { "bash", "zsh", "fish" }:action(function(_, _, shell)
-    io.stdout:write(root["get_" .. shell .. "_complete"](root))
-    failure.raise(failure.FOUND)
+    output.print(completion.script(root, shell))
   end)
 end
 
@@ -75,8 +75,7 @@ the signal's number after Ctrl-C and the like.]])
   root:command_target "command"
   declare_help(root)
   root:flag "--version":description "Show the version and exit.":action(function()
-    io.stdout:write("rollcall ", version, "\n")
-    failure.raise(failure.FOUND)
+    output.print("rollcall " .. version .. "\n")
   end)
   for _, name in ipairs(COMMANDS) do
     local command = require("rollcall.cli." .. name)
@@ -95,6 +94,7 @@ end
 
 --- What a run that was ended has to say, and its status.
 local function conclude(run, raised)
+  core.terminal.release()
   local name, status = core.terminal.caught() -- which may be why something else went wrong
   if name then
     run:take_signal(name, status)
@@ -135,7 +135,7 @@ function main.run(arguments)
     if not failure.is(args) then
       error(args, 0)
     elseif args.message then
-      io.stderr:write(args.message, "\n")
+      io.stderr:write(args.status == failure.USAGE and "" or "rollcall: ", args.message, "\n")
     end
     return args.status
   end

@@ -10,7 +10,7 @@ Output.__index = Output
 local output = {}
 
 local SIZE = 32768
-local EPIPE = 32
+local EBADF, EPIPE = 9, 32
 
 ---@param file file*
 ---@return rollcall.cli.Output
@@ -46,8 +46,18 @@ function Output:flush()
     if code == EPIPE then
       failure.raise(failure.FOUND) -- who closed the pipe has had enough
     end
-    failure.raise(failure.FAILED, "cannot write the output: " .. tostring(problem))
+    failure.raise(failure.FAILED, "cannot write the output: "
+      .. (code == EBADF and "stdout is closed" or tostring(problem)))
   end
+end
+
+--- Writes all of a text that is no list, such as the help, and ends the command.
+---@param text string whole lines
+function output.print(text)
+  local out = output.new(io.stdout)
+  out:write(text)
+  out:flush()
+  failure.raise(failure.FOUND)
 end
 
 return output

@@ -21,6 +21,14 @@ function progress.number(number)
   return (text:gsub("^,", ""))
 end
 
+--- "1 user", "1,234 users".
+---@param number integer
+---@param one string
+---@return string
+function progress.count(number, one)
+  return ("%s %s%s"):format(progress.number(number), one, number == 1 and "" or "s")
+end
+
 ---@param file file* a terminal
 ---@param fd integer its descriptor
 ---@return rollcall.cli.Progress
@@ -35,16 +43,13 @@ function Progress:watch(parts)
   self.parts, self.started = parts, core.now()
 end
 
-local function count(number, one)
-  return ("%s %s%s"):format(progress.number(number), one, number == 1 and "" or "s")
-end
-
 function Progress:line(seconds, now)
   local texts, users = {}, 0
   for i, part in ipairs(self.parts) do
     local stats = part.stats()
     users = users + stats.users
-    texts[i] = ("%s %s, %s%s"):format(part.name, count(stats.users, "user"), count(stats.pages, "page"),
+    texts[i] = ("%s %s, %s%s"):format(part.name, progress.count(stats.users, "user"),
+      progress.count(stats.pages, "page"),
       stats.waits >= 1 and (", waited %.0f s"):format(stats.waits) or "")
   end
   local elapsed = math.max(now - self.started, 0.001)

@@ -307,13 +307,13 @@ local function lister(session, sources)
     return nil
   end
   local current
-  local writer = listing.writer(session, sources, { { name = "findings", get = function()
+  local writer = listing.writer(session, sources, { own = { { name = "findings", get = function()
     local list = {}
     for _, name in ipairs(FINDINGS) do
       list[#list + 1] = current[name] and name or nil
     end
     return list
-  end } })
+  end } } })
   return {
     see = function(user, source, found)
       for _, name in ipairs(session.args.list) do
@@ -356,6 +356,11 @@ function review.run(session)
   end
   local reasons = {}
   for _, name in ipairs(args.fail_on or {}) do
+    for _, count in ipairs(name == "no-mfa" and counts or {}) do
+      if count.users > 0 and not count.says_mfa then
+        session:say(("%s says nothing of second factors: its users were not checked for no-mfa"):format(count.name))
+      end
+    end
     local number = sum.found[name] or 0
     if number > 0 then
       reasons[#reasons + 1] = ("%s %s"):format(progress.number(number), name)

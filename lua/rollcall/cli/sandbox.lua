@@ -1,7 +1,7 @@
 -- rollcall sandbox: both APIs on loopback, from a checkout.
 
+local core = require "rollcall.core"
 local failure = require "rollcall.cli.failure"
-local shell = require "rollcall.cli.shell"
 
 local sandbox = { summary = "Serve both APIs on loopback, to try the command with." }
 
@@ -28,7 +28,6 @@ local function checkout()
 end
 
 ---@param session rollcall.cli.Session
----@return integer status
 function sandbox.run(session)
   local script = checkout()
   if not script then
@@ -36,13 +35,9 @@ function sandbox.run(session)
       .. "`make sandbox` there; then set here what it prints")
   end
   local dir = session.args.dir or script:gsub("examples/sandbox/sandbox$", "build/sandbox")
-  -- Its status is on a line of its own file: not every Lua says it the same way.
-  local first, _, code = os.execute("exec " .. shell.quote(script) .. " run " .. shell.quote(dir))
-  local status = type(first) == "number" and first or code or 0
-  if status > 255 then
-    status = math.floor(status / 256) -- as wait(2) has it
-  end
-  return status
+  -- Signals are the script's own then: it stops the server whatever ends it.
+  local _, problem = core.terminal.replace(script, "run", dir)
+  failure.raise(failure.FAILED, ("cannot run %s: %s"):format(script, problem))
 end
 
 return sandbox

@@ -32,7 +32,6 @@ end
 ---@param args table
 ---@return rollcall.cli.Session
 function session.new(args)
-  core.terminal.ignore_pipe()
   local self = setmetatable({
     args = args,
     count = 0, -- of users that have come
@@ -102,8 +101,12 @@ end
 
 function Session:report(err, source)
   local advice = failure.advice(err, source and source.name)
-  local prefix = source and source.name .. ": " or ""
-  self:complain(prefix .. tostring(err) .. (advice and "\n  " .. advice or ""))
+  local text = tostring(err)
+  if source then
+    local told = ("%s: %s: "):format(err.kind, source.name) -- which it begins with, as the provider's name
+    text = source.name .. ": " .. (text:sub(1, #told) == told and err.kind .. ": " .. text:sub(#told + 1) or text)
+  end
+  self:complain(text .. (advice and "\n  " .. advice or ""))
 end
 
 -- -- sources ----------------------------------------------------------------------------------------
@@ -257,7 +260,7 @@ function Session:idle(seconds)
   end
 end
 
---- Writes where the walk stands to the file of --resume, whole or not at all.
+--- Writes where the walk stands to the file of --resume, where it is time to.
 ---@param is_last boolean
 function Session:save(is_last)
   local saving = self.saving
@@ -265,51 +268,17 @@ function Session:save(is_last)
     return
   end
   saving.due = core.now() + BETWEEN_SAVES
-  local text = saving.checkpoint()
-  if text == saving.last then
-    return
-  end
-  local name = saving.file .. ".new"
-  local file, problem = io.open(name, "wb")
-  local good = file
-  if file then
-    good, problem = file:write(text, "\n")
-    local closed, close_problem = file:close()
-    good, problem = good and closed, problem or close_problem
-  end
-  if good then
-    good, problem = os.rename(name, saving.file)
-  end
-  if not good then
-    self.saving = nil
-    failure.raise(failure.FAILED, ("cannot write the checkpoint: %s"):format(tostring(problem)))
-  end
-  saving.last = text
-end
-
---- The checkpoints in a file of --resume, by the name of the source; nil where there is no file yet.
-local function read_checkpoints(name)
-  local file, problem, code = io.open(name, "rb")
-  if not file then
-    if code == 2 then
-      return nil
-    end
-    failure.usage("--resume: cannot read %s", problem)
-  end
-  local text = file:read "*a"
-  file:close()
-  local parts, wrong = checkpoint.decode_parts(text or "")
-  if not parts then
-    failure.usage("--resume: %s: %s; expected what an earlier run has written there", name, wrong)
-  end
-  return parts
+  self.saving = nil -- where it cannot be written it is not tried again
+  saving.resume:write(saving.parts())
+  self.saving = saving
 end
 
 ---@class rollcall.cli.WalkOptions
 ---@field filters table<string, any>? for the providers that know them
 ---@field page_size integer?
 ---@field limit integer? the most users that a walk of one source must give
----@field resume string? a file
+---@field resume rollcall.cli.Resume?
+---@field output table<string, string>? what of the options a checkpoint that is printed is bound to
 ---@field writes_at_end boolean? nothing is written before the last user has come
 
 --- The streams of the sources.
@@ -335,7 +304,7 @@ local function streams_of(self, sources, options, saved)
       query.resume = saved[source.name]
       if not query.resume then
         failure.usage("--resume: %s is of a walk without %s; name the sources that it was of, or another file",
-          options.resume, source.name)
+          options.resume.name, source.name)
       end
     end
     local good, made = pcall(source.client.users, source.client, query)
@@ -360,14 +329,15 @@ end
 ---@return integer count of users
 ---@return integer failures of sources
 function Session:walk(sources, options, visit)
-  local saved = options.resume and read_checkpoints(options.resume)
+  local saved = options.resume and options.resume.parts
   for name in pairs(saved or {}) do
     local is_known = false
     for _, source in ipairs(sources) do
       is_known = is_known or source.name == name
     end
     if not is_known then
-      failure.usage("--resume: %s is of a walk with %s, too; name the sources that it was of", options.resume, name)
+      failure.usage("--resume: %s is of a walk with %s, too; name the sources that it was of", options.resume.name,
+        name)
     end
   end
   local streams, by_stream, watched = streams_of(self, sources, options, saved), {}, {}
@@ -377,16 +347,18 @@ function Session:walk(sources, options, visit)
       return streams[i]:stats()
     end }
   end
-  local function checkpoint_of_all()
+  local function checkpoints()
     local parts = {}
     for i, source in ipairs(sources) do
       parts[source.name] = streams[i]:checkpoint()
     end
-    return checkpoint.encode_parts(parts)
+    return parts
   end
-  self.checkpoint_of_all = checkpoint_of_all
+  function self.checkpoint_of_all()
+    return checkpoint.encode_parts(checkpoints(), options.output)
+  end
   if options.resume then
-    self.saving = { file = options.resume, checkpoint = checkpoint_of_all, due = core.now() + BETWEEN_SAVES }
+    self.saving = { resume = options.resume, parts = checkpoints, due = core.now() + BETWEEN_SAVES }
   end
   local failures = 0
   local users = rollcall.merge(streams, { on_error = function(err, stream)
@@ -394,6 +366,9 @@ function Session:walk(sources, options, visit)
     self:report(err, by_stream[stream])
   end })
   self:watch(watched, options.writes_at_end or false)
+  if self.on_begin then
+    self.on_begin()
+  end
   core.terminal.catch() -- not before: where a file or a program is waited for, nobody would look at a signal
   while true do
     local user, stream = users:next()
@@ -417,6 +392,12 @@ function Session:walk(sources, options, visit)
   if self.progress then
     self.progress:clear()
   end
+  if self.saving then -- what was written and what is saved are of the same user, whoever interrupts now
+    self.output:flush()
+    self:save(true)
+  end
+  core.terminal.release() -- what is left to do ends at once
+  self:look_at_signals()
   return self.count, failures
 end
 
@@ -428,8 +409,10 @@ function Session:tell_position(what)
   elseif self.args.resume then
     self:complain(("%s; the same command goes on from %s"):format(what, self.args.resume))
   else
-    self:complain(("%s after %d users. To go on behind them, write the next line to a file, and add --resume FILE to "
-      .. "the command:\n%s"):format(what, self.count, self.checkpoint_of_all()))
+    local is_tied = self.args.format == "ndjson" or self.args.format == "csv"
+    self:complain(("%s after %s. To go on behind them, write the next line to a file, and add %s--resume FILE to the "
+      .. "command:\n%s"):format(what, progress.count(self.count, "user"), is_tied and "" or "--format ndjson ",
+      self.checkpoint_of_all()))
   end
 end
 

@@ -15,7 +15,8 @@ sources.epilog = [[
 A configuration is a Lua file that returns a table; it can call nothing. The keys of a source are the options of
 a rollcall client (base_url, environment, account, accounts, ca_file, proxy, …), and
 
-  provider         "dintero", "tesouro" or a provider's table; the source's own name by default
+  provider         "dintero", "github", "okta", "scim", "tesouro" or a table of your own; the
+                   source's name by default
   client_id, client_secret, token, username, password
                    { env = "NAME" }, { command = "…" } or, where nobody else can read the file, a text
   secret_command   the same as client_secret = { command = "…" }: the first line that it prints
@@ -33,7 +34,7 @@ between. Where none of them is set, the variables that the sandbox prints.
 Exit status: 0 there are some, 2 wrong usage or configuration.]]
 
 function sources.declare(command)
-  command:option "-f" "--format":description "How: table or ndjson.":choices { "table", "ndjson" }:default "table"
+  command:option "-f" "--format":description "How: text or ndjson.":choices { "text", "ndjson" }:default "text"
 end
 
 local CREDENTIALS = { "token", "client_id", "client_secret", "username", "password" } -- in the order shown
@@ -63,7 +64,7 @@ local function describe(session, source)
   if not client then
     failure.usage("%s", problem)
   end
-  local accounts = options.accounts or { options.account }
+  local accounts = options.accounts or options.orgs or { options.account or options.org }
   local described = { name = source.name, provider = client.provider.name, base_url = client.base_url,
     accounts = accounts, credentials = credentials_of(source), origin = source.origin }
   client:close()
@@ -82,15 +83,16 @@ function sources.run(session)
     end
     return failure.FOUND
   end
-  local rows = tables.new({ "SOURCE", "PROVIDER", "ADDRESS", "ACCOUNTS", "CREDENTIALS", "FROM" }, function(line)
-    session.output:write(line)
-  end, { columns = session:columns(), bold = session:is_bold() })
-  for _, source in ipairs(list) do
+  for i, source in ipairs(list) do
     local one = describe(session, source)
-    rows:row { one.name, one.provider, one.base_url, #one.accounts > 0 and table.concat(one.accounts, ", ") or "-",
-      one.credentials, one.origin }
+    session.output:write((i > 1 and "\n" or "") .. one.name .. "\n")
+    for _, line in ipairs { { "provider", one.provider }, { "address", one.base_url },
+      { "accounts", table.concat(one.accounts, ", ") }, { "credentials", one.credentials }, { "from", one.origin } } do
+      if line[2] ~= "" then
+        session.output:write(("  %-11s  %s\n"):format(line[1], tables.cell(line[2])))
+      end
+    end
   end
-  rows:finish()
   return failure.FOUND
 end
 

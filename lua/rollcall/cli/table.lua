@@ -10,14 +10,16 @@ Table.__index = Table
 local tables = {}
 
 local FIRST_ROWS = 500
-local GAP = "  "
-local NARROWEST = 4 -- of a column that is cut to fit a terminal
+local GAP, SMALL_GAP = "  ", " "
+local SHORT = 10 -- columns up to here, such as dates, are cut only where nothing else helps
+local NARROW, NARROWEST = 8, 4 -- what is left of a column that is cut to fit a terminal; where nothing else helps
 
 ---@class rollcall.cli.TableOptions
 ---@field columns integer? of the terminal that rows are cut for; nil cuts nothing
 ---@field bold boolean? the header
 ---@field widest integer? that one long cell can make its column
----@field right table<integer, boolean>? which columns are numbers
+---@field right table<integer, boolean>? which columns are numbers; these are never cut
+---@field last table<integer, boolean>? which columns are cut last
 
 ---@param header string[]
 ---@param write fun(line: string)
@@ -39,21 +41,37 @@ function tables.cell(text)
   return (text:gsub("\226\128[\142\143\170-\174]", ""):gsub("\226\129[\166-\169]", ""))
 end
 
---- Makes the columns fit, the widest first.
-local function fit(widths, columns)
-  local total = #GAP * (#widths - 1)
+--- Makes the columns of a table fit: the widest first, and first those that may be.
+function Table:fit()
+  local widths, options = self.widths, self.options
+  local right, last = options.right or {}, options.last or {}
+  local total = 0
   for _, one in ipairs(widths) do
     total = total + one
   end
-  while total > columns do
-    local widest = 1
-    for i, one in ipairs(widths) do
-      widest = one > widths[widest] and i or widest
+  local function room()
+    return options.columns - #self.gap * (#widths - 1)
+  end
+  if total > room() and next(right) then
+    self.gap = SMALL_GAP -- before numbers this is enough
+  end
+  local may_be_cut = {} -- by the pass from which on
+  for i, one in ipairs(widths) do
+    may_be_cut[i] = right[i] and 4 or one <= SHORT and 3 or last[i] and 2 or 1
+  end
+  for pass = 1, 3 do
+    while total > room() do
+      local widest
+      for i, one in ipairs(widths) do
+        if may_be_cut[i] <= pass and one > (widest and widths[widest] or 0) then
+          widest = i
+        end
+      end
+      if not widest or widths[widest] <= (pass < 3 and NARROW or NARROWEST) then
+        break
+      end
+      widths[widest], total = widths[widest] - 1, total - 1
     end
-    if widths[widest] <= NARROWEST then
-      return
-    end
-    widths[widest], total = widths[widest] - 1, total - 1
   end
 end
 
@@ -61,17 +79,17 @@ function Table:line(cells)
   local parts, last = {}, #cells
   local is_cut = self.options.columns ~= nil
   for i, cell in ipairs(cells) do
-    cell = is_cut and width.cut(cell, self.widths[i]) or cell
     local to_right = self.options.right and self.options.right[i]
+    cell = is_cut and not to_right and width.cut(cell, self.widths[i]) or cell
     parts[i] = (i < last or to_right) and width.pad(cell, self.widths[i], to_right) or cell
   end
-  return (table.concat(parts, GAP):gsub(" +$", ""))
+  return (table.concat(parts, self.gap):gsub(" +$", ""))
 end
 
 --- The rows that wait, once their widths are decided.
 function Table:settle()
   local widest = self.options.widest or math.huge
-  self.widths = {}
+  self.widths, self.gap = {}, GAP
   for i, cell in ipairs(self.header) do
     self.widths[i] = width.of(cell)
     for _, row in ipairs(self.rows) do
@@ -79,29 +97,39 @@ function Table:settle()
     end
   end
   if self.options.columns then
-    fit(self.widths, self.options.columns)
+    self:fit()
   end
   local header = self:line(self.header)
   self.write((self.options.bold and "\27[1m" .. header .. "\27[0m" or header) .. "\n")
   for _, row in ipairs(self.rows) do
-    self.write(self:line(row) .. "\n")
+    self:write_row(row)
   end
   self.rows = nil
 end
 
+function Table:write_row(cells)
+  self.write(self:line(cells) .. "\n")
+  for _, line in ipairs(cells.below or {}) do
+    line = GAP .. tables.cell(line)
+    self.write((self.options.columns and width.cut(line, self.options.columns) or line) .. "\n")
+  end
+end
+
 --- A row: a text for each column.
 ---@param cells string[]
-function Table:row(cells)
+---@param below string[]? lines of their own behind it
+function Table:row(cells, below)
   for i, cell in ipairs(cells) do
     cells[i] = tables.cell(cell)
   end
+  cells.below = below
   if self.rows then
     self.rows[#self.rows + 1] = cells
     if #self.rows >= FIRST_ROWS then
       self:settle()
     end
   else
-    self.write(self:line(cells) .. "\n")
+    self:write_row(cells)
   end
 end
 

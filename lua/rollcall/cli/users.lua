@@ -2,6 +2,7 @@
 
 local failure = require "rollcall.cli.failure"
 local listing = require "rollcall.cli.listing"
+local resume = require "rollcall.cli.resume"
 
 local users = { summary = "List the users of all sources, or of those named." }
 
@@ -71,13 +72,16 @@ function users.run(session)
   local sources = session:sources(args.source)
   session:clients(sources)
   local predicate = listing.predicate(session, sources)
-  local writer = listing.writer(session, sources)
+  local output = resume.output_of(args)
+  local saved = args.resume and resume.open(args.resume, output) or nil
+  local writer = listing.writer(session, sources, { is_continued = saved ~= nil and saved.format == args.format })
   local written = 0
   local _, failures = session:walk(sources, {
     filters = filters_of(args),
     page_size = args.page_size,
     limit = not predicate and args.limit or nil,
-    resume = args.resume,
+    resume = saved,
+    output = output,
   }, function(user, source)
     if not predicate or predicate(user) then
       writer.row(user, source)
@@ -87,7 +91,7 @@ function users.run(session)
   end)
   writer.finish()
   if failures > 0 then
-    session:tell_position "not all users have come: it ended"
+    session:tell_position "ended early"
   elseif written == 0 then
     session:say(args.resume and "nobody was left to list" or "nobody was found")
   end

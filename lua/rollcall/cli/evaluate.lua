@@ -1,0 +1,95 @@
+-- A configuration's file as a table: Lua that sees nothing, can call nothing, and ends.
+
+local failure = require "rollcall.cli.failure"
+
+local MAX_BYTES = 2 ^ 20 -- whoever names another file is told so
+local MAX_STEPS = 1e7
+local MAX_KIB = 2 ^ 13
+-- Steps, 5.4 counts the hook's too: few, so that a text that is doubled does not outgrow the machine.
+local BETWEEN_LOOKS = 16
+
+local function read(file, name)
+  local text, problem = file:read(MAX_BYTES + 1)
+  file:close()
+  if problem then
+    failure.usage("cannot read %s: %s", name, problem)
+  end
+  text = text or ""
+  if #text > MAX_BYTES then
+    failure.usage("%s: it is longer than 1 MiB; expected a configuration, some lines of Lua", name)
+  elseif text:byte() == 27 then
+    failure.usage("%s: it is compiled; a configuration is text", name)
+  end
+  return (text:gsub("^\239\187\191", ""):gsub("^#[^\n]*", "")) -- as Lua's own reading of files has it
+end
+
+--- A hook that ends what goes on for ever or takes ever more.
+local function limit()
+  local steps, start = 0, collectgarbage "count"
+  return function()
+    steps = steps + BETWEEN_LOOKS
+    if steps > MAX_STEPS then
+      error("it does not come to an end", 0)
+    elseif collectgarbage "count" - start > MAX_KIB then
+      error("it takes too much memory", 0)
+    end
+  end
+end
+
+--- Calls a chunk that has no function of Lua's within reach, not even those that texts have as methods.
+local function call(chunk)
+  local texts = getmetatable ""
+  local methods = texts.__index
+  texts.__index = function(_, key)
+    error("a text has no " .. tostring(key) .. " here: a configuration can call nothing", 2)
+  end
+  local jit = rawget(_G, "jit")
+  if jit then
+    jit.off(chunk, true) -- compiled loops would not be counted
+  end
+  debug.sethook(limit(), "", BETWEEN_LOOKS)
+  local good, value = pcall(chunk)
+  debug.sethook()
+  texts.__index = methods
+  return good, value
+end
+
+--- Does a table have itself inside?
+local function is_endless(value, around)
+  if type(value) ~= "table" then
+    return false
+  elseif around[value] ~= nil then
+    return around[value]
+  end
+  around[value] = true
+  for _, part in pairs(value) do
+    if is_endless(part, around) then
+      return true
+    end
+  end
+  around[value] = false -- it was looked through
+  return false
+end
+
+--- Reads and runs a configuration; ends the command where it is none.
+---@param file file* is closed
+---@param name string of the file
+---@return table
+local function evaluate(file, name)
+  local chunk, problem = load(read(file, name), "@" .. name, "t", {})
+  if not chunk then
+    failure.usage("%s", problem)
+  end
+  local good, value = call(chunk)
+  if not good then
+    failure.usage("%s", tostring(value):find(name, 1, true) and tostring(value) or name .. ": " .. tostring(value))
+  elseif type(value) ~= "table" then
+    failure.usage("%s: it returns %s; expected `return { sources = { … } }`", name,
+      value == nil and "nothing" or "a " .. type(value))
+  elseif is_endless(value, {}) then
+    failure.usage("%s: it returns a table that has itself inside", name)
+  end
+  return value
+end
+
+return evaluate

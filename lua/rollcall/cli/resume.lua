@@ -1,0 +1,115 @@
+-- The file of --resume: where a walk stands, and to which output it belongs.
+
+local checkpoint = require "rollcall.checkpoint"
+local failure = require "rollcall.cli.failure"
+
+---@class rollcall.cli.Resume
+---@field parts table<string, string>? checkpoints by source, of an earlier run
+---@field format string? of the output that is gone on with
+local Resume = {}
+Resume.__index = Resume
+
+local resume = {}
+
+local ENOENT = 2
+local OPTIONS = { "format", "fields", "where", "formulas" }
+local UNTIED = { where = true } -- of an output that cannot be gone on with: another one may begin where it broke off
+
+--- What of the options must stay the same, so that two runs make one output.
+---@param args table
+---@return table<string, string>
+function resume.output_of(args)
+  local output, is_tied = {}, args.format == "ndjson" or args.format == "csv"
+  local conditions = {}
+  for i, condition in ipairs(args.where or {}) do
+    conditions[i] = condition
+  end
+  table.sort(conditions) -- all hold, whatever the order
+  local given = {
+    format = args.format,
+    fields = args.fields and args.fields:gsub("%s*,%s*", ","):match "^%s*(.-)%s*$",
+    where = #conditions > 0 and table.concat(conditions, " --where ") or nil,
+    formulas = args.format == "csv" and args.formulas and "" or nil,
+  }
+  for _, name in ipairs(OPTIONS) do
+    output[name] = (is_tied or UNTIED[name]) and given[name] or nil
+  end
+  return output
+end
+
+local function shown(name, value)
+  return value and ("--%s %s"):format(name, value):gsub(" $", "") or ("no --%s"):format(name)
+end
+
+local function check(file, saved, wanted)
+  for _, name in ipairs(OPTIONS) do
+    local is_free = saved.format == nil and not UNTIED[name]
+    if saved[name] ~= wanted[name] and not is_free then
+      failure.usage("--resume: %s is of an output with %s, and this would be one with %s; give the same options, or "
+        .. "begin anew with another file", file, shown(name, saved[name]), shown(name, wanted[name]))
+    end
+  end
+end
+
+local function cannot_write(problem)
+  failure.raise(failure.FAILED, "cannot write the checkpoint: " .. tostring(problem))
+end
+
+--- Writes a file whole.
+local function write(name, text)
+  local file, problem = io.open(name, "wb")
+  if not file then
+    return nil, problem
+  end
+  local good, write_problem = file:write(text)
+  local closed, close_problem = file:close()
+  return good and closed, write_problem or close_problem
+end
+
+--- Reads the file, where there is one. Ends the command where it is none of this output, and where it could not be
+--- written later.
+---@param name string
+---@param output table<string, string> as of `output_of`
+---@return rollcall.cli.Resume
+function resume.open(name, output)
+  local self = setmetatable({ name = name, output = output }, Resume)
+  local file, problem, code = io.open(name, "rb")
+  if file then
+    local text = file:read "*a"
+    file:close()
+    local parts, wrong, saved = checkpoint.decode_parts(text or "")
+    if not parts or type(saved) ~= "table" then
+      failure.usage("--resume: %s: %s; expected what an earlier run has written there", name,
+        wrong or "it does not say of which output it is")
+    end
+    check(name, saved, output)
+    self.parts, self.format = parts, saved.format
+  elseif code ~= ENOENT then
+    failure.usage("--resume: cannot read %s", problem)
+  end
+  local good, unwritable = write(name .. ".new", "")
+  if not good then
+    cannot_write(unwritable)
+  end
+  os.remove(name .. ".new")
+  return self
+end
+
+--- Writes where the walk stands, whole or not at all.
+---@param parts table<string, string> checkpoints by source
+function Resume:write(parts)
+  local text = checkpoint.encode_parts(parts, self.output)
+  if text == self.last then
+    return
+  end
+  local good, problem = write(self.name .. ".new", text .. "\n")
+  if good then
+    good, problem = os.rename(self.name .. ".new", self.name)
+  end
+  if not good then
+    cannot_write(problem)
+  end
+  self.last = text
+end
+
+return resume

@@ -1,0 +1,74 @@
+-- How a configuration is run: rollcall.cli.evaluate.
+
+local check = require "spec.support.check"
+local command = require "spec.support.command"
+local evaluate = require "rollcall.cli.evaluate"
+local failure = require "rollcall.cli.failure"
+
+local name
+
+setup(function()
+  name = os.tmpname()
+end)
+teardown(function()
+  os.remove(name)
+end)
+
+local function run(text)
+  command.write(name, text)
+  return evaluate(assert(io.open(name, "rb")), name)
+end
+
+--- What it complains of.
+local function refused(text)
+  local good, raised = pcall(run, text)
+  assert.is_false(good)
+  assert.is_true(failure.is(raised), tostring(raised))
+  assert.equal(failure.USAGE, raised.status)
+  check.contains(raised.message, name)
+  return raised.message
+end
+
+describe("a configuration's file", function()
+  it("is Lua, with what editors put before it", function()
+    for _, before in ipairs { "", "\239\187\191", "#!/usr/bin/lua\n", "\239\187\191# -*- lua -*-\n", "-- text\n" } do
+      assert.same({ a = 3 }, run(before .. "local one = 1\nreturn { a = one + 2 }"))
+    end
+    assert.same({ a = 100 }, run "local n = 0 for i = 1, 100 do n = n + 1 end return { a = n }")
+    local shared = run "local t = {} return { t, t }"
+    assert.equal(shared[1], shared[2])
+  end)
+
+  it("reaches no function, by texts neither", function()
+    check.contains(refused "return ('x'):rep(1e9)", ":1: a text has no rep here")
+    check.contains(refused "\nlocal a = 'x'\nlocal b = a.format", ":3: a text has no format here")
+    refused "print 'x'"
+    refused "return { require 'os' }"
+    assert.equal("X", ("x"):upper()) -- they are back
+  end)
+
+  it("ends, whatever it is about", function()
+    check.contains(refused "while true do end", "it does not come to an end")
+    check.contains(refused "local function f() return f() end return f()", "it does not come to an end")
+    check.contains(refused "local s = 'x' while true do s = s .. s end", "it takes too much memory")
+    check.contains(refused "local t = {} for i = 1, 1e8 do t[i] = { i } end", "it takes too much memory")
+    assert.is_nil(debug.gethook())
+  end)
+
+  it("is text, of the size of a configuration", function()
+    check.contains(refused(string.dump(function() end)), "it is compiled")
+    check.contains(refused("return {} --" .. ("x"):rep(2 ^ 20)), "it is longer than 1 MiB")
+    assert.same({}, run("return {} --" .. ("x"):rep(2 ^ 20 - 12)))
+    local good, raised = pcall(function()
+      return evaluate(assert(io.open("/dev/zero", "rb")), "/dev/zero")
+    end)
+    assert.is_false(good)
+    check.contains(raised.message, "/dev/zero: it is longer than 1 MiB")
+  end)
+
+  it("returns a table, which ends", function()
+    check.contains(refused "", "it returns nothing")
+    check.contains(refused "return 1", "it returns a number")
+    check.contains(refused "local t = {} t.a = { t } return { t }", "has itself inside")
+  end)
+end)

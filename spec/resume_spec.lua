@@ -1,0 +1,130 @@
+-- The file of `rollcall users --resume`: which output it is of.
+
+local check = require "spec.support.check"
+local command = require "spec.support.command"
+local sandbox = require "spec.support.sandbox"
+
+local run = command.run
+local directory, saved
+
+setup(function()
+  directory = os.tmpname()
+  os.remove(directory)
+  assert(os.execute("mkdir " .. directory))
+  saved = directory .. "/saved"
+end)
+teardown(function()
+  os.execute("rm -rf " .. directory)
+  sandbox.restore()
+end)
+before_each(function()
+  sandbox.reset()
+  os.remove(saved)
+end)
+
+--- `rollcall users tesouro --resume FILE` with more arguments.
+local function users(more)
+  local arguments = { "users", "tesouro", "--resume", saved }
+  for _, argument in ipairs(more) do
+    arguments[#arguments + 1] = argument
+  end
+  return run(arguments)
+end
+
+describe("--resume", function()
+  it("refuses to mix two outputs in one", function()
+    local begun = { "--format", "csv", "--fields", "id,email", "--where", "status=ACTIVE", "--where", "name~a" }
+    begun[9], begun[10] = "--limit", "3"
+    local first = users(begun)
+    assert.equal(4, #command.lines(first))
+    local position = command.read(saved)
+    for _, case in ipairs {
+      { { "--format", "ndjson", "--fields", "id,email", "--where", "status=ACTIVE", "--where", "name~a" },
+        "with --format csv, and this would be one with --format ndjson" },
+      { { "--format", "csv", "--fields", "id", "--where", "status=ACTIVE", "--where", "name~a" },
+        "with --fields id,email, and this would be one with --fields id;" },
+      { { "--format", "csv", "--where", "status=ACTIVE", "--where", "name~a" },
+        "with --fields id,email, and this would be one with no --fields" },
+      { { "--format", "csv", "--fields", "id,email", "--where", "status=ACTIVE" },
+        "with --where name~a --where status=ACTIVE, and this would be one with --where status=ACTIVE;" },
+      { { "--format", "csv", "--fields", "id,email" }, "and this would be one with no --where" },
+      { { "--format", "csv", "--fields", "id,email", "--where", "status=ACTIVE", "--where", "name~a", "--formulas" },
+        "with no --formulas, and this would be one with --formulas;" },
+    } do
+      local output, errors, status = users(case[1])
+      assert.equal("", output)
+      assert.equal(2, status)
+      check.contains(errors, saved .. " is of an output with ", case[2], "give the same options")
+    end
+    assert.equal(position, command.read(saved))
+    -- The same in other words goes on.
+    local second = users { "--format", "csv", "--fields", "id, email", "--where", "name~a", "--where", "status=ACTIVE",
+      "--limit", "2" }
+    begun[10] = "5"
+    os.remove(saved)
+    assert.equal((users(begun)), first .. second)
+  end)
+
+  it("goes on behind a table in another format, with its own header", function()
+    sandbox.reset "delay_ms=100"
+    local errors = directory .. "/errors"
+    local process = assert(io.popen(("sh -c 'echo $$; exec %s' 2>%s"):format(
+      command.line({ "users", "tesouro", "--page-size", "10" }):gsub("'", "'\\''"), errors)))
+    local pid = assert(tonumber(process:read "*l"))
+    os.execute "sleep 1.5"
+    os.execute("kill -INT " .. pid)
+    local listed = #command.lines(process:read "*a") - 1
+    process:close()
+    check.contains(command.read(errors), "add --format ndjson --resume FILE to the command")
+    command.write(saved, assert(command.read(errors):match "\n({[^\n]*})\n$") .. "\n")
+    sandbox.reset()
+    local _, wrong, status = users { "--format", "csv", "--page-size", "10", "--where", "status=ACTIVE" }
+    assert.equal(2, status)
+    check.contains(wrong, "with no --where")
+    local rest = users { "--format", "csv", "--fields", "id", "--page-size", "10" }
+    assert.equal("id\r", command.lines(rest)[1])
+    local all = #sandbox.data.tesouro.users { status = "ALL" }
+    assert.is_true(listed > 0 and listed < all)
+    assert.equal(all - listed, #command.lines(rest) - 1)
+  end)
+
+  it("finds out before it asks for anything that the file cannot be written", function()
+    for _, place in ipairs { "/nonexistent/saved", "/dev/null/saved", "/proc/saved" } do
+      local output, errors, status = run { "users", "tesouro", "--format", "csv", "--resume", place }
+      assert.equal("", output)
+      assert.is_true(status == 3 or status == 2)
+      check.contains(errors, place)
+    end
+    assert.equal(0, #sandbox.log())
+    assert.is_nil(command.read(saved .. ".new"))
+  end)
+
+  it("writes the header of CSV before it writes where the walk stands", function()
+    sandbox.reset "delay_ms=300"
+    local arguments = { "users", "tesouro", "--format", "csv", "--fields", "id", "--where", "id=nobody", "--page-size",
+      "10", "--resume", saved }
+    local process = assert(io.popen("echo $$; exec " .. command.line(arguments)))
+    local pid = assert(tonumber(process:read "*l"))
+    for _ = 1, 200 do
+      if command.read(saved) then
+        break
+      end
+      os.execute "sleep 0.1"
+    end
+    assert.truthy(command.read(saved))
+    os.execute("kill -KILL " .. pid)
+    local first = process:read "*a"
+    process:close()
+    sandbox.reset()
+    local second, _, status = run(arguments)
+    assert.equal(1, status)
+    assert.equal("id\r\n", first .. second)
+  end)
+
+  it("refuses what no run of it has written", function()
+    command.write(saved, '{"rollcall":1,"parts":{"tesouro":"{}"}}\n')
+    local _, errors, status = users { "--format", "csv" }
+    assert.equal(2, status)
+    check.contains(errors, "it does not say of which output it is", "what an earlier run has written")
+  end)
+end)
