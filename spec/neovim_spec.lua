@@ -197,19 +197,18 @@ describe("a task in Neovim", function()
         end)
       end
       vim.defer_fn(function()
-        rollcall.spawn(function() return "late" end, function(_, value)
+        rollcall.spawn(function()
+          vim.schedule(function() vim.cmd "qall" end) -- before on_done has its turn
+          return "late"
+        end, function(_, value)
           io.stdout:write("TOLD ", value, "\n")
         end)
-      end, 190)
-      vim.defer_fn(function()
-        vim.loop.sleep(50) -- so that a task has ended of which on_done does not know yet
-        vim.cmd "qall"
       end, 200)
     ]]
     assert.equal(0, status, text)
     assert.truthy(seconds < 2, seconds)
-    assert.equal(3, select(2, text:gsub("TOLD closed\n", "")), text)
-    assert.equal(1, select(2, text:gsub("TOLD late\n", "")), text)
+    assert.equal(3, select(2, text:gsub("TOLD closed", "")), text)
+    assert.equal(1, select(2, text:gsub("TOLD late", "")), text)
     check.contains(text, "on_done 1", "on_done 2", "on_done 3")
   end)
 
@@ -217,19 +216,22 @@ describe("a task in Neovim", function()
     sandbox.configure "delay_ms=200"
     local _, text = nvim [[
       local rollcall = require "rollcall"
-      local tasks = {}
+      local tasks, begun = {}, 0
       for i, f in ipairs {
         function(stream) for _ in stream do end end,
         function(stream) assert(stream:next()) end,
         function(stream) error(tostring(select(2, stream:collect()))) end,
         function(stream) stream:collect() error "a mistake of its own" end,
       } do
-        tasks[i] = rollcall.spawn(function() f(tesouro():users()) end)
+        tasks[i] = rollcall.spawn(function()
+          begun = begun + 1
+          f(tesouro():users())
+        end)
       end
-      vim.defer_fn(function()
-        for _, task in ipairs(tasks) do task:cancel() end
-        vim.defer_fn(function() say { left = handles_left() } end, 100)
-      end, 100)
+      wait(function() return begun == 4 end)
+      for _, task in ipairs(tasks) do task:cancel() end
+      wait(function() return handles_left() == 0 end)
+      say { left = handles_left() }
     ]]
     check.contains(text, "a mistake of its own", 'SAID {"left":0}')
     assert.equal(1, select(2, text:gsub("rollcall%.spawn:", "")), text)
@@ -359,6 +361,7 @@ describe(":Rollcall", function()
       rest[#rest + 1] = said.notified[i][1]
     end
     check.contains(table.concat(rest, "\n"), "did you mean status?", "{option}={value}", "no provider")
+    assert.is_nil(table.concat(rest, "\n"):find ".lua:") -- it is no business of a user's where
     check.no_secret({ said, text }, { "hunter22-wrong" })
   end)
 

@@ -43,7 +43,7 @@ function M.check()
     if good then
       ok(provider .. ": has what it needs to sign in")
     else
-      warn(("%s: %s"):format(provider, tostring(problem)),
+      warn(module.message(problem),
         { "say it in setup{}, or in the environment: :help rollcall-setup" })
     end
   end

@@ -241,6 +241,13 @@ function M.open(provider, query)
   return view
 end
 
+--- A mistake as text, without the place in this plugin where it was raised.
+---@param problem any
+---@return string
+function M.message(problem)
+  return (tostring(problem):gsub("^[^\n]-%.lua:%d+: ", ""))
+end
+
 --- What :Rollcall does. A mistake is shown as the editor shows one.
 ---@param words string[]
 function M.command(words)
@@ -248,7 +255,7 @@ function M.command(words)
     M.open(words[1], parse_query(vim.list_slice(words, 2)))
   end)
   if not good then
-    vim.notify("rollcall: " .. tostring(problem), vim.log.levels.ERROR)
+    vim.notify("rollcall: " .. M.message(problem), vim.log.levels.ERROR)
   end
 end
 
