@@ -68,17 +68,35 @@ uint64_t rc_options_size(lua_State *L, int index, const char *where, const char 
   return whole;
 }
 
-long rc_options_seconds(lua_State *L, int index, const char *where, const char *name, long value) {
+/* Answers false, with nothing pushed, where it is absent. */
+static bool read_seconds(lua_State *L, int index, const char *where, const char *name,
+                         lua_Number *seconds) {
   if (!push_option(L, index, name)) {
-    return value;
+    return false;
   }
-  const lua_Number n = lua_tonumber(L, -1);
-  if (lua_type(L, -1) != LUA_TNUMBER || !(n >= 0 && n <= 1e6)) {
+  *seconds = lua_tonumber(L, -1);
+  if (lua_type(L, -1) != LUA_TNUMBER || !(*seconds >= 0 && *seconds <= 1e6)) {
     luaL_error(L, "%s: %s: expected seconds from 0 to 1000000, got %s", where, name, shown(L));
   }
   lua_pop(L, 1);
-  const long whole = (long)(n * 1000);
-  return (lua_Number)whole < n * 1000 ? whole + 1 : whole;
+  return true;
+}
+
+/* A part of a unit counts as a whole one. */
+static int64_t rounded_up(lua_Number n) {
+  const int64_t whole = (int64_t)n;
+  return (lua_Number)whole < n ? whole + 1 : whole;
+}
+
+long rc_options_seconds(lua_State *L, int index, const char *where, const char *name, long value) {
+  lua_Number seconds;
+  return read_seconds(L, index, where, name, &seconds) ? (long)rounded_up(seconds * 1e3) : value;
+}
+
+int64_t rc_options_nanoseconds(lua_State *L, int index, const char *where, const char *name,
+                               int64_t value) {
+  lua_Number seconds;
+  return read_seconds(L, index, where, name, &seconds) ? rounded_up(seconds * 1e9) : value;
 }
 
 const char *rc_options_string(lua_State *L, int index, const char *where, const char *name) {

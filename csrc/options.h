@@ -24,6 +24,10 @@ uint64_t rc_options_size(lua_State *L, int index, const char *where, const char 
 /* Seconds as milliseconds, rounded up; `value` (milliseconds) where it is absent. */
 long rc_options_seconds(lua_State *L, int index, const char *where, const char *name, long value);
 
+/* The same as nanoseconds. */
+int64_t rc_options_nanoseconds(lua_State *L, int index, const char *where, const char *name,
+                               int64_t value);
+
 /* A string without NUL, which the table keeps alive; NULL where it is absent. */
 const char *rc_options_string(lua_State *L, int index, const char *where, const char *name);
 

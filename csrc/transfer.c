@@ -81,14 +81,14 @@ static uint64_t activity(const engine *e) {
  * turn: next of its transfers answers nil so often, for whoever reads to give a loop its turn. */
 static int engine_new(lua_State *L) {
   static const char *const known[] = {"turn", NULL};
-  long turn = 0;
+  int64_t turn = 0;
   if (!lua_isnoneornil(L, 1)) {
     rc_options_check(L, 1, "engine", known);
-    turn = rc_options_seconds(L, 1, "engine", "turn", 0);
+    turn = rc_options_nanoseconds(L, 1, "engine", "turn", 0);
   }
   engine *e = lua_newuserdatauv(L, sizeof *e, 0);
   memset(e, 0, sizeof *e);
-  e->turn = (int64_t)turn * 1000000;
+  e->turn = turn;
   luaL_getmetatable(L, ENGINE);
   lua_setmetatable(L, -2);
   e->http = rc_http_new();

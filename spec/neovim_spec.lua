@@ -6,6 +6,7 @@ local cjson = require "cjson"
 local check = require "spec.support.check"
 local core = require "rollcall.core"
 local sandbox = require "spec.support.sandbox"
+local terminal = require "spec.support.terminal"
 
 teardown(sandbox.restore)
 before_each(function()
@@ -183,6 +184,60 @@ describe("a task in Neovim", function()
     assert.equal("ENDED nil closed\n", (text:match "^(.*)STATUS 0\n$"), text)
   end)
 
+  it("is told of its end when the editor is left, whatever another one's on_done raises", function()
+    sandbox.configure "delay_ms=2000"
+    local _, text, status, seconds = nvim [[
+      local rollcall = require "rollcall"
+      for i = 1, 3 do
+        rollcall.spawn(function()
+          for _ in tesouro():users() do end
+        end, function(err)
+          io.stdout:write("TOLD ", err.kind, "\n")
+          error("on_done " .. i)
+        end)
+      end
+      vim.defer_fn(function()
+        rollcall.spawn(function()
+          vim.schedule(function() vim.cmd "qall" end) -- before on_done has its turn
+          return "late"
+        end, function(_, value)
+          io.stdout:write("TOLD ", value, "\n")
+        end)
+      end, 200)
+    ]]
+    assert.equal(0, status, text)
+    assert.truthy(seconds < 2, seconds)
+    assert.equal(3, select(2, text:gsub("TOLD closed", "")), text)
+    assert.equal(1, select(2, text:gsub("TOLD late", "")), text)
+    check.contains(text, "on_done 1", "on_done 2", "on_done 3")
+  end)
+
+  it("that was cancelled says what else its function has raised", function()
+    sandbox.configure "delay_ms=200"
+    local _, text = nvim [[
+      local rollcall = require "rollcall"
+      local tasks, begun = {}, 0
+      for i, f in ipairs {
+        function(stream) for _ in stream do end end,
+        function(stream) assert(stream:next()) end,
+        function(stream) error(tostring(select(2, stream:collect()))) end,
+        function(stream) stream:collect() error "a mistake of its own" end,
+      } do
+        tasks[i] = rollcall.spawn(function()
+          begun = begun + 1
+          f(tesouro():users())
+        end)
+      end
+      wait(function() return begun == 4 end)
+      for _, task in ipairs(tasks) do task:cancel() end
+      wait(function() return handles_left() == 0 end)
+      say { left = handles_left() }
+    ]]
+    check.contains(text, "a mistake of its own", 'SAID {"left":0}')
+    assert.equal(1, select(2, text:gsub("rollcall%.spawn:", "")), text)
+    assert.is_nil(text:find("was cancelled", 1, true), text)
+  end)
+
   it("has its JSON from the editor where cjson is not installed", function()
     local said, text = nvim [[
       package.preload.cjson = function() error "it is not installed" end
@@ -306,6 +361,7 @@ describe(":Rollcall", function()
       rest[#rest + 1] = said.notified[i][1]
     end
     check.contains(table.concat(rest, "\n"), "did you mean status?", "{option}={value}", "no provider")
+    assert.is_nil(table.concat(rest, "\n"):find ".lua:") -- it is no business of a user's where
     check.no_secret({ said, text }, { "hunter22-wrong" })
   end)
 
@@ -332,5 +388,99 @@ describe(":Rollcall", function()
     check.contains(said.health, "rollcall " .. require "rollcall.version", "waits by the editor's own loop",
       "tesouro: has what it needs", "dintero: ")
     assert.same({ "dintero" }, said.complete)
+  end)
+end)
+
+describe("the plugin on a terminal", function()
+  if not terminal.is_there() then
+    pending "this machine gives no pseudo terminals"
+    return
+  end
+
+  local COLUMNS, LINES = 100, 16
+  local setup_file, editor
+
+  setup(function()
+    setup_file = os.tmpname()
+    local file = assert(io.open(setup_file, "w"))
+    file:write [[
+      require("rollcall_nvim").setup { clients = { tesouro = {
+        client_id = os.getenv "SANDBOX_CLIENT_ID", client_secret = os.getenv "SANDBOX_CLIENT_SECRET",
+        base_url = os.getenv "SANDBOX_TESOURO_URL" } } }
+    ]]
+    file:close()
+  end)
+  teardown(function()
+    os.remove(setup_file)
+  end)
+  before_each(function()
+    sandbox.configure "delay_ms=80"
+    editor = terminal.open(("env LUA_CPATH='%s' nvim -u NONE -i NONE -n --cmd 'set runtimepath^=examples/neovim' "
+      .. "--cmd 'runtime plugin/rollcall.lua' --cmd 'luafile %s'"):format(os.getenv "HOST_CPATH", setup_file),
+      { columns = COLUMNS, lines = LINES })
+    editor:await "%[No Name%]"
+    editor:type(":Rollcall tesouro status=ALL", "Enter")
+  end)
+  after_each(function()
+    editor:close()
+  end)
+
+  --- The number of users that the first line tells of, and what else it says.
+  local function progress(screen)
+    local users, rest = screen:match "tesouro: (%d+) users, (.-)\n"
+    return tonumber(users), rest
+  end
+
+  --- How many users it shows.
+  local function shown(screen)
+    local n = 0
+    for line in screen:gmatch "[^\n]+" do
+      n = n + (line:find "^%S+@%S+ +.- +%u+ +%S" and 1 or 0)
+    end
+    return n
+  end
+
+  it("shows users while others are still to come, obeys keys meanwhile, and shows all in the end", function()
+    local users = sandbox.data.tesouro.users { status = "ALL" }
+    local middle = editor:await "tesouro: %d%d%d+ users, %d+ pages, [%d.]+ s %- . walking; <C%-c> ends it"
+    local before, rest = progress(middle)
+    assert.truthy(before > 0 and before < all, middle)
+    check.contains(middle, users[1].email, "rollcall://tesouro/")
+    assert.truthy(shown(middle) >= 5, middle)
+    assert.is_nil(rest:find "all there")
+    -- What is typed meanwhile is done at once.
+    editor:type(":echo line('$') > 50 'typed while walking'", "Enter")
+    middle = editor:await "1 typed while walking"
+    assert.truthy(middle:find "walking; <C%-c> ends it", middle)
+    assert.truthy(progress(middle) < all, middle)
+    local done = editor:await "all there"
+    local after, text = progress(done)
+    assert.equal(all, after)
+    assert.truthy(text:find "^%d+ pages, [%d.]+ s %- all there$", text)
+    editor:type "G"
+    done = editor:await(users[all].email:gsub("%p", "%%%0"))
+    assert.truthy(shown(done) >= 5, done)
+    assert.is_nil(done:find "E%d+:", done)
+  end)
+
+  it("shows that a key has ended the walk, and goes on by another", function()
+    editor:await "walking; <C%-c> ends it"
+    editor:await "tesouro: %d%d%d+ users"
+    editor:type "C-c"
+    local ended = editor:await "ended; r goes on"
+    local users = progress(ended)
+    assert.truthy(users > 0 and users < all, ended)
+    assert.truthy(shown(ended) >= 5, ended)
+    core.wait({}, 0.3)
+    assert.equal(ended, editor:screen()) -- nothing comes any more
+    editor:type "r"
+    assert.equal(all, (progress(editor:await "all there")))
+  end)
+
+  it("leaves in the middle without a word", function()
+    editor:await "tesouro: %d%d%d+ users"
+    editor:type(":qall", "Enter")
+    local left = editor:await "%[ended %d+%]"
+    assert.equal("[ended 0]\n", (left:gsub("\n+$", "\n")))
   end)
 end)

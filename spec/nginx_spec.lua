@@ -28,10 +28,13 @@ local COMMON = [[
   init_by_lua_block {
     rollcall = require "rollcall"
     core = require "rollcall.core"
-    client = rollcall.tesouro {
-      base_url = os.getenv "SANDBOX_TESOURO_URL",
-      client_id = os.getenv "SANDBOX_CLIENT_ID", client_secret = os.getenv "SANDBOX_CLIENT_SECRET",
-    }
+    function new_client()
+      return rollcall.tesouro {
+        base_url = os.getenv "SANDBOX_TESOURO_URL",
+        client_id = os.getenv "SANDBOX_CLIENT_ID", client_secret = os.getenv "SANDBOX_CLIENT_SECRET",
+      }
+    end
+    client = new_client()
     streams = setmetatable({}, { __mode = "v" })
     function walk()
       local has_arguments, organization = pcall(function() return ngx.var.arg_organization end)
@@ -40,6 +43,12 @@ local COMMON = [[
       return stream
     end
     in_init = { pcall(function() return walk():next() end) }
+  }
+  init_worker_by_lua_block {
+    ngx.shared.told:set("init_worker", tostring(select(2, pcall(function() return walk():next() end))))
+    rollcall.spawn(function() return walk():count() end, function(err, n)
+      ngx.shared.told:set("worker_task", tostring(err) .. " " .. tostring(n))
+    end)
   }
 ]]
 
@@ -131,6 +140,65 @@ local SERVER = [[
     ngx.print(tostring(task:cancel()), " ", tostring(task:cancel()))
   } }
 
+  location = /exit { content_by_lua_block {
+    local n = 0
+    for _ in walk() do
+      n = n + 1
+      if n == 150 then ngx.exit(200) end
+    end
+  } }
+  location = /exit_while_threads_wait { content_by_lua_block {
+    for _ = 1, 2 do ngx.thread.spawn(function() return walk():count() end) end
+    ngx.sleep(0.02)
+    ngx.exit(200)
+  } }
+  location = /kill { content_by_lua_block {
+    local thread = ngx.thread.spawn(function() return walk():count() end)
+    ngx.sleep(0.02)
+    ngx.print(tostring(ngx.thread.kill(thread)))
+  } }
+  location = /fail_in_the_middle { content_by_lua_block {
+    local stream = walk()
+    stream:next()
+    error "on purpose"
+  } }
+  location = /collect { content_by_lua_block { collectgarbage() collectgarbage() } }
+  location = /header { content_by_lua_block { ngx.print "x" } header_filter_by_lua_block {
+    ngx.header.Said = tostring(select(2, pcall(function() walk():next() end)))
+  } }
+  location = /tasks { content_by_lua_block {
+    local function tell(name)
+      return function(err, value) ngx.shared.told:set(name, tostring(err) .. " " .. tostring(value)) end
+    end
+    local own = new_client()
+    local first = rollcall.spawn(function() return own:users():count() end, tell "first")
+    rollcall.spawn(function() return own:users({ status = "ALL" }):count() end, tell "second")
+    rollcall.spawn(function()
+      local inner
+      rollcall.spawn(function() return own:users({ status = "ALL" }):count() end, function(_, n) inner = n end)
+      local n = own:users({ status = "ALL" }):count()
+      while not inner do ngx.sleep(0.005) end
+      return n + inner
+    end, tell "nested")
+    local itself
+    itself = rollcall.spawn(function()
+      local cancelled = itself:cancel() and not itself:cancel()
+      local _, err = own:users():collect()
+      return tostring(cancelled) .. " " .. err.kind
+    end, function(err, value)
+      tell "itself"(err, value .. " " .. tostring(itself:cancel()))
+    end)
+    ngx.sleep(0.003) -- the first one waits for the token that all of them share
+    first:cancel()
+    rollcall.spawn(function() own:users():next() end, function() error "of on_done" end)
+  } }
+
+  location = /heed { content_by_lua_block {
+    local stream = walk()
+    local user = stream:next()
+    while user and ngx.say(user.id) and ngx.flush(true) do user = stream:next() end
+    stream:close()
+  } }
   location = /forget { content_by_lua_block {
     local stream = walk()
     for user in stream do ngx.print(user.id, "\n") end
@@ -231,6 +299,8 @@ describe("in nginx", function()
 
   it("says in which phase nothing can wait", function()
     check.contains(server:get("/init").body, "init_by_lua", [[the phase "init"]], "ngx.timer.at")
+    check.contains(told "init_worker", [[the phase "init_worker"]], "rollcall.spawn")
+    check.contains(server:get("/header").headers.said, [[the phase "header_filter"]])
     check.contains(server:get("/set").body, [[the phase "set"]])
     check.contains(server:get("/body").body, [[the phase "body_filter"]], "body_filter_by_lua")
     server:get "/log"
@@ -278,6 +348,22 @@ describe("in nginx", function()
       end, 20, "300 tasks have not ended")
       assert.equal("nil", server:get("/told?key=bad").body)
       assert.equal(tostring(ALL), server:get("/count").body)
+    end)
+
+    it("runs where a worker begins", function()
+      assert.equal(("nil %d"):format(ALL), told "worker_task")
+    end)
+
+    it("shares a client with others, of which one is cancelled, one by itself, and one has begun another", function()
+      sandbox.reset "delay_ms=10"
+      server:get "/tasks"
+      assert.equal(("nil %d"):format(ALL), told "second")
+      assert.equal(("nil %d"):format(2 * ALL), told "nested")
+      assert.equal("nil nil", told "first")
+      assert.equal("nil true closed false", told "itself")
+      nginx.await(function()
+        return server:log():find("of on_done", 1, true)
+      end, 10, "it is not in the log")
     end)
 
     it("ends when it is cancelled, at once", function()
@@ -340,6 +426,43 @@ describe("in nginx", function()
     end)
   end)
 
+  it("a handler that ends in the middle of a walk leaves nothing", function()
+    local targets = { "/exit", "/exit_while_threads_wait", "/kill", "/fail_in_the_middle" }
+    local function go(count)
+      for _ = 1, count do
+        for _, target in ipairs(targets) do
+          server:get(target)
+        end
+      end
+      nginx.await(function()
+        server:get "/collect"
+        return server:get("/states").body == "0"
+      end, 10, "streams are still open")
+    end
+    sandbox.reset "delay_ms=30"
+    go(2)
+    local _, before = server:usage()
+    go(10)
+    local _, after = server:usage()
+    assert.is_true(after <= before + 2, ("%d descriptors, then %d"):format(before, after))
+    assert.equal("1", server:get("/kill").body)
+    assert.equal(tostring(ALL), server:get("/count").body)
+  end)
+
+  it("a failed write tells a handler that its client has gone, where nginx does not look", function()
+    local blind = nginx.start { server = SERVER,
+      http = COMMON:gsub("lua_check_client_abort on", "lua_check_client_abort off") }
+    finally(function()
+      blind:stop()
+    end)
+    local engine = begin(blind.url, { "/heed?organization=" .. organization(100000) })
+    core.wait({ engine }, 1)
+    engine:close()
+    nginx.await(function()
+      return blind:get("/states").body == "0"
+    end, 10, "its stream is still open")
+  end)
+
   it("a worker that is to end lets its walks come to their end", function()
     local old = server:workers()[1]
     server:get "/count"
@@ -373,7 +496,8 @@ describe("in nginx", function()
 
   it("logs nothing of its own accord", function()
     for line in server:log():gmatch "[^\n]+" do
-      if not line:find "%[notice%]" and not line:find("of nobody", 1, true) then
+      if not line:find "%[notice%]" and not line:find "of nobody" and not line:find "on purpose"
+        and not line:find "of on_done" then
         assert.is_nil(line:find "^%d+/%d+/%d+ .*%[%a+%]", line)
       end
     end

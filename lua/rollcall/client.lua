@@ -197,7 +197,7 @@ local loop_table = { type = "table", fields = {
   wait = { type = "function", required = true },
   turn = { type = "function" },
   spawn = { type = "function" },
-  slice = { type = "number", min = 0.001, max = 1 },
+  slice = { type = "number", min = 0.0001, max = 1 },
 } }
 
 --- A loop of the script's own, or the name of a built-in one that can be had here.

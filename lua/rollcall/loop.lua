@@ -7,7 +7,7 @@
 ---@field turn (fun(stream: rollcall.Stream): boolean?, rollcall.Error?)? lets whoever else has something to do go on,
 ---  and returns. Called often while users are plentiful: what is no more than a few milliseconds after the last time
 ---  may be left out
----@field slice number? seconds that users may be plentiful before it is called, in whole milliseconds, 0.002
+---@field slice number? seconds that users may be plentiful before it is called, 0.002
 ---@field spawn (fun(f: function, on_done: function?): rollcall.Task)? see rollcall.spawn; of the built-in ones
 
 local loop = {}

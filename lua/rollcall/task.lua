@@ -14,10 +14,23 @@ local task = {}
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
+local CANCELLED = "the task was cancelled"
+
 --- What a stream fails with that is waited for in a cancelled task.
 ---@return rollcall.Error
 function task.cancelled()
-  return errors.new("closed", "the task was cancelled")
+  return errors.new("closed", CANCELLED)
+end
+
+--- Has the function of a cancelled task failed by just that, as an error or as a text that was made of it? Then nobody
+--- need be told; what else it raises is a mistake of its own.
+---@param problem any
+---@return boolean
+function task.is_cancelled(problem)
+  if errors.is(problem) then
+    return problem.kind == "closed"
+  end
+  return type(problem) == "string" and problem:find(CANCELLED, 1, true) ~= nil
 end
 
 --- For xpcall. A text gets a traceback; error objects, and what else is no text, stay what they are.

@@ -6,7 +6,7 @@ local core = require "rollcall.core"
 local nginx = require "spec.support.nginx"
 local sandbox = require "spec.bench.sandbox"
 
-local ROUNDS, SECONDS = 5, 3
+local ROUNDS, SECONDS = 8, 2
 local WALKS, DELAY = 8, 50
 local ABORTED = 1000
 
@@ -29,7 +29,7 @@ local HTTP = [[
     clients = {}
     for i = 1, 8 do clients[i] = new_client() end
     blocking = new_client "blocking"
-    n = 0
+    n, users = 0, 0
   }
 ]]
 
@@ -37,9 +37,10 @@ local SERVER = [[
   location = /hello { content_by_lua_block { ngx.print "hello" } }
   location = /walk { content_by_lua_block {
     n = n % 8 + 1
-    local count, err = clients[n]:users({ organization_id = ngx.var.arg_organization }):count()
-    ngx.print(tostring(err or count))
+    for _ in clients[n]:users { organization_id = ngx.var.arg_organization } do users = users + 1 end
+    ngx.print "walked"
   } }
+  location = /users { content_by_lua_block { ngx.print(users) } }
   location = /blocking { content_by_lua_block {
     ngx.print((blocking:users({ organization_id = ngx.var.arg_organization }):count()))
   } }
@@ -71,9 +72,16 @@ local function keep_busy(target, count, ends_at)
   return ended
 end
 
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
+
 local units = { us = 0.001, ms = 1, s = 1000, m = 60000 }
 
---- The 99th percentile, in ms, of what a trivial location takes while so many requests of a target are under way.
+local function users_walked()
+  return tonumber(server:get("/users").body)
+end
+
+--- The 99th percentile, in ms, of what a trivial location takes while so many requests of a target are under way; and
+--- how many of it were answered a second.
 local function latency(target, count)
   local ends_at = core.now() + SECONDS + 0.2
   local pipe = assert(io.popen(("wrk -t1 -c2 -d%ds --timeout 20s --latency %s/hello 2>&1"):format(SECONDS, server.url)))
@@ -90,29 +98,41 @@ end
 local slow, fast = "organization=" .. sandbox.organization(1000), "organization=" .. sandbox.organization(100000)
 local cases = {
   { name = "idle" },
-  { name = "8 walks, pages of 50 ms", target = "/walk?" .. slow, count = WALKS, delay = DELAY },
-  { name = "8 walks, pages at once", target = "/walk?" .. fast, count = WALKS },
+  { name = "8 walks, pages of 50 ms", figure = "slow", target = "/walk?" .. slow, count = WALKS, delay = DELAY },
+  { name = "8 walks, pages at once", figure = "fast", target = "/walk?" .. fast, count = WALKS },
   { name = "1 blocking walk, pages of 50 ms", target = "/blocking?" .. slow, count = 1, delay = DELAY },
 }
 for _ = 1, ROUNDS do
   for _, case in ipairs(cases) do
     sandbox.configure(("delay_ms=%d"):format(case.delay or 0))
+    local began, users = core.now(), users_walked()
     local ms, rate = latency(case.target, case.count)
-    case.latencies, case.rates = case.latencies or {}, case.rates or {}
+    case.latencies, case.rates, case.walked = case.latencies or {}, case.rates or {}, case.walked or {}
     table.insert(case.latencies, ms)
     table.insert(case.rates, rate)
+    if case.figure then
+      table.insert(case.walked, (users_walked() - users) / (core.now() - began))
+    end
     nginx.await(function() -- what was broken off has gone
       return server:get("/here").status == 204
     end, 60, "the worker does not come back")
   end
 end
 
-local rows = { { "a trivial location", "99% within", "best round", "worst round", "requests/s" } }
+local rows = { { "a trivial location", "99% within", "more than idle", "best round", "worst round", "requests/s",
+  "users walked/s" } }
 for _, case in ipairs(cases) do
-  table.sort(case.latencies)
+  local later = {} -- than in the same round without a walk
+  for i, ms in ipairs(case.latencies) do
+    later[i] = ms - cases[1].latencies[i]
+  end
+  if case.figure then
+    bench.result("nginx.luajit." .. case.figure, bench.median(later))
+  end
   rows[#rows + 1] = { case.name, ("%.2f ms"):format(bench.median(case.latencies)),
-    ("%.2f ms"):format(case.latencies[1]), ("%.2f ms"):format(case.latencies[#case.latencies]),
-    ("%.0f"):format(bench.median(case.rates)) }
+    case ~= cases[1] and ("%.2f ms"):format(bench.median(later)) or "",
+    ("%.2f ms"):format(math.min(unpack(case.latencies))), ("%.2f ms"):format(math.max(unpack(case.latencies))),
+    ("%.0f"):format(bench.median(case.rates)), case.figure and ("%.0f"):format(bench.median(case.walked)) or "" }
 end
 bench.print(("nginx: one worker, wrk over 2 connections for %d s, median of %d rounds"):format(SECONDS, ROUNDS), rows)
 
@@ -141,6 +161,7 @@ core.wait({}, 2.5)
 local _, before = spent()
 core.wait({}, 5)
 local _, after = spent()
+bench.result("nginx.luajit.idle", after - before)
 bench.print("nginx: what the worker does", { { "", "wake-ups/s", "CPU" },
   { ("8 walks, pages of 50 ms (%d walks of 1,000 users ended)"):format(ended),
     ("%.0f"):format((switches_after - switches) / 5), ("%.1f %%"):format((cpu_after - cpu) / 5 * 100) },
@@ -164,6 +185,8 @@ break_off(200)
 local memory, descriptors = server:usage()
 break_off(ABORTED)
 local memory_after, descriptors_after = server:usage()
+bench.result("nginx.luajit.memory", math.max(0, memory_after - memory))
+bench.result("nginx.luajit.descriptors", math.max(0, descriptors_after - descriptors))
 bench.print(("nginx: %d requests whose client went away in the middle"):format(ABORTED), {
   { "the worker", "before", "after" },
   { "resident memory", ("%d KiB"):format(memory), ("%d KiB"):format(memory_after) },

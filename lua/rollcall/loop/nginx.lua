@@ -5,8 +5,9 @@
 -- news for. nginx watches no sockets but its own, so the pump looks at libcurl's again and again: a millisecond after
 -- the last bytes, and less often the longer none come.
 --
--- Those whom it wakes share a slice of a millisecond, and whoever has more to do waits for the next one, when nginx has
--- looked at its own sockets: however many walks have plenty of users, the requests of others wait for one slice.
+-- Those whom it wakes share a slice of half a millisecond with the pump, and whoever has more to do waits for the
+-- next one, when nginx has looked at its own sockets: however many walks have plenty of users, the requests of others
+-- wait for one slice.
 --
 -- nginx drops the coroutines of a request that has ended without a word to them. The pump sees that nobody sleeps on
 -- the semaphore any more, and closes the stream.
@@ -24,16 +25,18 @@ local semaphore = require "ngx.semaphore"
 ---@type rollcall.Loop
 local loop = {}
 
--- Seconds. A stream of plentiful users comes by so often, and what is left of a slice then is less than half of it.
-local SLICE = 0.001
-local ENOUGH = SLICE / 2
+-- Seconds. The pump looks at sockets for at most half of a slice. A stream of plentiful users comes by every TURN; what
+-- is left of the slice after ENOUGH is less than that.
+local SLICE = 0.0005
+local LOOKING, TURN = SLICE / 2, SLICE / 4
+local ENOUGH = SLICE - TURN
 local SOONEST, LATEST = 0.001, 0.004 -- between two looks at a socket
 local REST = 1 -- how long the pump stays when there is nobody, and how often it looks after those without a socket
 -- A look comes after this part of the time in which nothing has come.
 local PATIENCE = 4
 
 --- So long a stream of plentiful users goes on before it has its turn.
-loop.slice = SLICE
+loop.slice = TURN
 
 -- The phases that can yield. A light thread is in the phase that began it.
 local yielding = {
@@ -74,6 +77,7 @@ local woken = {} ---@type rollcall.Waiter[] in this slice
 local looks = {} ---@type table<rollcall.Engine, rollcall.Look>
 local wanted = {} ---@type rollcall.Look[] in this round
 local round = 0
+local slice_began = 0
 
 local unused = {} -- semaphores
 
@@ -82,7 +86,6 @@ local PUMP_LATE = 0.1
 -- Tasks in timers at a time: half of what nginx lets run unless told otherwise (lua_max_running_timers).
 local MOST_TASKS = 128
 
-local slice_began = 0
 local pump_runs = false -- or was asked for
 local pump_began, pump_asked = false, 0 -- nginx drops timers silently where too many run
 local bell = semaphore.new()
@@ -173,12 +176,12 @@ local function look_at(look)
   return math.max(seconds, SOONEST)
 end
 
---- Drives what somebody waits for, those first who have waited longest, as long as a slice. In how many seconds it is
---- to be done again.
+--- Drives what somebody waits for, those first who have waited longest, as long as the slice allows. In how many
+--- seconds it is to be done again.
 local function drive()
-  local began, soonest = core.now(), REST
+  local soonest = REST
   for i = 1, #wanted do
-    if core.now() - began < SLICE then
+    if core.now() - slice_began < LOOKING then
       soonest = math.min(soonest, look_at(wanted[i]))
     else
       soonest = SOONEST
@@ -247,11 +250,11 @@ end
 
 --- Lets those go on for whom there is something. In how many seconds the next round is to be.
 local function go_round()
+  slice_began = core.now()
   look_at_woken()
   look_at_waiters()
   local seconds = drive()
   find_ready()
-  slice_began = core.now()
   wake_next()
   return #woken > 0 and SOONEST or seconds
 end
@@ -436,7 +439,7 @@ function loop.spawn(f, on_done)
     begin_tasks()
     if on_done then
       task.tell(on_done, outcome)
-    elseif outcome[1] ~= nil and not one.is_cancelled then
+    elseif outcome[1] ~= nil and not (one.is_cancelled and task.is_cancelled(outcome[1])) then
       error(task.report(outcome[1]), 0) -- which nginx logs
     end
   end

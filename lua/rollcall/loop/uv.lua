@@ -41,7 +41,7 @@ Task.__name = "rollcall.task"
 
 ---@type table<thread, rollcall.UvTask>
 local tasks = setmetatable({}, { __mode = "k" })
----@type table<rollcall.UvTask, boolean>
+---@type table<rollcall.UvTask, boolean> until on_done is told
 local alive = {}
 
 -- -- the loop's handles -------------------------------------------------------------------------
@@ -138,11 +138,12 @@ function Task:deliver()
     return
   end
   one.outcome = nil
+  alive[one] = nil
   rest()
   local problem = outcome[1]
   if one.on_done then
     task.tell(one.on_done, outcome)
-  elseif problem ~= nil and not one.cancelled then
+  elseif problem ~= nil and not (one.cancelled and task.is_cancelled(problem)) then
     error(task.report(problem), 0) -- as the host reports what fails in a callback
   end
 end
@@ -151,7 +152,6 @@ local function finish(one, outcome)
   if one.state ~= "done" then
     one.state = "done"
     one.engines = nil
-    alive[one] = nil
     tasks[one.thread] = nil
     one.outcome = outcome
     soon(function()
@@ -516,7 +516,8 @@ end
 -- -- the end of the editor ------------------------------------------------------------------------
 
 if vim then
-  --- Ends the tasks that are left, while the API is still there.
+  --- Ends the tasks that are left, while the API is still there. All of them, whatever one of them raises, which the
+  --- editor shows.
   local function leave()
     local left = {}
     for one in pairs(alive) do
@@ -525,7 +526,10 @@ if vim then
     for _, one in ipairs(left) do
       one:cancel()
       resume(one)
-      one:deliver()
+      local good, problem = pcall(one.deliver, one)
+      if not good then
+        vim.api.nvim_echo({ { tostring(problem), "ErrorMsg" } }, true, {})
+      end
     end
   end
 

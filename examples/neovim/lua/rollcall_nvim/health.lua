@@ -43,7 +43,8 @@ function M.check()
     if good then
       ok(provider .. ": has what it needs to sign in")
     else
-      warn(("%s: %s"):format(provider, tostring(problem)),
+      local message = module.message(problem)
+      warn(vim.startswith(message, provider .. ":") and message or provider .. ": " .. message,
         { "say it in setup{}, or in the environment: :help rollcall-setup" })
     end
   end

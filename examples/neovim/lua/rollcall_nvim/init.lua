@@ -5,7 +5,7 @@ local uv = vim.uv or vim.loop
 
 local M = {}
 
-local FLUSH_MS = 80 -- so often, at most, is the buffer drawn while users come
+local FLUSH_MS = 80 -- so often is the buffer drawn during a walk
 
 --- The options of a client, from the environment.
 local function from_environment(provider)
@@ -74,11 +74,11 @@ function M.complete(lead, line)
   end, M.providers())
 end
 
---- "limit=100 expand=roles,x" as the options of client:users: numbers are numbers, commas make a list.
 -- The options that are none of text.
 local numbers = { page_size = true, limit = true, prefetch = true, deadline = true, max_requests = true,
   max_bytes = true }
 
+--- "limit=100 expand=roles,x" as the options of client:users: numbers are numbers, commas make a list.
 local function parse_query(words)
   local query = {}
   for _, word in ipairs(words) do
@@ -116,8 +116,11 @@ end
 ---@field query table
 ---@field state "walking"|"done"|"failed"|"ended"
 ---@field users integer
+---@field users_before integer those of walks that were ended before
+---@field pages integer
 ---@field lines string[] that are not in the buffer yet
 ---@field task rollcall.Task?
+---@field timer userdata? draws the buffer during a walk, whether users come or not
 local View = {}
 View.__index = View
 
@@ -144,7 +147,6 @@ function View:flush()
   if not api.nvim_buf_is_loaded(self.buffer) then
     return
   end
-  self.flushed = uv.hrtime()
   vim.bo[self.buffer].modifiable = true
   api.nvim_buf_set_lines(self.buffer, 0, 1, false, { one_line(self:header()) })
   if #self.lines > 0 then
@@ -159,24 +161,27 @@ function View:walk()
   local stream = M.client(self.provider):users(self.query)
   for user in stream do
     self.users = self.users + 1
+    self.pages = stream:stats().pages
     self.lines[#self.lines + 1] = format_user(user)
-    if uv.hrtime() - self.flushed > FLUSH_MS * 1e6 then
-      self.pages = stream:stats().pages
-      self:flush()
-    end
   end
-  self.pages = stream:stats().pages
 end
 
 --- Fills the buffer, from the start or from where it stood.
 function View:start()
   self.state, self.problem, self.users_before = "walking", nil, (self.users_before or 0) + (self.users or 0)
-  self.users, self.pages, self.began, self.flushed = 0, 0, uv.hrtime(), 0
+  self.users, self.pages, self.began = 0, 0, uv.hrtime()
   self.query.resume, self.checkpoint = self.checkpoint, nil
   self:flush()
+  self.timer = uv.new_timer()
+  self.timer:start(FLUSH_MS, FLUSH_MS, vim.schedule_wrap(function()
+    if self.state == "walking" then
+      self:flush()
+    end
+  end))
   self.task = require("rollcall").spawn(function()
     self:walk()
   end, function(err)
+    self.timer:close()
     self.checkpoint = type(err) == "table" and (err.checkpoint or self.query.resume) or nil
     self.problem = err
     self.state = err == nil and "done" or type(err) == "table" and err.kind == "closed" and "ended" or "failed"
@@ -236,6 +241,13 @@ function M.open(provider, query)
   return view
 end
 
+--- A mistake as text, without the place in this plugin where it was raised.
+---@param problem any
+---@return string
+function M.message(problem)
+  return (tostring(problem):gsub("^[^\n]-%.lua:%d+: ", ""))
+end
+
 --- What :Rollcall does. A mistake is shown as the editor shows one.
 ---@param words string[]
 function M.command(words)
@@ -243,7 +255,7 @@ function M.command(words)
     M.open(words[1], parse_query(vim.list_slice(words, 2)))
   end)
   if not good then
-    vim.notify("rollcall: " .. tostring(problem), vim.log.levels.ERROR)
+    vim.notify("rollcall: " .. M.message(problem), vim.log.levels.ERROR)
   end
 end
 
