@@ -69,7 +69,8 @@ end
 local function is_end(paging, answer, query)
   local position = answer.position
   if answer.count == 0 then
-    return true
+    local is_start = query.direction == "backward" and not position.before
+    return true, is_start and "the page to go back from is empty: it has no item that names the one before it" or nil
   elseif query.direction == "backward" and not position.before then
     return false -- what it says is of what comes after it
   end
