@@ -105,14 +105,17 @@ static void release(rc_decoder *decoder) {
   rc_items_free(items);
 }
 
-static bool wants_text(lua_State *L, int index) {
-  return strcmp(luaL_optstring(L, index, ""), "text") == 0;
+typedef enum form { VALUES, NUMBERS_AS_TEXT, AS_JSON } form;
+
+static form form_of(lua_State *L, int index) {
+  static const char *const names[] = {"", "text", "json", NULL};
+  return (form)luaL_checkoption(L, index, "", names);
 }
 
-/* Pushes a value whose text belongs to the decoder; numbers as their text where so asked. */
-static void push_pinned(lua_State *L, rc_decoder *decoder, rc_span span, bool as_text) {
+/* Pushes a value whose text belongs to the decoder. */
+static void push_pinned(lua_State *L, rc_decoder *decoder, rc_span span, form as) {
   decoder->pins++;
-  if (as_text && span.type == RC_JSON_NUMBER) {
+  if (as == AS_JSON || (as == NUMBERS_AS_TEXT && span.type == RC_JSON_NUMBER)) {
     lua_pushlstring(L, span.bytes, span.length);
   } else {
     rc_push_value(L, span, RC_NULLS_KEPT);
@@ -123,12 +126,13 @@ static void push_pinned(lua_State *L, rc_decoder *decoder, rc_span span, bool as
   }
 }
 
-/* decoder:captured(pointer, numbers) -> value | null | nil for none. `numbers` is "text" where a
- * number shall come as it stands in the document, which a double might not hold. */
+/* decoder:captured(pointer, form) -> value | null | nil for none. `form` is "text" where a number
+ * shall come as it stands in the document, which a double might not hold; "json" where all shall.
+ */
 static int decoder_captured(lua_State *L) {
   rc_decoder *decoder = rc_decoder_check(L, 1);
   luaL_checkstring(L, 2);
-  const bool as_text = wants_text(L, 3);
+  const form as = form_of(L, 3);
   lua_getiuservalue(L, 1, 1);
   lua_pushvalue(L, 2);
   lua_rawget(L, -2);
@@ -141,7 +145,7 @@ static int decoder_captured(lua_State *L) {
     return 0;
   }
   const rc_span span = {capture->bytes, capture->length, capture->type, capture->flags};
-  push_pinned(L, decoder, span, as_text);
+  push_pinned(L, decoder, span, as);
   return 1;
 }
 
@@ -164,7 +168,7 @@ static int decoder_opening(lua_State *L) {
   return 4;
 }
 
-/* decoder:edge(which, pointer, numbers) -> what stands at the pointer in the "first" or the "last"
+/* decoder:edge(which, pointer, form) -> what stands at the pointer in the "first" or the "last"
  * record found, as `captured` gives it; nil where nothing does. For a decoder with `edges`. */
 static int decoder_edge(lua_State *L) {
   static const char *const names[] = {"first", "last", NULL};
@@ -172,7 +176,7 @@ static int decoder_edge(lua_State *L) {
   const bool last = luaL_checkoption(L, 2, NULL, names) == 1;
   size_t pointer_length;
   const char *text = luaL_checklstring(L, 3, &pointer_length);
-  const bool as_text = wants_text(L, 4);
+  const form as = form_of(L, 4);
   rc_pointer pointer;
   char *copy = lua_newuserdatauv(L, pointer_length + 1, 0);
   memcpy(copy, text, pointer_length);
@@ -185,7 +189,7 @@ static int decoder_edge(lua_State *L) {
   if (item.bytes == NULL || !rc_pointer_find(&pointer, 0, item, &found)) {
     return 0;
   }
-  push_pinned(L, decoder, found, as_text);
+  push_pinned(L, decoder, found, as);
   return 1;
 }
 
@@ -237,10 +241,10 @@ static unsigned check_captures(lua_State *L, int options, int positions, const c
 }
 
 /* decoder{ items = pointer, capture = { pointer… }, record = type, max_bytes =, max_item =,
- * max_depth =, id = name, edges = boolean } */
+ * max_depth =, id = name, edges = boolean, containers = boolean } */
 static int decoder_new(lua_State *L) {
-  static const char *const known[] = {"items",     "capture", "record", "max_bytes", "max_item",
-                                      "max_depth", "id",      "edges",  NULL};
+  static const char *const known[] = {"items",     "capture", "record", "max_bytes",  "max_item",
+                                      "max_depth", "id",      "edges",  "containers", NULL};
   const char *captures[RC_ITEMS_CAPTURES];
   size_t lengths[RC_ITEMS_CAPTURES];
   rc_items_options options = {0};
@@ -256,7 +260,9 @@ static int decoder_new(lua_State *L) {
   options.id_length = options.id != NULL ? strlen(options.id) : 0;
   rc_options_push(L, 1, "edges");
   options.edges = lua_toboolean(L, -1);
-  lua_pop(L, 1);
+  rc_options_push(L, 1, "containers");
+  options.containers = lua_toboolean(L, -1);
+  lua_pop(L, 2);
 
   rc_decoder *decoder = lua_newuserdatauv(L, sizeof *decoder, 1);
   *decoder = (rc_decoder){0};

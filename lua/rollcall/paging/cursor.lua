@@ -15,6 +15,7 @@ cursor.schema = {
   more = declared.source,
   ends = token.ends,
   final = token.final,
+  token = token.form,
   size = declared.size,
   max_size = declared.max_size,
 }
@@ -23,6 +24,7 @@ function cursor.check(paging, report)
   declared.check_own_place(paging, report)
   declared.check_size(paging, report)
   declared.check_previous(paging, report)
+  token.check(paging, report)
 end
 
 function cursor.captures(paging)
@@ -37,8 +39,8 @@ function cursor.goes_back(paging)
   return paging.previous ~= nil
 end
 
-function cursor.first(_, query)
-  local problem = query.page_token and token.problem(query.page_token)
+function cursor.first(paging, query)
+  local problem = query.page_token and token.problem(query.page_token, paging.token)
   return not problem and { token = query.page_token } or nil, problem
 end
 
@@ -48,7 +50,7 @@ function cursor.apply(paging, position, request, query)
     request:put(paging.size, query.page_size)
   end
   if position.token then
-    request:put(declared.own_place(paging), position.token)
+    request:put(declared.own_place(paging), token.value(paging, position.token))
   end
 end
 
@@ -75,7 +77,7 @@ function cursor.show(position)
 end
 
 function cursor.restore(saved, _, paging)
-  return (saved.token == nil or token.is(saved.token, paging.header ~= nil)) and { token = saved.token } or nil
+  return (saved.token == nil or token.is(saved.token, paging.header ~= nil, paging.token)) and { token = saved.token } or nil
 end
 
 return cursor
