@@ -5,7 +5,7 @@ local check = require "spec.support.check"
 local foreign = require "spec.support.foreign"
 local rollcall = require "rollcall"
 
-local COUNT = 321
+local COUNT, THIRD = 300, 100
 
 describe("a walk of dynalite", function()
   local installed, reason = foreign.has_package "dynalite"
@@ -47,6 +47,8 @@ describe("a walk of dynalite", function()
   local ways = {
     ["cursor, by one member of it"] = { type = "cursor", body = "/ExclusiveStartKey/id/S",
       next = "/LastEvaluatedKey/id/S", size = SIZE, max_size = 100 },
+    ["cursor, by all of it"] = { type = "cursor", body = "/ExclusiveStartKey", next = "/LastEvaluatedKey", token = "json",
+      size = SIZE, max_size = 100 },
     ["after"] = { type = "after", body = "/ExclusiveStartKey/id/S", item = "/id/S", size = SIZE, max_size = 100 },
   }
 
@@ -58,9 +60,8 @@ describe("a walk of dynalite", function()
   for name, paging in pairs(ways) do
     describe("by " .. name, function()
       it("gives every user once, whatever the page size and however far ahead it fetches", function()
-        for _, query in ipairs { {}, { page_size = 1, limit = 3 }, { page_size = 3, prefetch = 0 }, { page_size = 100 },
-          { page_size = 50, prefetch = 4 }, { page_size = COUNT } } do
-          query.page_size = query.page_size ~= COUNT and query.page_size or nil
+        for _, query in ipairs { {}, { page_size = 1, limit = 3 }, { page_size = 7, prefetch = 0 }, { page_size = 60 },
+          { page_size = 50, prefetch = 4 }, { page_size = 99 } } do
           local known, count = {}, 0
           for user in users(paging):users(query) do
             assert.is_nil(known[user.id])
@@ -92,6 +93,55 @@ describe("a walk of dynalite", function()
       end)
     end)
   end
+
+  --- By organization and number: a token of two members, which is no text.
+  local function members()
+    return client({ path = "/", method = "POST", items = "/Items", id = "number",
+      body = { TableName = "members", KeyConditionExpression = "organization = :o" },
+      paging = ways["cursor, by all of it"],
+      filters = { organization = { body = "/ExpressionAttributeValues/:o/S", required = true } },
+      fields = { account_id = "/organization/S", email = "/email/S" } }, "Query")
+  end
+
+  it("by a key of two members gives every user once, in order, forwards and from a checkpoint", function()
+    local first, last = THIRD + 1, COUNT
+    for _, query in ipairs { {}, { page_size = 7, prefetch = 0 }, { page_size = 50, prefetch = 4 },
+      { page_size = 99 } } do
+      query.organization = "globex"
+      local number = first - 1
+      for user in members():users(query) do
+        number = number + 1
+        assert.equal(tostring(number), rollcall.at(user, "/number/N"))
+        assert.equal(("user%d@example.com"):format(number), user.email)
+        assert.equal("globex", user.account_id)
+      end
+      assert.equal(last, number)
+    end
+    for _, limit in ipairs { 1, 99, 100, 101, last - first + 1 } do
+      local walk = members():users { organization = "globex", limit = limit }
+      assert.equal(limit, walk:count())
+      local number = first + limit - 1
+      for user in members():users { organization = "globex", resume = walk:checkpoint() } do
+        number = number + 1
+        assert.equal(tostring(number), rollcall.at(user, "/number/N"))
+      end
+      assert.equal(last, number)
+    end
+    assert.equal(first - 1, members():users({ organization = "acme" }):count())
+    assert.equal(0, members():users({ organization = "nobody" }):count())
+  end)
+
+  it("begins at a page token, which is JSON", function()
+    local tokens = {}
+    for _, page in members():users({ organization = "globex" }):pages() do
+      tokens[#tokens + 1] = page.token
+    end
+    assert.equal(2, #tokens) -- of three pages; the first one has none
+    local user = members():users({ organization = "globex", page_token = tokens[1] }):next()
+    assert.equal(tostring(THIRD + 101), rollcall.at(user, "/number/N"))
+    local _, err = members():users({ organization = "globex", page_token = '{"number":{"N":"7"}}' }):next()
+    check.failure(err, "http")
+  end)
 
   it("says who may not ask", function()
     local _, err = rollcall.client({

@@ -361,6 +361,13 @@ describe("a token that is JSON", function()
     assert.same({ "[2]", "[3]", "[1.0]" }, sent)
   end)
 
+  it("of an empty page leads nowhere back, which is an error and not the end", function()
+    local ids, _, err = walk(AFTER, { '{"data":[]}' }, { direction = "backward", page_token = "[4]" })
+    assert.equal("", ids)
+    check.failure(err, "decode")
+    check.contains(err.message, "empty")
+  end)
+
   it("ends as others do", function()
     for _, ending in ipairs { ',"next":null', "", ',"next":""', ',"next":-1', ',"next":"end"' } do
       local ids, sent, err = walk(CURSOR, { '{"data":[{"id":1}]' .. ending .. "}" })
