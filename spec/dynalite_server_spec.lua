@@ -1,5 +1,5 @@
--- `cursor` and `after` paging in the body of a POST, on a server that is not ours: npm's dynalite, a DynamoDB in memory, as
--- spec/support/packages.sh installs it under the build folder.
+-- `cursor` and `after` paging in the body of a POST, on a server that is not ours: npm's dynalite, a DynamoDB in
+-- memory, as spec/support/packages.sh installs it under the build folder.
 
 local check = require "spec.support.check"
 local foreign = require "spec.support.foreign"
@@ -47,8 +47,8 @@ describe("a walk of dynalite", function()
   local ways = {
     ["cursor, by one member of it"] = { type = "cursor", body = "/ExclusiveStartKey/id/S",
       next = "/LastEvaluatedKey/id/S", size = SIZE, max_size = 100 },
-    ["cursor, by all of it"] = { type = "cursor", body = "/ExclusiveStartKey", next = "/LastEvaluatedKey", token = "json",
-      size = SIZE, max_size = 100 },
+    ["cursor, by all of it"] = { type = "cursor", body = "/ExclusiveStartKey", next = "/LastEvaluatedKey",
+      token = "json", size = SIZE, max_size = 100 },
     ["after"] = { type = "after", body = "/ExclusiveStartKey/id/S", item = "/id/S", size = SIZE, max_size = 100 },
   }
 

@@ -290,7 +290,8 @@ describe("a token that is JSON", function()
 
   local CURSOR = { type = "cursor", body = "/page/after", next = "/next", previous = "/previous", token = "json",
     final = { "-1", "end" }, size = { body = "/page/size" }, max_size = 2 }
-  local AFTER = { type = "after", body = "/after", item = { "/sort", "/id" }, before = { body = "/before" }, token = "json" }
+  local AFTER = { type = "after", body = "/after", item = { "/sort", "/id" }, before = { body = "/before" },
+    token = "json" }
   local TOKENS = { "12345678901234567890", '{"a":[1.50,{"b":"\\u0041\\/"}] , "c":null}', '[1,"x"]', '"x"', "0", "[]" }
 
   local function client(paging)

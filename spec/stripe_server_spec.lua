@@ -1,6 +1,6 @@
--- `after` and `none` paging on a server that is not ours: npm's stripe-stateful-mock, as spec/support/packages.sh installs
--- it under the build folder. It names the next page by the last item (starting_after), the one before by the first
--- (ending_before), says has_more, and gives all where no limit is asked for.
+-- `after` and `none` paging on a server that is not ours: npm's stripe-stateful-mock, as spec/support/packages.sh
+-- installs it under the build folder. It names the next page by the last item (starting_after), the one before by
+-- the first (ending_before), says has_more, and gives all where no limit is asked for.
 
 local check = require "spec.support.check"
 local foreign = require "spec.support.foreign"

@@ -3,8 +3,8 @@
 //   node dynalite_server.js COUNT PORT_FILE
 //
 // `users` has them by id alone, in the order of the ids' hashes; `members` by organization and number, in the order of
-// the numbers: the first third is in "acme", the others are in "globex". Both are made by its own API. It listens on a free
-// port of loopback, writes the port to the file, and ends with its standard input.
+// the numbers: the first third is in "acme", the others are in "globex". Both are made by its own API. It listens on a
+// free port of loopback, writes the port to the file, and ends with its standard input.
 
 const fs = require("fs");
 const dynalite = require("dynalite");

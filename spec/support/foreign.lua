@@ -1,8 +1,8 @@
 -- Servers that are not ours, as spec/support/packages.sh installs them: npm's packages below the build folder, run by
 -- node, and Debian's for Python.
 --
--- A starter script (spec/support/NAME.js, NAME.py) gets its arguments and, as the last, the path of a file. It listens on a
--- free port of loopback, writes the port to the file, and ends with its standard input.
+-- A starter script (spec/support/NAME.js, NAME.py) gets its arguments and, as the last, the path of a file. It listens
+-- on a free port of loopback, writes the port to the file, and ends with its standard input.
 
 local core = require "rollcall.core"
 

@@ -2,8 +2,8 @@
 
     python3 rest_framework_server.py COUNT PORT_FILE
 
-It serves /offset/, /page/ and /cursor/, one a pagination class of the framework's, on a free port of loopback, writes the
-port to the file, and ends with its standard input.
+It serves /offset/, /page/ and /cursor/, one a pagination class of the framework's, on a free port of loopback, writes
+the port to the file, and ends with its standard input.
 """
 
 import os

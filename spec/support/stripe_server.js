@@ -2,8 +2,8 @@
 //
 //   node stripe_server.js COUNT TOKEN PORT_FILE
 //
-// It serves /v1/customers of TOKEN's account, made by its own API, on a free port of loopback, writes the port to the file,
-// and ends with its standard input.
+// It serves /v1/customers of TOKEN's account, made by its own API, on a free port of loopback, writes the port to the
+// file, and ends with its standard input.
 
 const fs = require("fs");
 const { createExpressApp } = require("stripe-stateful-mock");

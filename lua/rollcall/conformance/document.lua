@@ -65,8 +65,8 @@ function document.put(root, pointer, value)
   return nil, "the document itself cannot be put into it"
 end
 
---- What stands at a pointer in a document's text, numbers as they are written there or, with "json", anything; nil where
---- nothing does.
+--- What stands at a pointer in a document's text, numbers as they are written there or, with "json", anything; nil
+--- where nothing does.
 ---@param text string
 ---@param pointer string
 ---@param form "text"|"json"

@@ -77,7 +77,8 @@ function cursor.show(position)
 end
 
 function cursor.restore(saved, _, paging)
-  return (saved.token == nil or token.is(saved.token, paging.header ~= nil, paging.token)) and { token = saved.token } or nil
+  local is_good = saved.token == nil or token.is(saved.token, paging.header ~= nil, paging.token)
+  return is_good and { token = saved.token } or nil
 end
 
 return cursor
