@@ -105,13 +105,16 @@ static void release(rc_decoder *decoder) {
   rc_items_free(items);
 }
 
-static bool wants_text(lua_State *L, int index) {
-  return strcmp(luaL_optstring(L, index, ""), "text") == 0;
+typedef enum form { VALUES, NUMBERS_AS_TEXT, AS_JSON } form;
+
+static form form_of(lua_State *L, int index) {
+  static const char *const names[] = {"", "text", "json", NULL};
+  return (form)luaL_checkoption(L, index, "", names);
 }
 
-/* Pushes a value; a number as its text where so asked. */
-static void push_plain(lua_State *L, rc_span span, bool as_text) {
-  if (as_text && span.type == RC_JSON_NUMBER) {
+/* Pushes a value. */
+static void push_plain(lua_State *L, rc_span span, form as) {
+  if (as == AS_JSON || (as == NUMBERS_AS_TEXT && span.type == RC_JSON_NUMBER)) {
     lua_pushlstring(L, span.bytes, span.length);
   } else {
     rc_push_value(L, span, RC_NULLS_KEPT);
@@ -119,20 +122,21 @@ static void push_plain(lua_State *L, rc_span span, bool as_text) {
 }
 
 /* The same where the text belongs to the decoder. */
-static void push_pinned(lua_State *L, rc_decoder *decoder, rc_span span, bool as_text) {
+static void push_pinned(lua_State *L, rc_decoder *decoder, rc_span span, form as) {
   decoder->pins++;
-  push_plain(L, span, as_text);
+  push_plain(L, span, as);
   decoder->pins--; /* where memory was short it stays pinned, until it is collected */
   if (decoder->closing && decoder->pins == 0) {
     release(decoder);
   }
 }
 
-/* decoder:captured(pointer, numbers) -> value | null | nil for none. `numbers` is "text" where a
- * number shall come as it stands in the document, which a double might not hold. */
+/* decoder:captured(pointer, form) -> value | null | nil for none. `form` is "text" where a number
+ * shall come as it stands in the document, which a double might not hold; "json" where all shall.
+ */
 static int decoder_captured(lua_State *L) {
   luaL_checkstring(L, 2);
-  const bool as_text = wants_text(L, 3);
+  const form as = form_of(L, 3);
   rc_decoder *decoder = rc_decoder_check(L, 1);
   lua_getiuservalue(L, 1, 1);
   lua_pushvalue(L, 2);
@@ -146,7 +150,7 @@ static int decoder_captured(lua_State *L) {
     return 0;
   }
   const rc_span span = {capture->bytes, capture->length, capture->type, capture->flags};
-  push_pinned(L, decoder, span, as_text);
+  push_pinned(L, decoder, span, as);
   return 1;
 }
 
@@ -169,7 +173,7 @@ static int decoder_opening(lua_State *L) {
   return 4;
 }
 
-/* decoder:edge(which, pointer, numbers) -> what stands at the pointer in the "first" or the "last"
+/* decoder:edge(which, pointer, form) -> what stands at the pointer in the "first" or the "last"
  * record found, as `captured` gives it; nil where nothing does. For a decoder with `edges`. */
 static int decoder_edge(lua_State *L) {
   static const char *const names[] = {"first", "last", NULL};
@@ -177,7 +181,7 @@ static int decoder_edge(lua_State *L) {
   const bool last = luaL_checkoption(L, 2, NULL, names) == 1;
   size_t pointer_length;
   const char *text = luaL_checklstring(L, 3, &pointer_length);
-  const bool as_text = wants_text(L, 4);
+  const form as = form_of(L, 4);
   lua_settop(L, 4);
   rc_pointer pointer;
   char *copy = lua_newuserdatauv(L, pointer_length + 1, 0);
@@ -207,7 +211,7 @@ static int decoder_edge(lua_State *L) {
   if (!rc_pointer_find(&pointer, 0, item, &found)) {
     return 0;
   }
-  push_plain(L, found, as_text);
+  push_plain(L, found, as);
   return 1;
 }
 
@@ -258,11 +262,22 @@ static unsigned check_captures(lua_State *L, int options, int positions, const c
   return count;
 }
 
+/* An option of the table at index 1. */
+static bool boolean_option(lua_State *L, const char *name) {
+  rc_options_push(L, 1, name);
+  if (!lua_isnil(L, -1) && !lua_isboolean(L, -1)) {
+    luaL_error(L, "decoder: %s: expected a boolean, got %s", name, luaL_typename(L, -1));
+  }
+  const bool is_set = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return is_set;
+}
+
 /* decoder{ items = pointer, capture = { pointer… }, record = type, max_bytes =, max_item =,
- * max_depth =, id = name, edges = boolean } */
+ * max_depth =, id = name, edges = boolean, containers = boolean } */
 static int decoder_new(lua_State *L) {
-  static const char *const known[] = {"items",     "capture", "record", "max_bytes", "max_item",
-                                      "max_depth", "id",      "edges",  NULL};
+  static const char *const known[] = {"items",     "capture", "record", "max_bytes",  "max_item",
+                                      "max_depth", "id",      "edges",  "containers", NULL};
   const char *captures[RC_ITEMS_CAPTURES];
   size_t lengths[RC_ITEMS_CAPTURES];
   rc_items_options options = {0};
@@ -276,12 +291,8 @@ static int decoder_new(lua_State *L) {
 
   options.id = rc_options_string(L, 1, "decoder", "id");
   options.id_length = options.id != NULL ? strlen(options.id) : 0;
-  rc_options_push(L, 1, "edges");
-  if (!lua_isnil(L, -1) && !lua_isboolean(L, -1)) {
-    return luaL_error(L, "decoder: edges: expected a boolean, got %s", luaL_typename(L, -1));
-  }
-  options.edges = lua_toboolean(L, -1);
-  lua_pop(L, 1);
+  options.edges = boolean_option(L, "edges");
+  options.containers = boolean_option(L, "containers");
 
   rc_decoder *decoder = lua_newuserdatauv(L, sizeof *decoder, 1);
   *decoder = (rc_decoder){0};

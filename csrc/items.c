@@ -55,6 +55,13 @@ struct rc_items {
   bool in_array, in_item, array_found, finished;
   unsigned array_level; /* of the array of items, while in it */
 
+  bool containers;       /* may be captured, too */
+  pattern_set capturing; /* patterns whose arrays and objects are open */
+  struct {
+    uint64_t offset; /* of its first byte */
+    unsigned level;  /* containers around it */
+  } container[RC_ITEMS_CAPTURES + 1];
+
   uint64_t found;
   const char *id; /* in `text`; NULL: items are told apart by their text */
   size_t id_length;
@@ -118,6 +125,7 @@ rc_items *rc_items_new(const rc_items_options *options, const char **problem) {
     return NULL;
   }
   items->edges = options->edges;
+  items->containers = options->containers;
   items->pattern_count = options->capture_count + 1;
   *problem = parse_patterns(items, options);
   if (*problem != NULL) {
@@ -169,22 +177,65 @@ static size_t token_length(const rc_items *items) {
   return (size_t)(items->json.offset - items->json.start);
 }
 
-static bool store_capture(rc_items *items, unsigned index) {
+/* Captures what the bytes from `offset` on up to the tokenizer's position are. */
+static bool store_capture(rc_items *items, unsigned index, uint64_t offset) {
   rc_capture *capture = &items->captures[index];
-  const size_t length = token_length(items);
+  const size_t length = (size_t)(items->json.offset - offset);
   if (capture->found) {
     return fail_at(items, RC_ITEMS_SECOND, index + 1);
   }
+  if (length > items->max_item) {
+    return fail(items, RC_ITEMS_ITEM_SIZE, offset);
+  }
   capture->bytes = malloc(length);
   if (capture->bytes == NULL) {
-    return fail(items, RC_ITEMS_NO_MEMORY, items->json.start);
+    return fail(items, RC_ITEMS_NO_MEMORY, offset);
   }
-  memcpy(capture->bytes, token(items), length);
+  memcpy(capture->bytes, rc_queue_at(&items->bytes, offset), length);
   capture->length = length;
   capture->type = items->json.type;
   capture->flags = items->json.flags;
   capture->found = true;
   return true;
+}
+
+/* An array or object begins that pattern `i` leads to. */
+static bool open_capture(rc_items *items, unsigned i, unsigned level) {
+  if (!items->containers) {
+    return fail_at(items, RC_ITEMS_NOT_SCALAR, i);
+  }
+  if (items->captures[i - 1].found) {
+    return fail_at(items, RC_ITEMS_SECOND, i);
+  }
+  items->capturing |= (pattern_set)1 << i;
+  items->container[i].offset = items->json.start;
+  items->container[i].level = level;
+  return true;
+}
+
+/* An array or object ends that `level` containers are around. */
+static bool close_captures(rc_items *items, unsigned level) {
+  for (unsigned i = 1; items->capturing != 0 && i < items->pattern_count; i++) {
+    if ((items->capturing >> i & 1u) != 0 && items->container[i].level == level) {
+      items->capturing &= ~((pattern_set)1 << i);
+      if (!store_capture(items, i - 1, items->container[i].offset)) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+/* The pattern whose array or object, of those that are open, began first. */
+static unsigned outermost_capture(const rc_items *items) {
+  unsigned outermost = 0;
+  for (unsigned i = 1; i < items->pattern_count; i++) {
+    if ((items->capturing >> i & 1u) != 0 &&
+        (outermost == 0 || items->container[i].offset < items->container[outermost].offset)) {
+      outermost = i;
+    }
+  }
+  return outermost;
 }
 
 /* The patterns that lead on from the container at `level` to its child of this name or index. */
@@ -223,16 +274,20 @@ static bool meet_value(rc_items *items, bool opens, unsigned level) {
       continue;
     }
     if (i != ARRAY_POINTER) {
-      if (opens) {
-        return fail_at(items, RC_ITEMS_NOT_SCALAR, i);
-      }
-      if (!store_capture(items, i - 1)) {
+      if (opens ? !open_capture(items, i, level)
+                : !store_capture(items, i - 1, items->json.start)) {
         return false;
       }
     } else if (items->array_found) {
       return fail_at(items, RC_ITEMS_SECOND, i);
     } else if (!opens || items->json.type != RC_JSON_ARRAY) {
       return fail_at(items, RC_ITEMS_NOT_ARRAY, i);
+    } else if (items->capturing != 0) { /* all items would have to be kept */
+      const unsigned around = outermost_capture(items);
+      (void)fail_at(items, RC_ITEMS_NOT_SCALAR, around);
+      items->error_type =
+          items->is_array[items->container[around].level + 1] ? RC_JSON_ARRAY : RC_JSON_OBJECT;
+      return false;
     } else {
       items->array_found = items->in_array = true;
       items->array_level = level + 1;
@@ -258,6 +313,8 @@ static bool outside(rc_items *items, rc_json_event event) {
     return meet_value(items, false, items->json.depth);
   case RC_JSON_OPEN:
     return meet_value(items, true, items->json.depth - 1);
+  case RC_JSON_CLOSE:
+    return close_captures(items, items->json.depth);
   default:
     return true;
   }
@@ -414,6 +471,9 @@ static uint64_t needed_from(const rc_items *items) {
   const rc_json *json = &items->json;
   if (items->in_item) {
     return items->item_offset;
+  }
+  if (items->capturing != 0) {
+    return items->container[outermost_capture(items)].offset;
   }
   return rc_json_in_token(json) && json->depth <= json->report_depth ? json->start : json->offset;
 }

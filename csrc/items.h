@@ -20,7 +20,7 @@ typedef enum rc_items_error {
   RC_ITEMS_MALFORMED,  /* see json in rc_items_describe */
   RC_ITEMS_NOT_ARRAY,  /* something else stands at the pointer */
   RC_ITEMS_NOT_OBJECT, /* an item is something else */
-  RC_ITEMS_NOT_SCALAR, /* a captured value is an array or an object */
+  RC_ITEMS_NOT_SCALAR, /* a captured value is an array or an object, and may be none */
   RC_ITEMS_SECOND,     /* a pointer leads to a second value (a key occurs twice) */
   RC_ITEMS_NOT_FOUND,  /* the document ended and no array stood at the pointer */
   RC_ITEMS_ITEM_SIZE,  /* an item, a key or a captured value is longer than max_item */
@@ -31,7 +31,7 @@ typedef enum rc_items_error {
 typedef struct rc_items_options {
   const char *pointer; /* of the array; "" is the document itself. Copied */
   size_t pointer_length;
-  const char *const *captures; /* pointers of scalars outside the array. Copied */
+  const char *const *captures; /* pointers of values outside the array. Copied */
   const size_t *capture_lengths;
   unsigned capture_count;
   uint64_t max_bytes; /* of the document */
@@ -39,7 +39,8 @@ typedef struct rc_items_options {
   unsigned max_depth; /* counted from the document */
   const char *id;     /* the name of the field that tells items apart; NULL: their text. Copied */
   size_t id_length;
-  bool edges; /* keep the text of the first and of the last item, see rc_items_edge */
+  bool edges;      /* keep the text of the first and of the last item, see rc_items_edge */
+  bool containers; /* captured values may be arrays and objects, unless the array is in them */
 } rc_items_options;
 
 /* What a document begins with: the same for the same items in the same order. */
@@ -58,7 +59,7 @@ typedef struct rc_capture {
   bool found;
   rc_json_type type;
   unsigned flags;
-  char *bytes; /* the scalar's text, with quotes; owned by the rc_items */
+  char *bytes; /* the value's text, a string's with quotes; owned by the rc_items */
   size_t length;
 } rc_capture;
 

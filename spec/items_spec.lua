@@ -229,6 +229,66 @@ describe("a capture", function()
   end)
 end)
 
+describe("a captured array or object", function()
+  local function all(pointers, text, options)
+    options = options or {}
+    options.capture, options.containers = pointers, true
+    local _, outcome = users("/data", text, options)
+    return outcome.captured
+  end
+
+  local function refused(pointers, text, code, offset, message, count)
+    fails({ items = "/data", capture = pointers, containers = true }, text, code, offset, message, count)
+  end
+
+  it("is taken as it stands, before and after the users", function()
+    for _, value in ipairs { "{}", "[]", '{ "a" : [1.50, {"]":"}"}],\n"b\\"":null }', "[[[[1]]],[]]", '"x"', "null",
+      "12345678901234567890" } do
+      assert.same({ ["/n"] = value }, all({ "/n" }, '{"n":' .. value .. ',"data":[{"n":[1]}],"m":[2]}'))
+      assert.same({ ["/n"] = value }, all({ "/n" }, '{"m":{"n":1},"data":[{"n":[1]}] , "n" : ' .. value .. " }"))
+    end
+  end)
+
+  it("is taken with what is captured in it", function()
+    local text = '{"x":{"y":[1,{"z":[true]}]},"data":[],"w":[[],[{"v":"[{"}]]}'
+    assert.same({ ["/x"] = '{"y":[1,{"z":[true]}]}', ["/x/y"] = '[1,{"z":[true]}]', ["/x/y/0"] = "1",
+      ["/x/y/1/z"] = "[true]", ["/w/1/0"] = '{"v":"[{"}', ["/w/1/0/v"] = '"[{"' },
+      all({ "/x", "/x/y", "/x/y/0", "/x/y/1/z", "/w/1/0", "/w/1/0/v" }, text))
+    assert.same({ ["/w"] = '[[],[{"v":"[{"}]]' }, all({ "/w" }, text))
+  end)
+
+  it("is a value like others, too", function()
+    local decoder = core.decoder { items = "/data", capture = { "/n", "/m" }, containers = true }
+    assert(decoder:feed '{"n":{"a":[1,"x"]},"data":[],"m":7}')
+    assert(decoder:finish())
+    assert.same({ a = { 1, "x" } }, decoder:captured "/n")
+    assert.same({ a = { 1, "x" } }, decoder:captured("/n", "text"))
+    assert.equal('{"a":[1,"x"]}', decoder:captured("/n", "json"))
+    assert.equal("7", decoder:captured("/m", "text"))
+    assert.has_error(function() decoder:captured("/n", "xml") end)
+  end)
+
+  it("is none around the users, who would all have to be kept", function()
+    refused({ "/x" }, '{"x":{"n":1}}', "not_found", 13)
+    fails({ items = "/x/data", capture = { "/x" }, containers = true }, '{"x":{"n":1,"data":[{}]}}', "not_scalar", 19,
+      "expected a string, number, boolean or null at /x, got an object", 0)
+    fails({ items = "/0/1", capture = { "/0" }, containers = true }, "[[5,[{}]]]", "not_scalar", 4,
+      "expected a string, number, boolean or null at /0, got an array", 0)
+  end)
+
+  it("is one value, and bounded as others are", function()
+    refused({ "/n" }, '{"n":[1],"data":[{}],"n":2}', "second_value", 25, nil, 1)
+    refused({ "/n" }, '{"n":2,"data":[{}],"n":[1]}', "second_value", 23, nil, 1)
+    refused({ "/n" }, '{"n":[1],"data":[],"n":[1]}', "second_value", 23)
+    refused({ "/n" }, '{"data":[{}],"n":[1}', "unexpected_byte", 19, nil, 1)
+    assert.same({ ["/n"] = "[1234567]" }, all({ "/n" }, '{"n":[1234567],"data":[]}', { max_item = 9 }))
+    fails({ items = "/data", capture = { "/n" }, containers = true, max_item = 9 }, '{"n":[12345678],"data":[]}',
+      "item_too_large", 5)
+    fails({ items = "/data", capture = { "/n/a" }, containers = true, max_item = 9 },
+      '{"n":{"a":[[],[],[],[]]},"data":[]}', "item_too_large", 10)
+  end)
+end)
+
 describe("the decoder", function()
   it("gives each user the moment its brace closes", function()
     local decoder = core.decoder { items = "" }
@@ -575,6 +635,15 @@ describe("the edges and the opening", function()
     assert.equal(100000, #decoder:edge("first", "/id"))
     assert.equal("z", decoder:edge("last", "/id"))
     assert.is_nil(fed('{"data":[{"id":1}]}', 10, { edges = false }):edge("last", "/id"))
+  end)
+
+  it("come as they stand in the text, where so asked", function()
+    local decoder = fed('{"data":[{"id":1.50,"k":[ 1, "a" ]},{"id":"x","k":{"z":10}}]}', 3)
+    assert.equal("1.50", decoder:edge("first", "/id", "json"))
+    assert.equal('[ 1, "a" ]', decoder:edge("first", "/k", "json"))
+    assert.equal('"x"', decoder:edge("last", "/id", "json"))
+    assert.equal('{"z":10}', decoder:edge("last", "/k", "json"))
+    assert.is_nil(decoder:edge("last", "/none", "json"))
   end)
 
   it("raise for what is no edge or no pointer", function()

@@ -1,52 +1,26 @@
--- Page, link and offset paging on a server that is not ours: npm's json-server, as spec/support/packages.sh
+-- Page, link, offset and no paging on a server that is not ours: npm's json-server, as spec/support/packages.sh
 -- installs it under the build folder.
 
-local core = require "rollcall.core"
+local foreign = require "spec.support.foreign"
 local rollcall = require "rollcall"
 
 local COUNT = 321
-local MODULES = (os.getenv "BUILD" or "build") .. "/npm/node_modules"
-
-local function first_line(path)
-  local file = io.open(path)
-  local line = file and file:read "*l"
-  if file then
-    file:close()
-  end
-  return line
-end
-
-local installed = first_line(MODULES .. "/json-server/package.json") ~= nil
 
 describe("a walk of json-server", function()
+  local installed, reason = foreign.has_package "json-server"
   if not installed then
-    pending "json-server is not installed: npm was not there, or could not reach a registry"
+    pending(reason)
     return
   end
 
-  local process, address
+  local server
 
   setup(function()
-    collectgarbage() -- a process inherits the connections that nobody has closed yet
-    local path = os.tmpname()
-    process = assert(io.popen(("LD_PRELOAD= NODE_PATH='%s' exec node spec/support/json_server.js %d '%s'"):format(
-      MODULES, COUNT, path), "w"))
-    local port
-    for _ = 1, 2000 do
-      port = first_line(path)
-      if port and port ~= "" then
-        break
-      end
-      core.wait({}, 0.01)
-    end
-    os.remove(path)
-    address = "http://127.0.0.1:" .. assert(port, "json-server did not start")
+    server = foreign.start("json_server.js", COUNT)
   end)
 
   teardown(function()
-    if process then
-      process:close()
-    end
+    server:stop()
   end)
 
   local function client(paging, parameters)
@@ -55,7 +29,7 @@ describe("a walk of json-server", function()
       base_url = { production = "https://api.acme.example" },
       users = { path = "/users", items = "", paging = paging, parameters = parameters,
         filters = { status = { query = "status", enum = { "on", "off" } } } },
-    }, { token = "tok-7f3a", base_url = address })
+    }, { token = "tok-7f3a", base_url = server.address })
   end
 
   local TOTAL = { header = "X-Total-Count" }
@@ -83,6 +57,20 @@ describe("a walk of json-server", function()
     end
     return number
   end
+
+  it("gives every user once by none, which is all in one page", function()
+    local users = client { type = "none" }:users()
+    assert.equal(COUNT, all_of(users))
+    assert.equal(1, users:stats().pages)
+    users = client { type = "none" }:users { limit = 100 }
+    assert.equal(100, all_of(users))
+    local number = 100
+    for user in client { type = "none" }:users { resume = users:checkpoint() } do
+      number = number + 1
+      assert.equal(number, user.id)
+    end
+    assert.equal(COUNT, number)
+  end)
 
   for name, way in pairs(ways) do
     describe("by " .. name, function()

@@ -278,3 +278,143 @@ describe("a walk by cursor", function()
     assert.same({ "limit=50&after=t3", "limit=50&after=t2", "limit=50&after=t1" }, queries)
   end)
 end)
+
+describe("a token that is JSON", function()
+  local server
+  setup(function()
+    server = require("spec.support.server").start()
+  end)
+  teardown(function()
+    server:stop()
+  end)
+
+  local CURSOR = { type = "cursor", body = "/page/after", next = "/next", previous = "/previous", token = "json",
+    final = { "-1", "end" }, size = { body = "/page/size" }, max_size = 2 }
+  local AFTER = { type = "after", body = "/after", item = { "/sort", "/id" }, before = { body = "/before" },
+    token = "json" }
+  local TOKENS = { "12345678901234567890", '{"a":[1.50,{"b":"\\u0041\\/"}] , "c":null}', '[1,"x"]', '"x"', "0", "[]" }
+
+  local function client(paging)
+    return rollcall.client({
+      name = "acme",
+      base_url = { production = "https://api.acme.example" },
+      users = { path = "/people", method = "POST", body = { kind = "person" }, items = "/data", paging = paging },
+    }, { token = "tok-7f3a", base_url = server.url, retry = false })
+  end
+
+  --- The ids of a walk over these bodies, the tokens that it sent as they stand in the requests, and the stream.
+  local function walk(paging, bodies, query)
+    local answers = {}
+    for i, body in ipairs(bodies) do
+      answers[i] = { body = body }
+    end
+    server:script { ["/people"] = answers }
+    local stream = client(paging):users(query)
+    local ids, sent = {}, {}
+    local user, err = stream:next()
+    while user do
+      ids[#ids + 1] = user.id
+      user, err = stream:next()
+    end
+    for i, asked in ipairs(server:requests "/people") do
+      assert.equal("person", cjson.decode(asked.body).kind)
+      sent[i] = asked.body:match '"after":(.*),"size":2}' or asked.body:match '"after":(.*),"kind"'
+        or asked.body:match '"before":(.*),"kind"' or "none"
+    end
+    return table.concat(ids, " "), sent, err, stream
+  end
+
+  local function pages(source)
+    local bodies, expected = {}, { "none" }
+    for i, token in ipairs(TOKENS) do
+      bodies[i] = source:format(i, token)
+      expected[i + 1] = token
+    end
+    return bodies, expected
+  end
+
+  it("goes back into the body as it came: a number, an object, a list, a text", function()
+    local bodies, expected = pages '{"data":[{"id":%d}],"next":%s}'
+    bodies[#bodies + 1] = '{"data":[{"id":7}],"next":null}'
+    local ids, sent, err = walk(CURSOR, bodies)
+    assert.is_nil(err)
+    assert.equal("1 2 3 4 5 6 7", ids)
+    assert.same(expected, sent)
+  end)
+
+  it("is the last item's, too", function()
+    local bodies, expected = pages '{"data":[{"id":"u%d","sort":%s}]}'
+    bodies[#bodies + 1] = '{"data":[{"id":"u7"}]}'
+    expected[#expected + 1] = '"u7"'
+    bodies[#bodies + 1] = '{"data":[]}'
+    local ids, sent, err = walk(AFTER, bodies)
+    assert.is_nil(err)
+    assert.equal("u1 u2 u3 u4 u5 u6 u7", ids)
+    assert.same(expected, sent)
+  end)
+
+  it("goes backwards by the first item's", function()
+    local ids, sent, err = walk(AFTER, { '{"data":[{"id":"u3","sort":[3]},{"id":"u4","sort":[4]}]}',
+      '{"data":[{"id":"u1","sort":[1.0]},{"id":"u2","sort":[2]}]}', '{"data":[]}' },
+      { direction = "backward", page_token = "[2]" })
+    assert.is_nil(err)
+    assert.equal("u4 u3 u2 u1", ids)
+    assert.same({ "[2]", "[3]", "[1.0]" }, sent)
+  end)
+
+  it("of an empty page leads nowhere back, which is an error and not the end", function()
+    local ids, _, err = walk(AFTER, { '{"data":[]}' }, { direction = "backward", page_token = "[4]" })
+    assert.equal("", ids)
+    check.failure(err, "decode")
+    check.contains(err.message, "empty")
+  end)
+
+  it("ends as others do", function()
+    for _, ending in ipairs { ',"next":null', "", ',"next":""', ',"next":-1', ',"next":"end"' } do
+      local ids, sent, err = walk(CURSOR, { '{"data":[{"id":1}]' .. ending .. "}" })
+      assert.is_nil(err)
+      assert.equal("1", ids)
+      assert.equal(1, #sent)
+    end
+    local _, _, err = walk(CURSOR, { '{"data":[{"id":1}],"next":true}' })
+    check.failure(err, "decode")
+    check.contains(err.message, "/next", "boolean")
+  end)
+
+  it("that comes again is a loop", function()
+    local _, _, err = walk(CURSOR, { '{"data":[{"id":1}],"next":[1]}', '{"data":[{"id":2}],"next":[2]}',
+      '{"data":[{"id":3}],"next":[1]}' })
+    check.failure(err, "loop")
+  end)
+
+  it("stands in checkpoints, and is what page_token takes", function()
+    for _, token in ipairs(TOKENS) do
+      local bodies = { ('{"data":[{"id":1}],"next":%s}'):format(token), '{"data":[{"id":2},{"id":3}],"next":null}' }
+      local _, _, err, stream = walk(CURSOR, bodies, { limit = 2 })
+      assert.is_nil(err)
+      local ids, sent
+      ids, sent, err = walk(CURSOR, { bodies[2] }, { resume = stream:checkpoint() })
+      assert.is_nil(err)
+      assert.equal("3", ids)
+      assert.same({ token }, sent)
+      ids, sent = walk(CURSOR, { bodies[2] }, { page_token = token })
+      assert.equal("2 3", ids)
+      assert.same({ token }, sent)
+    end
+    for _, text in ipairs { "x", "", "[1", '1,"kind":2', '1},"x":{"y":1', "nan", "0x1F", " 1" } do
+      check.misuse(function() client(CURSOR):users { page_token = text } end, "page_token")
+      check.misuse(function() client(AFTER):users { page_token = text } end, "page_token")
+    end
+  end)
+
+  it("of a checkpoint is checked as well", function()
+    local bodies = { '{"data":[{"id":1}],"next":[7]}', '{"data":[{"id":2}],"next":null}' }
+    local _, _, _, stream = walk(CURSOR, bodies, { limit = 2 })
+    local saved = stream:checkpoint()
+    for _, text in ipairs { "[1", '1,"kind":2', "x" } do
+      local changed = cjson.decode(saved)
+      changed.position.token = text
+      check.misuse(function() client(CURSOR):users { resume = cjson.encode(changed) } end, "resume: ")
+    end
+  end)
+end)

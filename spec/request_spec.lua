@@ -2,6 +2,7 @@
 
 local cjson = require "cjson"
 local check = require "spec.support.check"
+local json = require "rollcall.json"
 local request = require "rollcall.request"
 local rollcall = require "rollcall"
 
@@ -130,6 +131,13 @@ describe("request.new", function()
     one:put({ body = "/where/a~1b/~0c" }, 1)
     local two = one:copy()
     two:put({ body = "/where/kind" }, "other")
+    local raw = one:copy()
+    raw:put({ body = "/page/after" }, json.raw '[12345678901234567890,"a\\u0062", 1.50]')
+    raw:put({ body = "/empty" }, json.raw "{}")
+    local text = raw:text()
+    assert.is_truthy(text:find('"page":{"after":[12345678901234567890,"a\\u0062", 1.50]}', 1, true))
+    assert.is_truthy(text:find('"empty":{}', 1, true))
+    check.same({ kind = "person", ["a/b"] = { ["~c"] = 1 } }, cjson.decode(text).where)
     check.same({ where = { kind = "person" } }, collection.body)
     check.same({ where = { kind = "person", ["a/b"] = { ["~c"] = 1 } } }, cjson.decode(one:text()))
     assert.equal("other", two.body.where.kind)

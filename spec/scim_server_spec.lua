@@ -1,56 +1,30 @@
 -- SCIM on a server that is not ours: npm's scimmy, as spec/support/packages.sh installs it under the build folder.
 
 local check = require "spec.support.check"
-local core = require "rollcall.core"
+local foreign = require "spec.support.foreign"
 local rollcall = require "rollcall"
 
 local COUNT, TOKEN = 123, "tok-scim-7f3a"
-local MODULES = (os.getenv "BUILD" or "build") .. "/npm/node_modules"
-
-local function first_line(path)
-  local file = io.open(path)
-  local line = file and file:read "*l"
-  if file then
-    file:close()
-  end
-  return line
-end
-
-local installed = first_line(MODULES .. "/scimmy-routers/package.json") ~= nil
 
 describe("a walk of scimmy's server", function()
+  local installed, reason = foreign.has_package "scimmy-routers"
   if not installed then
-    pending "scimmy-routers is not installed: npm was not there, or could not reach a registry"
+    pending(reason)
     return
   end
 
-  local process, address
+  local server
 
   setup(function()
-    collectgarbage() -- a process inherits the connections that nobody has closed yet
-    local path = os.tmpname()
-    process = assert(io.popen(("LD_PRELOAD= NODE_PATH='%s' exec node spec/support/scim_server.js %d %s '%s'"):format(
-      MODULES, COUNT, TOKEN, path), "w"))
-    local port
-    for _ = 1, 2000 do
-      port = first_line(path)
-      if port and port ~= "" then
-        break
-      end
-      core.wait({}, 0.01)
-    end
-    os.remove(path)
-    address = "http://127.0.0.1:" .. assert(port, "scimmy's server did not start") .. "/scim/v2"
+    server = foreign.start("scim_server.js", COUNT, TOKEN)
   end)
 
   teardown(function()
-    if process then
-      process:close()
-    end
+    server:stop()
   end)
 
   local function client(options)
-    local config = { base_url = address, token = TOKEN }
+    local config = { base_url = server.address .. "/scim/v2", token = TOKEN }
     for name, value in pairs(options or {}) do
       config[name] = value
     end

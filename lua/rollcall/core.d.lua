@@ -13,6 +13,7 @@ local core = {}
 ---@field max_depth integer? of nesting, 512; at most 2048
 ---@field id string? the field by which `opening` knows records again; their text by default
 ---@field edges boolean? keeps the first and the last record for `edge`
+---@field containers boolean? captures arrays and objects, too; not those around the records
 
 --- Finds an array of objects in a stream of bytes and gives each object as a record when its last
 --- byte has come. Raises where an option is wrong.
@@ -40,12 +41,12 @@ function Decoder:finish() end
 ---@return rollcall.Error? err
 function Decoder:next() end
 
---- A captured scalar; core.null for JSON null; nil where there was none (yet). Raises for a pointer
---- that is not among the captures.
+--- A captured value, a scalar unless the decoder has `containers`; core.null for JSON null; nil where there was
+--- none (yet). Raises for a pointer that is not among the captures.
 ---@param pointer string
----@param numbers "text"? for a number as it stands in the document
----@return string|number|boolean|lightuserdata|nil value
-function Decoder:captured(pointer, numbers) end
+---@param form "text"|"json"|nil "text" for a number, "json" for any value as it stands in the document
+---@return any value
+function Decoder:captured(pointer, form) end
 
 --- How many records there were so far, taken or not.
 ---@return integer count
@@ -62,9 +63,9 @@ function Decoder:opening() end
 --- JSON null; nil where nothing does. Objects and arrays are tables. For a decoder with `edges`.
 ---@param which "first"|"last"
 ---@param pointer string
----@param numbers "text"? for a number as it stands in the document
+---@param form "text"|"json"|nil "text" for a number, "json" for any value as it stands in the document
 ---@return any value
-function Decoder:edge(which, pointer, numbers) end
+function Decoder:edge(which, pointer, form) end
 
 --- Gives its memory back at once, not when it is collected. Closing twice is harmless; any other
 --- call raises then.

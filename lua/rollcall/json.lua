@@ -30,10 +30,42 @@ function json.decode(text)
   return nil, tostring(value)
 end
 
----@param object table
+local RAW = {}
+
+--- A value whose JSON text is known, for `encode`: numbers in it stay as long as they are.
+---@param text string
+---@return table
+function json.raw(text)
+  return setmetatable({ text }, RAW)
+end
+
+local function has_raw(value)
+  if type(value) ~= "table" or getmetatable(value) == RAW then
+    return type(value) == "table"
+  end
+  for _, member in pairs(value) do
+    if has_raw(member) then
+      return true
+    end
+  end
+  return false
+end
+
+--- The JSON text of a value. A raw one stands in objects only.
+---@param value any
 ---@return string
-function json.encode(object)
-  return cjson.encode(object)
+function json.encode(value)
+  if getmetatable(value) == RAW then
+    return value[1]
+  elseif not has_raw(value) then
+    return cjson.encode(value)
+  end
+  local members = {}
+  for name, member in pairs(value) do
+    members[#members + 1] = cjson.encode(tostring(name)) .. ":" .. json.encode(member)
+  end
+  table.sort(members)
+  return "{" .. table.concat(members, ",") .. "}"
 end
 
 return json

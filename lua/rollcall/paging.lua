@@ -26,7 +26,8 @@
 ---@field ahead (fun(paging: table, position: rollcall.Position, known: table, query: rollcall.Query):
 ---  rollcall.Position?)? where the page after this one is, before this one has ended; nil where that is not known
 ---@field show fun(position: rollcall.Position): string? as `page_token` takes it
----@field restore fun(saved: table, base: string, paging: table): rollcall.Position? of a checkpoint; nil where it was changed
+---@field restore fun(saved: table, base: string, paging: table): rollcall.Position? of a
+---  checkpoint; nil where it was changed
 
 return {
   none = require "rollcall.paging.none",

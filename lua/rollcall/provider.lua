@@ -81,6 +81,7 @@ local provider = {}
 ---@field start integer? page: the first number, 1 by default; offset: the first offset, 0 by default
 ---@field step "size"|nil offset: advances by what was asked for, since the server leaves out of a page what the caller
 ---  must not see; by what came, without
+---@field token "text"|"json"|nil cursor, after: "json" where it is any JSON value, which goes into the body as it came
 ---@field total rollcall.Source? page, offset: how many items there are
 ---@field pages rollcall.Source? page: how many pages there are
 ---@field last rollcall.Source? page, offset: a flag, true on the last page

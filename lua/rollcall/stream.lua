@@ -79,7 +79,8 @@ local function heed(self, _, err)
   if err then
     local source = self.source()
     -- Its own object: a loop may answer one text, or one error, to many streams.
-    err = errors.is(err) and errors.new(err.kind, err.message, err) or errors.new("closed", "the loop: " .. tostring(err))
+    err = errors.is(err) and errors.new(err.kind, err.message, err)
+      or errors.new("closed", "the loop: " .. tostring(err))
     err.checkpoint = source:checkpoint()
     source:close()
     source.err = source.err or err

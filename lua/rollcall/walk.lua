@@ -133,6 +133,7 @@ function Walk:ask(position, ledger, saved)
           capture = self.capture,
           id = id,
           edges = self.paging.edges,
+          containers = spec.collection.paging.token == "json",
           record = spec.record_type,
           max_bytes = limits.max_page_bytes,
           max_item = limits.max_user_bytes,

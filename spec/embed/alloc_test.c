@@ -228,7 +228,7 @@ static void run_script(void) {
 
 static void run_items(void) {
   static const char text[] = "{\"next\":\"a\",\"data\":[{\"id\":1,\"name\":\"x\"},{\"id\":2},"
-                             "{\"id\":3,\"tags\":[{}]}],\"n\":1}";
+                             "{\"id\":3,\"tags\":[{}]}],\"n\":[1]}";
   static const char *const captures[] = {"/next", "/n"};
   static const size_t lengths[] = {5, 2};
   const rc_items_options options = {.pointer = "/data",
@@ -238,7 +238,8 @@ static void run_items(void) {
                                     .capture_count = 2,
                                     .max_bytes = 1 << 20,
                                     .max_item = 1 << 20,
-                                    .max_depth = 64};
+                                    .max_depth = 64,
+                                    .containers = true};
   for (size_t size = 1; size <= sizeof text; size *= 8) {
     const char *problem;
     rc_items *items = rc_items_new(&options, &problem);

@@ -233,7 +233,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                               .capture_lengths = lengths,
                               .max_bytes = sizes[limits >> 3 & 7u],
                               .max_item = sizes[limits & 7u],
-                              .max_depth = depths[depth & 7u]};
+                              .max_depth = depths[depth & 7u],
+                              .containers = (depth & 8u) != 0};
   for (unsigned i = 0; i < CAPTURES; i++) {
     if ((set >> i & 1u) != 0) {
       list[options.capture_count] = captures[i];

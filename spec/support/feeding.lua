@@ -51,7 +51,7 @@ function feeding.outcome(options, chunks, late)
   end
   local again = take_all(decoder, outcome)
   for _, pointer in ipairs(options.capture or {}) do
-    outcome.captured[pointer] = decoder:captured(pointer)
+    outcome.captured[pointer] = decoder:captured(pointer, options.containers and "json" or nil)
   end
   if good then
     assert(good == true and err == nil and again == nil, "no error where all is well")

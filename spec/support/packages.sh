@@ -43,6 +43,10 @@ module() { # module INTERPRETER NAME
     assert(package.searchpath('$2', path))"
 }
 
+python_module() { # of Debian's Python, for which its packages are
+  /usr/bin/python3 -c "import importlib.util, sys; sys.exit(not importlib.util.find_spec('$1'))"
+}
+
 serve() { # serve NAME@VERSION: a package of npm's
   grep -qsF "\"version\": \"${1##*@}\"" "$modules/node_modules/${1%@*}/package.json" || servers+=("$1")
 }
@@ -93,6 +97,7 @@ for_test() {
   need lua-cqueues module luajit cqueues
   need lua-filesystem module luajit lfs # busted inside Neovim
   need neovim have nvim
+  need python3-djangorestframework python_module rest_framework # a server of other people's
 }
 
 for_servers() {
@@ -100,6 +105,8 @@ for_servers() {
   serve express@4.22.3 # which scimmy-routers stands on
   serve scimmy@1.3.5
   serve scimmy-routers@1.3.2
+  serve dynalite@4.0.0
+  serve stripe-stateful-mock@0.0.16
 }
 
 for_lint() {

@@ -194,7 +194,7 @@ function Directory:read(request, place)
     return request.headers[place.header:lower()]
   end
   local value = document.get(json.decode(request.body) or {}, place.body)
-  return type(value) == "number" and ("%.14g"):format(value) or value
+  return type(value) == "number" and document.written(request.body, place.body, "text") or value
 end
 
 -- -- who asks ----------------------------------------------------------------------------------

@@ -247,7 +247,8 @@ local function query_of(kit, example, asked)
     query.page_size = size
   end
   if paging.type == "cursor" or paging.type == "after" then
-    query.page_token = documented_at(example, asked, { query = paging.query, body = paging.body })
+    query.page_token = paging.token == "json" and document.written(example.body or "", paging.body, "json")
+      or documented_at(example, asked, { query = paging.query, body = paging.body })
   end
   for name, filter in pairs(kit.collection.filters or {}) do
     local value = documented_at(example, asked, filter)

@@ -23,6 +23,7 @@ after.schema = {
       return #value > 1 and schema.pointer.test(value)
     end },
   before = declared.place,
+  token = token.form,
   more = declared.source,
   ends = declared.words { "empty_page", "short_page" },
   size = declared.size,
@@ -32,6 +33,7 @@ after.schema = {
 function after.check(paging, report)
   declared.check_own_place(paging, report)
   declared.check_size(paging, report)
+  token.check(paging, report)
   if paging.size == nil and declared.has(paging.ends, "short_page", DEFAULT) then
     report("ends", "without size it cannot be told what a short page is")
   end
@@ -49,8 +51,8 @@ function after.goes_back(paging)
   return paging.before ~= nil
 end
 
-function after.first(_, query)
-  local problem = query.page_token and token.problem(query.page_token)
+function after.first(paging, query)
+  local problem = query.page_token and token.problem(query.page_token, paging.token)
   return not problem and { token = query.page_token } or nil, problem
 end
 
@@ -59,9 +61,9 @@ function after.apply(paging, position, request, query)
     request:put(paging.size, query.page_size)
   end
   if position.before then
-    request:put(paging.before, position.before)
+    request:put(paging.before, token.value(paging, position.before))
   elseif position.token then
-    request:put(declared.own_place(paging), position.token)
+    request:put(declared.own_place(paging), token.value(paging, position.token))
   end
 end
 
@@ -69,7 +71,8 @@ end
 local function is_end(paging, answer, query)
   local position = answer.position
   if answer.count == 0 then
-    return true
+    local is_start = query.direction == "backward" and not position.before
+    return true, is_start and "the page to go back from is empty: it has no item that names the one before it" or nil
   elseif query.direction == "backward" and not position.before then
     return false -- what it says is of what comes after it
   end
@@ -93,7 +96,7 @@ function after.after(paging, answer, query)
   end
   local is_back = query.direction == "backward"
   local which = is_back and "first" or "last"
-  local text = answer:edge(which, paging.item)
+  local text = answer:edge(which, paging.item, paging.token == "json" and "json" or nil)
   if type(text) ~= "string" or not token.is(text) then
     return nil, ("expected what names the next page at %s of the %s item, got %s"):format(
       type(paging.item) == "table" and table.concat(paging.item, " or ") or paging.item, which,
@@ -106,8 +109,11 @@ function after.show(position)
   return position.token
 end
 
-function after.restore(saved)
-  local good = (saved.token == nil or token.is(saved.token)) and (saved.before == nil or token.is(saved.before))
+function after.restore(saved, _, paging)
+  local function is_good(text)
+    return text == nil or token.is(text, false, paging.token)
+  end
+  local good = is_good(saved.token) and is_good(saved.before)
   return good and { token = saved.token, before = saved.before } or nil
 end
 

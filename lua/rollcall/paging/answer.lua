@@ -8,6 +8,7 @@ local core = require "rollcall.core"
 ---@field base string the base URL, whose origin next links must have
 ---@field count integer users of the page
 ---@field captured table<string, any>
+---@field texts table<string, string> the same as JSON
 local Answer = {}
 Answer.__index = Answer
 
@@ -20,9 +21,10 @@ local answer = {}
 ---@param pointers string[] that its decoder captured
 ---@return rollcall.Answer
 function answer.new(asked, position, base, pointers)
-  local captured = {}
+  local captured, texts = {}, {}
   for _, pointer in ipairs(pointers) do
     captured[pointer] = asked.decoder:captured(pointer, "text")
+    texts[pointer] = asked.decoder:captured(pointer, "json")
   end
   return setmetatable({
     position = position,
@@ -30,6 +32,7 @@ function answer.new(asked, position, base, pointers)
     base = base,
     count = asked.decoder:found(),
     captured = captured,
+    texts = texts,
     headers = {}, -- those that were asked for
     asked = asked,
   }, Answer)
@@ -53,6 +56,13 @@ function Answer:at(source)
     return self:header(source.header)
   end
   return source and self.captured[source]
+end
+
+--- The JSON text of what stands at a pointer; nil where nothing does.
+---@param pointer string
+---@return string?
+function Answer:json(pointer)
+  return self.texts[pointer]
 end
 
 local function name_of(source)
@@ -101,12 +111,13 @@ end
 --- where nothing does.
 ---@param which "first"|"last"
 ---@param pointers string|string[]
+---@param form "json"|nil as JSON text
 ---@return any
-function Answer:edge(which, pointers)
+function Answer:edge(which, pointers, form)
   for _, pointer in ipairs(type(pointers) == "table" and pointers or { pointers }) do
     local value = self.asked.decoder:edge(which, pointer, "text")
     if value ~= nil and value ~= core.null and value ~= "" then
-      return value
+      return form and self.asked.decoder:edge(which, pointer, form) or value
     end
   end
   return nil

@@ -10,12 +10,14 @@ cursor.schema = schema.with(token.schema, {
   query = declared.parameter,
   header = declared.header_name,
   body = declared.member,
+  token = token.form,
 })
 
 function cursor.check(paging, report)
   declared.check_own_place(paging, report)
   declared.check_size(paging, report)
   declared.check_previous(paging, report)
+  token.check(paging, report)
 end
 
 cursor.captures = token.captures
@@ -25,8 +27,8 @@ function cursor.places(paging)
   return { declared.own_place(paging), paging.size }
 end
 
-function cursor.first(_, query)
-  local problem = query.page_token and token.problem(query.page_token)
+function cursor.first(paging, query)
+  local problem = query.page_token and token.problem(query.page_token, paging.token)
   return not problem and { token = query.page_token } or nil, problem
 end
 
@@ -36,7 +38,7 @@ function cursor.apply(paging, position, request, query)
     request:put(paging.size, query.page_size)
   end
   if position.token then
-    request:put(declared.own_place(paging), position.token)
+    request:put(declared.own_place(paging), token.value(paging, position.token))
   end
 end
 
@@ -63,7 +65,8 @@ function cursor.show(position)
 end
 
 function cursor.restore(saved, _, paging)
-  return (saved.token == nil or token.is(saved.token, paging.header ~= nil)) and { token = saved.token } or nil
+  local is_good = saved.token == nil or token.is(saved.token, paging.header ~= nil, paging.token)
+  return is_good and { token = saved.token } or nil
 end
 
 return cursor

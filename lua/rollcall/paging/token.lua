@@ -2,6 +2,7 @@
 
 local core = require "rollcall.core"
 local declared = require "rollcall.paging.declared"
+local json = require "rollcall.json"
 local schema = require "rollcall.schema"
 
 local token = {}
@@ -33,19 +34,63 @@ function token.goes_back(paging)
   return paging.previous ~= nil
 end
 
+--- What a token is: a text, or any JSON value, which is kept as its JSON text and goes into a body as it came.
+token.form = { type = "string", enum = { "text", "json" } }
+
+--- Is a text the JSON of one value?
+local function is_json(text)
+  local decoder = core.decoder { items = "/i", capture = { "/v" }, containers = true }
+  return decoder:feed('{"i":[],"v":' .. text .. "}") and decoder:finish() and decoder:captured("/v", "json") == text
+end
+
 --- Is a text one that can be sent? In a URL every byte can be, in a header no control character.
 ---@param value any
 ---@param in_header boolean?
+---@param form "text"|"json"|nil
 ---@return boolean
-function token.is(value, in_header)
+function token.is(value, in_header, form)
+  if form == "json" then
+    return token.is(value) and is_json(value) == true
+  end
   return type(value) == "string" and value ~= "" and #value <= LONGEST and not (in_header and value:find("%c"))
 end
 
 --- The query's page_token; nil, and what is wrong with it.
 ---@param text string
+---@param form "text"|"json"|nil
 ---@return string? problem
-function token.problem(text)
+function token.problem(text, form)
+  if form == "json" then
+    return not token.is(text, false, form) and "expected a page token, which is JSON text here" or nil
+  end
   return not token.is(text, true) and "expected a page token" or nil
+end
+
+--- Reports JSON where it cannot be taken from or sent to.
+---@param paging table
+---@param report fun(path: string, problem: string)
+function token.check(paging, report)
+  if paging.token ~= "json" then
+    return
+  elseif paging.body == nil then
+    report("token", "json goes into a body; expected body instead of query and header")
+  end
+  for _, key in ipairs { "next", "previous" } do
+    if type(paging[key]) == "table" then
+      report(key, "no header has JSON; expected a JSON Pointer, since token is json")
+    end
+  end
+  if paging.before ~= nil and (type(paging.before) ~= "table" or paging.before.body == nil) then
+    report("before", "json goes into a body; expected { body = pointer }, since token is json")
+  end
+end
+
+--- A token as it is put in its place.
+---@param paging table
+---@param text string
+---@return string|table
+function token.value(paging, text)
+  return paging.token == "json" and json.raw(text) or text
 end
 
 --- Does the page end the walk whatever token it has: by its flag, or because it is empty?
@@ -87,17 +132,22 @@ function token.read(paging, answer, source, what)
       return nil
     end
     return nil, ("expected a %s at %s, which is %s; that is none of what ends a walk"):format(what, where, missing)
-  elseif type(value) ~= "string" then
+  end
+  local text = value
+  if paging.token == "json" and type(value) ~= "boolean" then
+    text = answer:json(source)
+  end
+  if type(text) ~= "string" then
     return nil, ("expected a %s at %s, got a %s"):format(what, where, type(value))
-  elseif #value > LONGEST then
-    return nil, ("the %s at %s is too long to be sent: %d bytes"):format(what, where, #value)
+  elseif #text > LONGEST then
+    return nil, ("the %s at %s is too long to be sent: %d bytes"):format(what, where, #text)
   end
   for _, last in ipairs(paging.final or {}) do
     if value == last then
       return nil
     end
   end
-  return value
+  return text
 end
 
 return token
