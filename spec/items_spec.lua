@@ -1,6 +1,7 @@
 -- The decoder: the array at a JSON Pointer cut into users, and the scalars beside it. Every document is fed whole, cut
 -- in two at every byte, and byte by byte.
 
+local check = require "spec.support.check"
 local core = require "rollcall.core"
 local feeding = require "spec.support.feeding"
 

@@ -390,6 +390,7 @@ describe("a finalizer that runs inside a call", function()
       ran = true
       finalizer()
     end }
+    local newproxy = rawget(_G, "newproxy")
     if newproxy then -- a table has no finalizer on LuaJIT
       local proxy = newproxy(true)
       getmetatable(proxy).__gc = metatable.__gc

@@ -182,9 +182,9 @@ function where.all(expressions, options)
   elseif type(expressions) ~= "table" or not schema.is_list(expressions) then
     error("where: expected an expression such as status=ACTIVE, or a list of them", 2)
   end
-  local problem = schema.check(options or {}, { type = "table", fields = { now = { type = "number" } } })[1]
-  if problem then
-    error("where: " .. problem, 2)
+  local mistake = schema.check(options or {}, { type = "table", fields = { now = { type = "number" } } })[1]
+  if mistake then
+    error("where: " .. mistake, 2)
   end
   local tests = {}
   for i, expression in ipairs(expressions) do
