@@ -212,7 +212,7 @@ describe("a client", function()
     ]]
     file:close()
     local command = assert(os.getenv "RUN_LUA", "the specs are run by `make test`")
-    local pipe = assert(io.popen(("https_proxy='http://user:p#hunter2@proxy.invalid:8080' '%s' %s 2>&1"):format(command,
+    local pipe = assert(io.popen(("https_proxy='http://user:p#hunter2@proxy.invalid:8080' %s '%s' 2>&1"):format(command,
       script)))
     local output = pipe:read "*a"
     pipe:close()

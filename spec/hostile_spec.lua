@@ -559,7 +559,7 @@ describe("a text that is long", function()
   end)
 
   it("as a page token costs no time", function()
-    local ended = ends(walk { { body = page(ONE, '"' .. pluses .. '"') }, { body = page(TWO) } }, "1", "http", nil)
+    local ended = ends(walk { { body = page(ONE, '"' .. pluses .. '"') }, { body = page(TWO) } }, "1 2")
     assert.is_true(ended.seconds < SOON)
   end)
 

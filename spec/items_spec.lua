@@ -576,7 +576,7 @@ describe("the decoder's messages", function()
       assert.is_false(good)
       check.contains(message, option, expected)
     end
-    local good, message = pcall(core.ledger, { saved = {} })
+    local good, message = pcall(core.ledger, { id = "id", saved = {} })
     assert.is_false(good)
     check.contains(message, "ledger: saved: expected a string, got table")
   end)

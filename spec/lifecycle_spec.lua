@@ -428,3 +428,18 @@ describe("a finalizer that runs inside a call", function()
     end
   end)
 end)
+
+describe("another Lua", function()
+  it("is told which it has to be", function()
+    local script = os.tmpname()
+    local file = assert(io.open(script, "w"))
+    file:write [[_VERSION, jit = "Lua 5.3", nil; print(pcall(require, "rollcall"))]]
+    file:close()
+    local command = assert(os.getenv "RUN_LUA", "the specs are run by `make test`")
+    local pipe = assert(io.popen(("%s '%s' 2>&1"):format(command, script)))
+    local output = pipe:read "*a"
+    pipe:close()
+    os.remove(script)
+    check.contains(output, "needs Lua 5.4 or LuaJIT 2.1, not Lua 5.3")
+  end)
+end)

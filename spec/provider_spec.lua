@@ -161,8 +161,8 @@ describe("provider.check", function()
       p.users.paging.next, p.users.paging.previous = { header = "X-Next" }, { header = "x-next" }
     end },
     { "users.paging.previous: ", function(p) p.users.paging = { type = "link", previous = "next" } end },
-    { "users.paging.next: items is the same", function(p) p.users.paging.next = "/data" end },
-    { "users.paging.more: items is the same", function(p) p.users.paging.more = "/data" end },
+    { 'users.paging.next: it leads to the list of items at "/data"', function(p) p.users.paging.next = "/data" end },
+    { 'users.paging.more: it leads to the list of items at "/data"', function(p) p.users.paging.more = "/data" end },
     { "users.paging.next: ", function(p) p.users.paging.next = "" end },
     -- names that are taken
     { "collections.shared: every client has something of that name",

@@ -79,8 +79,7 @@ describe("core.terminal", function()
   it("fills the places of closed descriptors, and leaves the others", function()
     local script = [[
       terminal.occupy()
-      local file = assert(io.open("/proc/self/status"))
-      for fd = 0, 3 do
+      for fd = 0, 2 do
         local pipe = io.popen("readlink /proc/" .. io.open("/proc/self/stat"):read "*n" .. "/fd/" .. fd)
         assert(io.open(os.getenv "SAID", "a")):write(fd, " ", pipe:read "*a")
       end
@@ -92,7 +91,7 @@ describe("core.terminal", function()
     os.remove(said)
     assert.equal("", errors)
     assert.equal(0, status)
-    assert.truthy(text:find "^0 /dev/null\n1 /dev/null\n2 /[^\n]*\n3 /proc/%d+/status\n$", text)
+    assert.truthy(text:find "^0 /dev/null\n1 /dev/null\n2 /[^\n]*\n$", text)
   end)
 
   it("becomes another program", function()

@@ -28,6 +28,7 @@ local core = require "rollcall.core"
 ---@field offset integer? byte of the body at which decoding failed, from 0
 ---@field body string? the answer's body, cut at 8 KiB
 ---@field checkpoint string? where to go on from, see Stream:checkpoint
+---@field before rollcall.User[]|integer|nil of collect: the users that came before it; of count: how many they are
 
 local Error = core.error_metatable
 local errors = {}

@@ -1,5 +1,9 @@
 -- rollcall: every user of every account, as one lazy iterator.
 
+if _VERSION ~= "Lua 5.4" and not rawget(_G, "jit") then
+  error("rollcall needs Lua 5.4 or LuaJIT 2.1, not " .. _VERSION, 0)
+end
+
 local client = require "rollcall.client"
 local core = require "rollcall.core"
 local csv = require "rollcall.csv"

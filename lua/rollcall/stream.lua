@@ -136,17 +136,23 @@ function methods:next()
   return advance(self)
 end
 
+--- An error that has what came before it: not a value behind it, which LuaJIT's assert would raise in its place.
+local function with_before(err, before)
+  err = errors.new(err.kind, err.message, err)
+  err.before = before
+  return err
+end
+
 --- All users that are left, in a list.
 ---@return rollcall.User[]? users
----@return rollcall.Error? err
----@return rollcall.User[]? before with an error: the users that came before it
+---@return rollcall.Error? err its `before` are the users that came before it
 function methods:collect()
   local list, n = {}, 0
   while true do
     local user, err = self:next()
     if user == nil then
       if err then
-        return nil, err, list
+        return nil, with_before(err, list)
       end
       return list
     end
@@ -169,15 +175,14 @@ end
 
 --- How many users are left. They are walked, and none is kept.
 ---@return integer? count
----@return rollcall.Error? err
----@return integer? before with an error: how many came before it
+---@return rollcall.Error? err its `before` is how many came before it
 function methods:count()
   local n = 0
   while true do
     local user, err = self:next()
     if user == nil then
       if err then
-        return nil, err, n
+        return nil, with_before(err, n)
       end
       return n
     end
@@ -205,7 +210,7 @@ function methods:pages()
     while true do
       if source.finished and n == 0 then
         if source.err or source.reason == "closed" then
-          error(source.err or closed(), 0)
+          error(source.err or closed(source), 0)
         end
       end
       local user, wait = source.front.head:next(), nil

@@ -25,6 +25,7 @@ end
 
 --- A hook that ends what goes on for ever or takes ever more.
 local function limit()
+  collectgarbage() -- what was garbage before would hide what comes
   local steps, start = 0, collectgarbage "count"
   return function()
     steps = steps + BETWEEN_LOOKS

@@ -44,8 +44,7 @@ function document.put(root, pointer, value)
   for i, step in ipairs(steps) do
     local is_array = getmetatable(at) == Array
     if getmetatable(at) == Raw or is_array and not step:find("^%d+$") then
-      return nil, ("%s cannot stand there: %s"):format(pointer,
-        i == 1 and "the document itself is the array" or "there is another value on the way to it")
+      return nil, ("%s cannot stand there: there is another value on the way to it"):format(pointer)
     end
     local key = is_array and tonumber(step) + 1 or step
     if i == #steps then
