@@ -770,7 +770,7 @@ describe("a collection that is asked for by POST", function()
     local users = mine:users { state = "on", age = 42, tags = { "a", "b" } }
     assert.equal(2, users:count())
     local bodies = {}
-    for i, request in ipairs(server:requests()) do
+    for i, request in ipairs(server:requests "/search") do
       assert.equal("POST", request.method)
       assert.equal("application/json", request.headers["content-type"])
       bodies[i] = cjson.decode(request.body)
@@ -788,7 +788,7 @@ describe("a collection that is asked for by POST", function()
     local mine = searching { type = "page", body = "/page", total = "/total", size = { header = "X-Size" },
       max_size = 1 }
     assert.equal(2, mine:users():count())
-    local requests = server:requests()
+    local requests = server:requests "/search"
     assert.equal('{"page":1}', requests[1].body)
     assert.equal('{"page":2}', requests[2].body)
     assert.equal("1", requests[1].headers["x-size"])
