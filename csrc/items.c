@@ -60,7 +60,7 @@ struct rc_items {
   struct {
     uint64_t offset; /* of its first byte */
     unsigned level;  /* containers around it */
-  } container[RC_ITEMS_CAPTURES + 1];
+  } container[MAX_PATTERNS];
 
   uint64_t found;
   const char *id; /* in `text`; NULL: items are told apart by their text */
@@ -718,8 +718,13 @@ void rc_items_describe(const rc_items *items, char *line, size_t size) {
                    (unsigned long long)items->found + 1, where, got);
     return;
   case RC_ITEMS_NOT_SCALAR:
-    (void)snprintf(line, size, "expected a string, number, boolean or null at %s, got %s", where,
-                   got);
+    if (items->containers) {
+      (void)snprintf(line, size, "expected a value at %s beside the array of items, not around it",
+                     where);
+    } else {
+      (void)snprintf(line, size, "expected a string, number, boolean or null at %s, got %s", where,
+                     got);
+    }
     return;
   case RC_ITEMS_SECOND:
     (void)snprintf(line, size, "expected one value at %s, got a second one", where);

@@ -1,9 +1,9 @@
 /* items.h - finds the array at a JSON Pointer in a stream of bytes and cuts it into items.
  *
  * Pure: no Lua, no I/O. An item is handed over the moment its closing brace arrives, indexed by
- * its fields; beside it named scalars anywhere else in the document are captured. Everything is
- * validated to the last byte. Memory: the items not yet taken, the one that is arriving, and the
- * chunk being fed.
+ * its fields; beside it named values anywhere else in the document are captured. Everything is
+ * validated to the last byte. Memory: the items not yet taken, the one or the captured value that
+ * is arriving, the values captured, and the chunk being fed.
  */
 #ifndef RC_ITEMS_H
 #define RC_ITEMS_H

@@ -137,14 +137,21 @@ static int terminal_replace(lua_State *L) {
   return 2;
 }
 
+/* truncate(fd, length) -> whether what is behind `length` bytes is gone; false of what is no file
+ */
+static int terminal_truncate(lua_State *L) {
+  lua_pushboolean(L, ftruncate((int)luaL_checkinteger(L, 1), (off_t)luaL_checknumber(L, 2)) == 0);
+  return 1;
+}
+
 void rc_terminal_open(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"is_terminal", terminal_is},  {"columns", terminal_columns},
       {"catch", terminal_catch},     {"release", terminal_release},
       {"default", terminal_default}, {"occupy", terminal_occupy},
       {"replace", terminal_replace}, {"ignore_pipe", terminal_ignore_pipe},
-      {"caught", terminal_caught}};
-  lua_createtable(L, 0, 9);
+      {"caught", terminal_caught},   {"truncate", terminal_truncate}};
+  lua_createtable(L, 0, 10);
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     lua_pushcfunction(L, functions[i].func);
     lua_setfield(L, -2, functions[i].name);

@@ -597,6 +597,23 @@ describe("rollcall diff", function()
     command.write(new, table.concat(lines, "\n") .. "\n")
   end
 
+  it("goes by what a snapshot of some fields has", function()
+    for _, fields in ipairs { "id,email,status", "source,id,email" } do
+      command.write(new, (run { "users", "tesouro", "--organization-id", ORGANIZATION, "--format", "ndjson", "--fields",
+        fields }))
+      local output, errors, status = run { "diff", new, old, "--format", "ndjson" }
+      assert.equal("", output)
+      check.contains(errors, "0 joined, 0 left, 0 changed")
+      assert.equal(0, status)
+    end
+    local errors, status = complaints { "diff", old, new }
+    assert.equal(0, status, errors)
+    command.write(new, '{"email":"a@b.example"}\n')
+    errors, status = complaints { "diff", old, new }
+    assert.equal(2, status)
+    check.contains(errors, "new.ndjson:1: a user without", "--fields")
+  end)
+
   it("tells who joined, left and changed, and ends with 1", function()
     local users = decoded(command.read(old))
     make_new(function(user, i)

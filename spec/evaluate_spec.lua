@@ -71,4 +71,13 @@ describe("a configuration's file", function()
     check.contains(refused "return 1", "it returns a number")
     check.contains(refused "local t = {} t.a = { t } return { t }", "has itself inside")
   end)
+
+  it("is never quoted where it is no Lua, since a secret may stand there", function()
+    for _, text in ipairs { 'return { client_secret = "s3cret-VALUE\n}',
+      'return { client_secret = "s3" "cret-VALUE" }' } do
+      local problem = refused(text)
+      check.contains(problem, ":1: ")
+      assert.is_nil(problem:find("VALUE", 1, true))
+    end
+  end)
 end)

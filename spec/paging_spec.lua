@@ -417,4 +417,30 @@ describe("a token that is JSON", function()
       check.misuse(function() client(CURSOR):users { resume = cjson.encode(changed) } end, "resume: ")
     end
   end)
+
+  it("name no page where they are what ends a walk, or flags", function()
+    for _, text in ipairs { "null", '""', "true", "false" } do
+      check.misuse(function() client(CURSOR):users { page_token = text } end, "page_token: ")
+    end
+    local ids, sent = walk(AFTER, { '{"data":[{"id":"a","sort":null},{"id":"b"}]}', '{"data":[]}' })
+    assert.equal("a b", ids)
+    assert.equal('"b"', sent[2])
+  end)
+
+  it("may be as deep as a page", function()
+    local deep = ("["):rep(600) .. ("]"):rep(600)
+    server:script { ["/people"] = { { body = ('{"data":[{"id":"a"}],"next":%s}'):format(deep) },
+      { body = '{"data":[{"id":"b"},{"id":"c"}],"next":null}' } } }
+    local function walked(query)
+      return rollcall.client({
+        name = "acme",
+        base_url = { production = "https://api.acme.example" },
+        users = { path = "/people", method = "POST", items = "/data", paging = CURSOR },
+      }, { token = "tok-7f3a", base_url = server.url, retry = false, max_depth = 2000 }):users(query)
+    end
+    local first = walked()
+    assert(first:next())
+    assert.equal("b", assert(first:next()).id)
+    assert.equal(1, assert(walked { resume = first:checkpoint() }:count()))
+  end)
 end)

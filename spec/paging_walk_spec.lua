@@ -828,3 +828,51 @@ describe("a script's own settings of lua-cjson", function()
     end
   end)
 end)
+
+describe("a number of sixteen digits", function()
+  it("is sent and kept as it is", function()
+    server:script { ["/search"] = { { body = '{"data":[{"id":1}],"next":"t2"}' }, { body = '{"data":[{"id":2}]}' } } }
+    local function users(query)
+      return rollcall.client({ name = "acme", base_url = { production = "https://api.acme.example" },
+        users = { path = "/search", method = "POST", items = "/data",
+          paging = { type = "cursor", body = "/after", next = "/next" },
+          filters = { n = { body = "/n", format = "integer" }, ids = { body = "/ids", list = "array",
+            format = "integer" } } },
+      }, { token = "tok-7f3a", base_url = server.url }):users(query)
+    end
+    local stream = users { n = 1234567890123456, ids = { 1, 1234567890123457 } }
+    assert(stream:next())
+    local saved = stream:checkpoint()
+    check.contains(saved, "1234567890123456", "[1,1234567890123457]")
+    check.contains(server:requests("/search")[1].body, '"n":1234567890123456', '"ids":[1,1234567890123457]')
+    check.misuse(function() users { n = 1234567890123499, ids = { 1, 1234567890123457 }, resume = saved } end, "resume")
+    stream:close()
+  end)
+end)
+
+describe("links back to the start", function()
+  it("are a loop after a checkpoint, too", function()
+    server:script {
+      ["/people"] = { { body = '{"data":[{"id":"a"},{"id":"b"}],"next":"/people?p=2"}' } },
+      ["/people?p=2"] = { { body = '{"data":[{"id":"c"}],"next":"/people"}' } },
+    }
+    local paging = { paging = { type = "next_url", next = "/next" } }
+    local first = client(paging):users()
+    assert.equal("a", first:next().id)
+    local ids, err = ids_of((client(paging):users { resume = first:checkpoint() }))
+    assert.equal("b c", ids)
+    check.failure(err, "loop")
+  end)
+
+  it("are refused where they name a token with a separator in it", function()
+    local secret = "tok-7f3a/secret9"
+    local people = { paging = { type = "next_url", next = "/next" } }
+    server:script {
+      ["/people"] = { { body = '{"data":[{"id":"a"}],"next":"/people?p=tok-7f3a/x"}' } },
+      ["/people?p=tok-7f3a/x"] = { { body = '{"data":[{"id":"b"}],"next":"/people?p=tok-7f3a/secret9"}' } },
+    }
+    local ids, err = ids_of((client(people, { token = secret }):users()))
+    assert.equal("a b", ids)
+    check.failure(err, "decode", { secret })
+  end)
+end)

@@ -366,3 +366,20 @@ describe("the README", function()
     end
   end)
 end)
+
+describe("places in a body", function()
+  it("may not be one inside the other", function()
+    check.misuse(function()
+      provider.check { name = "acme", base_url = { production = "https://api.acme.example" }, users = {
+        path = "/search", method = "POST", items = "/data",
+        paging = { type = "cursor", body = "/page", next = "/next", token = "json", size = { body = "/page/size" } } } }
+    end, "/page/size", "one inside the other")
+  end)
+
+  it("may not stand around the items that they are read beside", function()
+    check.misuse(function()
+      provider.check { name = "acme", base_url = { production = "https://api.acme.example" }, users = {
+        path = "/search", items = "/data/list", paging = { type = "cursor", query = "c", next = "/data" } } }
+    end, "users.paging.next: ", "is inside it")
+  end)
+end)

@@ -127,4 +127,22 @@ describe("--resume", function()
     assert.equal(2, status)
     check.contains(errors, "it does not say of which output it is", "what an earlier run has written")
   end)
+
+  it("cuts off what its file does not know of, where the output cannot be written", function()
+    local output = directory .. "/output"
+    local line = command.line { "users", "tesouro", "--format", "ndjson", "--fields", "id", "--resume", saved }
+    local _, errors, status = command.shell(("(trap '' XFSZ; ulimit -f 40; %s >>%s)"):format(line, output))
+    assert.equal(3, status)
+    check.contains(errors, "cannot write the output")
+    assert.equal("", command.read(output):match "[^\n]*$")
+    _, errors, status = command.shell(line .. " >>" .. output)
+    assert.equal("", errors)
+    assert.equal(0, status)
+    local seen, count = {}, 0
+    for each in io.lines(output) do
+      assert.is_nil(seen[each], each)
+      seen[each], count = true, count + 1
+    end
+    assert.equal(#sandbox.data.tesouro.users { status = "ALL" }, count)
+  end)
 end)

@@ -53,7 +53,7 @@ function show(value)
     return "[" .. table.concat(parts, ",") .. "]"
   end
   -- A number reads the same whether it went through JSON or not.
-  return type(value) == "number" and ("%.14g"):format(value) or tostring(value)
+  return type(value) == "number" and json.number(value) or tostring(value)
 end
 
 local function same(a, b)

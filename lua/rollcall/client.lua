@@ -344,13 +344,15 @@ end
 ---@return rollcall.Client
 function client.new(declared, config, level)
   level = (level or 1) + 1
-  config = config == nil and {} or config
+  if config == nil then
+    config = {}
+  end
   local checked = provider.check(declared, level)
   local problems = schema.check(config, options_schema(checked))
   local base_url
   if #problems == 0 then
-    check_together(checked, config or {}, problems)
-    base_url = check_base_url(checked, config or {}, problems)
+    check_together(checked, config, problems)
+    base_url = check_base_url(checked, config, problems)
   end
   if #problems > 0 then
     error(("%s: %s"):format(checked.name, table.concat(problems, "; ")), level)

@@ -372,6 +372,12 @@ function core.terminal.occupy() end
 ---@return string problem
 function core.terminal.replace(program, ...) end
 
+--- Cuts a file that is open; false for what is none, such as a pipe.
+---@param fd integer
+---@param length integer bytes that stay
+---@return boolean
+function core.terminal.truncate(fd, length) end
+
 --- The signal that came, once, and the status that a shell gives to it; nil for none.
 ---@return "INT"|"TERM"|"HUP"|nil name
 ---@return integer? status

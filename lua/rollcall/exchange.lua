@@ -41,7 +41,7 @@ local IDLE_TIMEOUT = 60
 -- For a whole token request, in idle timeouts: one that drips must end, too.
 local MOST_IDLE_TIMEOUTS = 4
 -- Bytes kept of a body that is no page: a token's answer, or what an error says.
-local LONGEST_ANSWER = 65536
+local LONGEST_ANSWER = 262144
 
 ---@param client rollcall.Shared
 ---@param spec rollcall.ExchangeSpec
@@ -360,7 +360,12 @@ function Exchange:conclude(now)
   if self.decoder then
     good, err = self.decoder:finish()
   else
-    good, err = finish_collected((self.transfer:body()))
+    local body, was_cut = self.transfer:body()
+    if was_cut then
+      good = true -- it is too long, which is not broken off
+    else
+      good, err = finish_collected(body)
+    end
   end
   if not good and err.code == "unexpected_end" then
     -- It broke off, though the connection ended in order.

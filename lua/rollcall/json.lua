@@ -39,28 +39,57 @@ function json.raw(text)
   return setmetatable({ text }, RAW)
 end
 
-local function has_raw(value)
-  if type(value) ~= "table" or getmetatable(value) == RAW then
-    return type(value) == "table"
+--- The digits of a number that lua-cjson, which writes 14, would change; nil for others.
+local function digits(number)
+  if number ~= number or math.abs(number) == math.huge or tonumber(("%.14g"):format(number)) == number then
+    return nil
+  end
+  local text = tostring(number)
+  return text:find "^-?%d+$" and text or ("%.17g"):format(number)
+end
+
+--- A number in as few digits as say which it is.
+---@param number number
+---@return string
+function json.number(number)
+  return digits(number) or ("%.14g"):format(number)
+end
+
+--- Is there anything in it that lua-cjson would not write as it is?
+local function is_ours(value)
+  if type(value) == "number" then
+    return digits(value) ~= nil
+  elseif type(value) ~= "table" then
+    return false
+  elseif getmetatable(value) == RAW then
+    return true
   end
   for _, member in pairs(value) do
-    if has_raw(member) then
+    if is_ours(member) then
       return true
     end
   end
   return false
 end
 
---- The JSON text of a value. A raw one stands in objects only.
+--- The JSON text of a value.
 ---@param value any
 ---@return string
 function json.encode(value)
-  if getmetatable(value) == RAW then
-    return value[1]
-  elseif not has_raw(value) then
+  if not is_ours(value) then
     return cjson.encode(value)
+  elseif type(value) == "number" then
+    return (digits(value))
+  elseif getmetatable(value) == RAW then
+    return value[1]
   end
   local members = {}
+  if value[1] ~= nil then
+    for i, member in ipairs(value) do
+      members[i] = json.encode(member)
+    end
+    return "[" .. table.concat(members, ",") .. "]"
+  end
   for name, member in pairs(value) do
     members[#members + 1] = cjson.encode(tostring(name)) .. ":" .. json.encode(member)
   end

@@ -345,6 +345,9 @@ local function paging_node(collection)
       if known_source(kind, key) and type(source) == "string" and type(items) == "string"
         and (source == items or source:sub(1, #items + 1) == items .. "/") then
         report(key, ("it leads to the list of items at %s, which says nothing of its pages"):format(schema.show(items)))
+      elseif known_source(kind, key) and type(source) == "string" and source ~= "" and type(items) == "string"
+        and items:sub(1, #source + 1) == source .. "/" then
+        report(key, ("the list of items at %s is inside it"):format(schema.show(items)))
       end
     end
   end }
@@ -460,6 +463,12 @@ function check_places(given)
         if key and known[key] then
           report(path, ("%s is the place of %s already"):format(schema.show(at), known[key]))
         elseif key then
+          for _, other in ipairs(kind == "body" and keys_of(known) or {}) do
+            local short, long = #other < #key and other or key, #other < #key and key or other
+            if long:sub(1, #short + 1) == short .. "/" then
+              report(path, ("%s and the place of %s are one inside the other"):format(schema.show(at), known[other]))
+            end
+          end
           known[key] = what
         end
       end

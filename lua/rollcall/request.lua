@@ -65,10 +65,14 @@ end
 
 --- A value as text: a number without a fraction where it has none.
 local function text_of(value)
-  if type(value) == "number" then
-    return (value == math.floor(value) and "%.0f" or "%.14g"):format(value)
+  local text = tostring(value)
+  if type(value) ~= "number" or text:find "^-?%d+$" then -- an integer of 5.4 has all its digits
+    return text
+  elseif value == math.floor(value) then
+    return ("%.0f"):format(value)
   end
-  return tostring(value)
+  text = ("%.14g"):format(value)
+  return tonumber(text) == value and text or ("%.17g"):format(value)
 end
 
 --- Puts a value, or a list of values, in its place.

@@ -163,9 +163,7 @@ function Walk:begin()
   end
   if not resume then
     self:ask(position)
-    if self.paging.is_linked then -- whose links may lead back to where it began
-      self.seen:add(self.pages[1].asked.spec.url)
-    end
+    self:remember_start(position)
     return
   end
   local ledger = core.ledger { id = self.spec.collection.id or "id", saved = resume.ledger }
@@ -174,6 +172,14 @@ function Walk:begin()
     return
   end
   self:ask(position, ledger, resume.ledger)
+  self:remember_start(position)
+end
+
+--- Links may lead back to where it began.
+function Walk:remember_start(position)
+  if self.paging.is_linked and not position.url then
+    self.seen:add(self.pages[1].asked.spec.url)
+  end
 end
 
 --- What a page has given, for a checkpoint: nil for nothing.
@@ -315,8 +321,8 @@ end
 local NAMES = { client_id = true, username = true }
 local SEPARATORS = { [("/"):byte()] = true, [("?"):byte()] = true, [("&"):byte()] = true, [("="):byte()] = true }
 
---- What a URL has beyond another one, from the last separator on that they share.
-local function beyond(url, other)
+--- How much of a URL it shares with another one, up to a separator.
+local function shared(url, other)
   local last = 0
   for i = 1, #url do
     local byte = url:byte(i)
@@ -326,16 +332,18 @@ local function beyond(url, other)
       last = i
     end
   end
-  return url:sub(last + 1)
+  return last
 end
 
 --- Has the server put a token or secret into what leads to the next page? It would be in a URL and in checkpoints.
 ---@param position rollcall.Position?
 ---@param asked string the URL of the page that says so: what it has in common with the next one, the server was told
 function Walk:shows_secret(position, asked)
+  local redactor = self.client.redactor
   for name, value in pairs(position or {}) do
-    local new = name == "url" and beyond(value, asked) or value
-    if type(new) == "string" and self.client.redactor:clean(new, NAMES) ~= new then
+    local same = name == "url" and shared(value, asked) or 0
+    if type(value) == "string"
+      and redactor:clean(value, NAMES) ~= redactor:clean(value:sub(1, same), NAMES) .. value:sub(same + 1) then
       return true
     end
   end

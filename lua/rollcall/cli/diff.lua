@@ -78,15 +78,19 @@ local function text_of(value)
 end
 
 --- By what a user is known again.
-local function key_of(user, name, number)
-  local id = text_of(user.id)
+---@param known table<string, boolean>? the fields to go by, where not all were written
+local function key_of(user, name, number, known)
+  local function part(field)
+    return (known == nil or known[field]) and text_of(user[field]) or ""
+  end
+  local id = part "id"
   if id == "" then
     id = text_of(user.email)
   end
   if id == "" then
     failure.usage("%s:%d: a user without id and email; snapshots need one of them", name, number)
   end
-  return text_of(user.source) .. "\n" .. text_of(user.account_id) .. "\n" .. id
+  return part "source" .. "\n" .. part "account_id" .. "\n" .. id
 end
 
 ---@class rollcall.cli.Snapshot
@@ -359,11 +363,18 @@ function diff.run(session)
   end
   local old = index(session, args.old)
   local compare = comparer(args, old.fields)
+  local known = old.count > 0 and old.fields or nil
   local show, finish = shows[args.format](session)
   local joined, changed, same = 0, 0, 0
   local function visit(text, name, number)
     local user = decode(text, name, number)
-    local key = key_of(user, name, number)
+    for _, field in ipairs { "source", "id" } do
+      if known and known[field] and user[field] == nil then
+        failure.usage("%s:%d: a user without %s, which those of %s have; take both snapshots with the same --fields",
+          name, number, field, old.name)
+      end
+    end
+    local key = key_of(user, name, number, known)
     local place = old.places[key]
     if place == nil then
       joined = joined + 1

@@ -79,11 +79,12 @@ end
 local function evaluate(file, name)
   local chunk, problem = load(read(file, name), "@" .. name, "t", {})
   if not chunk then
-    failure.usage("%s", problem)
+    failure.usage("%s", (problem:gsub(" near .*$", ""))) -- what is there may be a secret
   end
   local good, value = call(chunk)
   if not good then
-    failure.usage("%s", tostring(value):find(name, 1, true) and tostring(value) or name .. ": " .. tostring(value))
+    local text = tostring(value)
+    failure.usage("%s", text:find(name .. ":", 1, true) and text or name .. ": " .. text)
   elseif type(value) ~= "table" then
     failure.usage("%s: it returns %s; expected `return { sources = { … } }`", name,
       value == nil and "nothing" or "a " .. type(value))

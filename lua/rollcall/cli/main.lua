@@ -71,7 +71,7 @@ DINTERO_CLIENT_SECRET and DINTERO_ACCOUNT.
 
 Exit status: 0 found, 1 none or differences, 2 wrong usage or configuration, 3 it was tried and failed. 128 and
 the signal's number after Ctrl-C and the like.]])
-    :add_help(false):help_max_width(100):usage_max_width(100)
+    :add_help(false):help_max_width(80):usage_max_width(80)
   root:command_target "command"
   declare_help(root)
   root:flag "--version":description "Show the version and exit.":action(function()
@@ -80,7 +80,7 @@ the signal's number after Ctrl-C and the like.]])
   for _, name in ipairs(COMMANDS) do
     local command = require("rollcall.cli." .. name)
     local declared = root:command(name):summary(command.summary):description(flow(command.description))
-      :epilog(flow(command.epilog)):help_max_width(100):usage_max_width(100)
+      :epilog(flow(command.epilog)):help_max_width(80):usage_max_width(80)
     declare_help(declared)
     command.declare(declared)
     declare_common(declared)

@@ -1,9 +1,12 @@
 -- What goes to stdout: whole lines, in few large writes.
 
+local core = require "rollcall.core"
 local failure = require "rollcall.cli.failure"
 
 ---@class rollcall.cli.Output
 ---@field before function? called before each write
+---@field place integer? of a file: how much of it is good, whole lines and, with a checkpoint, what that knows of
+---@field is_saved boolean? a checkpoint says what is good
 local Output = {}
 Output.__index = Output
 
@@ -16,7 +19,7 @@ local EBADF, EPIPE = 9, 32
 ---@return rollcall.cli.Output
 function output.new(file)
   file:setvbuf "no" -- each flush is one write: no line is cut where some buffer was full
-  return setmetatable({ file = file, parts = {}, count = 0, size = 0 }, Output)
+  return setmetatable({ file = file, parts = {}, count = 0, size = 0, place = file:seek "end" }, Output)
 end
 
 --- Takes one or more whole lines.
@@ -43,11 +46,16 @@ function Output:flush()
   local good, problem, code = self.file:write(text)
   if not good then
     self.broken = true
+    if self.place then -- half a line, or what the checkpoint does not know of, would be there twice
+      core.terminal.truncate(1, self.place)
+    end
     if code == EPIPE then
       failure.raise(failure.FOUND) -- who closed the pipe has had enough
     end
     failure.raise(failure.FAILED, "cannot write the output: "
       .. (code == EBADF and "stdout is closed" or tostring(problem)))
+  elseif not self.is_saved then
+    self.place = self.file:seek "cur"
   end
 end
 

@@ -53,10 +53,14 @@ function Progress:line(seconds, now)
       stats.waits >= 1 and (", waited %.0f s"):format(stats.waits) or "")
   end
   local elapsed = math.max(now - self.started, 0.001)
-  texts[#texts + 1] = progress.number(math.floor(users / elapsed)) .. "/s"
-  if seconds and seconds >= 1 and seconds < 3600 then
-    texts[#texts + 1] = ("waiting %.0f s"):format(seconds)
+  local sum = progress.number(math.floor(users / elapsed)) .. "/s"
+  if #texts > 1 then
+    sum = progress.count(users, "user") .. ", " .. sum
   end
+  if seconds and seconds >= 1 and seconds < 3600 then
+    sum = ("%s, waiting %.0f s"):format(sum, seconds)
+  end
+  table.insert(texts, 1, sum) -- what a narrow terminal cuts off is of the last sources
   return table.concat(texts, " | ")
 end
 

@@ -270,6 +270,7 @@ function Session:save(is_last)
   saving.due = core.now() + BETWEEN_SAVES
   self.saving = nil -- where it cannot be written it is not tried again
   saving.resume:write(saving.parts())
+  self.output.is_saved, self.output.place = true, io.stdout:seek "cur"
   self.saving = saving
 end
 
@@ -358,7 +359,7 @@ function Session:walk(sources, options, visit)
     return checkpoint.encode_parts(checkpoints(), options.output)
   end
   if options.resume then
-    self.saving = { resume = options.resume, parts = checkpoints, due = core.now() + BETWEEN_SAVES }
+    self.saving = { resume = options.resume, parts = checkpoints, due = 0 }
   end
   local failures = 0
   local users = rollcall.merge(streams, { on_error = function(err, stream)
@@ -384,6 +385,10 @@ function Session:walk(sources, options, visit)
     end
     if self.count % PULSE == 0 then
       self:look_at_signals()
+      if self.saving and core.now() >= self.saving.due then
+        self.output:flush()
+        self:save(false)
+      end
       if self.progress then
         self.progress:draw()
       end

@@ -176,16 +176,22 @@ local function look_at(look)
   return math.max(seconds, SOONEST)
 end
 
---- Drives what somebody waits for, those first who have waited longest, as long as the slice allows. In how many
---- seconds it is to be done again.
+local first_look = 0 -- among those that are wanted: where the next round begins
+
+--- Drives what somebody waits for, one at least and as many as the slice allows, those first that the last round did
+--- not reach. In how many seconds it is to be done again.
 local function drive()
-  local soonest = REST
-  for i = 1, #wanted do
-    if core.now() - slice_began < LOOKING then
-      soonest = math.min(soonest, look_at(wanted[i]))
+  local soonest, count, looked = REST, #wanted, 0
+  for i = 1, count do
+    local at = (first_look + i - 1) % count + 1
+    if i == 1 or core.now() - slice_began < LOOKING then
+      soonest, looked = math.min(soonest, look_at(wanted[at])), i
     else
       soonest = SOONEST
     end
+  end
+  first_look = looked < count and (first_look + looked) % count or 0
+  for i = 1, count do
     wanted[i] = nil
   end
   return soonest

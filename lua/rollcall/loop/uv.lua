@@ -526,6 +526,7 @@ if vim then
     for _, one in ipairs(left) do
       one:cancel()
       resume(one)
+      finish(one, { n = 1, task.cancelled() }) -- who runs just now, or has yielded to somebody else
       local good, problem = pcall(one.deliver, one)
       if not good then
         vim.api.nvim_echo({ { tostring(problem), "ErrorMsg" } }, true, {})

@@ -51,6 +51,12 @@ function after.goes_back(paging)
   return paging.before ~= nil
 end
 
+--- Can it be sent in its place?
+local function is_good(paging, text, is_back)
+  local place = is_back and paging.before or declared.own_place(paging)
+  return token.is(text, type(place) == "table" and place.header ~= nil, paging.token)
+end
+
 function after.first(paging, query)
   local problem = query.page_token and token.problem(query.page_token, paging.token)
   return not problem and { token = query.page_token } or nil, problem
@@ -97,7 +103,7 @@ function after.after(paging, answer, query)
   local is_back = query.direction == "backward"
   local which = is_back and "first" or "last"
   local text = answer:edge(which, paging.item, paging.token == "json" and "json" or nil)
-  if type(text) ~= "string" or not token.is(text) then
+  if not is_good(paging, text, is_back) then
     return nil, ("expected what names the next page at %s of the %s item, got %s"):format(
       type(paging.item) == "table" and table.concat(paging.item, " or ") or paging.item, which,
       text == nil and "nothing" or type(text) == "string" and "a text that cannot be sent" or "a " .. type(text))
@@ -110,10 +116,8 @@ function after.show(position)
 end
 
 function after.restore(saved, _, paging)
-  local function is_good(text)
-    return text == nil or token.is(text, false, paging.token)
-  end
-  local good = is_good(saved.token) and is_good(saved.before)
+  local good = (saved.token == nil or is_good(paging, saved.token, false))
+    and (saved.before == nil or is_good(paging, saved.before, true))
   return good and { token = saved.token, before = saved.before } or nil
 end
 

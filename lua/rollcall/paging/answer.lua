@@ -14,6 +14,14 @@ Answer.__index = Answer
 
 local answer = {}
 
+--- Where it is an array or an object only that: a table, not what is in it, which can be large.
+local function value_of(text, read, ...)
+  if text == nil then
+    return nil
+  end
+  return text:find "^[%[{]" and {} or read(...)
+end
+
 --- Reads what is needed of an exchange that has ended well.
 ---@param asked rollcall.Exchange
 ---@param position rollcall.Position
@@ -23,8 +31,9 @@ local answer = {}
 function answer.new(asked, position, base, pointers)
   local captured, texts = {}, {}
   for _, pointer in ipairs(pointers) do
-    captured[pointer] = asked.decoder:captured(pointer, "text")
-    texts[pointer] = asked.decoder:captured(pointer, "json")
+    local text = asked.decoder:captured(pointer, "json")
+    texts[pointer] = text
+    captured[pointer] = value_of(text, asked.decoder.captured, asked.decoder, pointer, "text")
   end
   return setmetatable({
     position = position,
@@ -115,9 +124,10 @@ end
 ---@return any
 function Answer:edge(which, pointers, form)
   for _, pointer in ipairs(type(pointers) == "table" and pointers or { pointers }) do
-    local value = self.asked.decoder:edge(which, pointer, "text")
-    if value ~= nil and value ~= core.null and value ~= "" then
-      return form and self.asked.decoder:edge(which, pointer, form) or value
+    local decoder = self.asked.decoder
+    local text = decoder:edge(which, pointer, "json")
+    if text and text ~= "null" and text ~= '""' then
+      return form and text or value_of(text, decoder.edge, decoder, which, pointer, "text")
     end
   end
   return nil

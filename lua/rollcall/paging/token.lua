@@ -37,9 +37,12 @@ end
 --- What a token is: a text, or any JSON value, which is kept as its JSON text and goes into a body as it came.
 token.form = { type = "string", enum = { "text", "json" } }
 
+-- JSON that names no page: what ends a walk, and flags.
+local NO_TOKENS = { null = true, ['""'] = true, ["true"] = true, ["false"] = true }
+
 --- Is a text the JSON of one value?
 local function is_json(text)
-  local decoder = core.decoder { items = "/i", capture = { "/v" }, containers = true }
+  local decoder = core.decoder { items = "/i", capture = { "/v" }, containers = true, max_depth = 2048 }
   return decoder:feed('{"i":[],"v":' .. text .. "}") and decoder:finish() and decoder:captured("/v", "json") == text
 end
 
@@ -50,7 +53,7 @@ end
 ---@return boolean
 function token.is(value, in_header, form)
   if form == "json" then
-    return token.is(value) and is_json(value) == true
+    return token.is(value) and not NO_TOKENS[value] and is_json(value) == true
   end
   return type(value) == "string" and value ~= "" and #value <= LONGEST and not (in_header and value:find("%c"))
 end
@@ -143,7 +146,7 @@ function token.read(paging, answer, source, what)
     return nil, ("the %s at %s is too long to be sent: %d bytes"):format(what, where, #text)
   end
   for _, last in ipairs(paging.final or {}) do
-    if value == last then
+    if value == last or text == last then
       return nil
     end
   end

@@ -117,7 +117,7 @@ end
 ---@field state "walking"|"done"|"failed"|"ended"
 ---@field users integer
 ---@field users_before integer those of walks that were ended before
----@field pages integer
+---@field stream rollcall.Stream? of the walk
 ---@field lines string[] that are not in the buffer yet
 ---@field task rollcall.Task?
 ---@field timer userdata? draws the buffer during a walk, whether users come or not
@@ -139,7 +139,7 @@ function View:header()
     failed = "failed: " .. tostring(self.problem) .. (self.checkpoint and "; r goes on" or ""),
   }
   return ("%s: %d users, %d pages, %.1f s - %s"):format(self.provider, self.users + self.users_before,
-    self.pages, seconds, what[self.state])
+    self.stream and self.stream:stats().pages or 0, seconds, what[self.state])
 end
 
 --- Brings the buffer up to date.
@@ -159,9 +159,9 @@ end
 
 function View:walk()
   local stream = M.client(self.provider):users(self.query)
+  self.stream = stream
   for user in stream do
     self.users = self.users + 1
-    self.pages = stream:stats().pages
     self.lines[#self.lines + 1] = format_user(user)
   end
 end
@@ -169,7 +169,7 @@ end
 --- Fills the buffer, from the start or from where it stood.
 function View:start()
   self.state, self.problem, self.users_before = "walking", nil, (self.users_before or 0) + (self.users or 0)
-  self.users, self.pages, self.began = 0, 0, uv.hrtime()
+  self.users, self.stream, self.began = 0, nil, uv.hrtime()
   self.query.resume, self.checkpoint = self.checkpoint, nil
   self:flush()
   self.timer = uv.new_timer()
