@@ -272,9 +272,9 @@ describe("a captured array or object", function()
   it("is none around the users, who would all have to be kept", function()
     refused({ "/x" }, '{"x":{"n":1}}', "not_found", 13)
     fails({ items = "/x/data", capture = { "/x" }, containers = true }, '{"x":{"n":1,"data":[{}]}}', "not_scalar", 19,
-      "expected a string, number, boolean or null at /x, got an object", 0)
+      "expected a value at /x beside the array of items, not around it", 0)
     fails({ items = "/0/1", capture = { "/0" }, containers = true }, "[[5,[{}]]]", "not_scalar", 4,
-      "expected a string, number, boolean or null at /0, got an array", 0)
+      "expected a value at /0 beside the array of items, not around it", 0)
   end)
 
   it("is one value, and bounded as others are", function()

@@ -100,7 +100,8 @@ Snapshot.__index = Snapshot
 --- Reads the old snapshot: where each user's line is, which fields and sources there are.
 local function index(session, name)
   local file = open(name)
-  local self = setmetatable({ file = file, name = name, places = {}, fields = {}, sources = {}, count = 0 }, Snapshot)
+  local self = setmetatable({ file = file, name = name, places = {}, fields = {}, sources = {},
+    has_account = {}, count = 0 }, Snapshot)
   self.is_kept = name == "-" or not file:seek("cur", 0)
   local number, place = 0, 0
   while true do
@@ -121,6 +122,8 @@ local function index(session, name)
       if type(user.source) == "string" then
         self.sources[user.source] = true
       end
+      local source = text_of(user.source)
+      self.has_account[source] = self.has_account[source] ~= false and user.account_id ~= nil
       if self.places[key] == nil then
         self.count = self.count + 1
       end
@@ -365,9 +368,14 @@ function diff.run(session)
   local compare = comparer(args, old.fields)
   local known = old.count > 0 and old.fields or nil
   local show, finish = shows[args.format](session)
-  local joined, changed, same = 0, 0, 0
+  local joined, changed, same, lacks_account = 0, 0, 0, false
   local function visit(text, name, number)
     local user = decode(text, name, number)
+    if user.account_id == nil and old.has_account[text_of(user.source)] and not lacks_account then
+      lacks_account = true
+      session:say(("%s:%d: a user without account_id, which those of %s have: where all lack it, take both snapshots "
+        .. "with the same --fields, lest everybody seems to have left and joined"):format(name, number, old.name))
+    end
     for _, field in ipairs { "source", "id" } do
       if known and known[field] and user[field] == nil then
         failure.usage("%s:%d: a user without %s, which those of %s have; take both snapshots with the same --fields",
