@@ -145,6 +145,8 @@ build = {
         "csrc/http_request.c",
         "csrc/http_response.c",
         "csrc/items.c",
+        "csrc/items_beside.c",
+        "csrc/items_error.c",
         "csrc/json.c",
         "csrc/ledger.c",
         "csrc/options.c",

@@ -1,78 +1,10 @@
 /* items.c - see items.h. */
-#include "items.h"
+#include "items_private.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pointer.h"
-#include "queue.h"
-#include "scan.h"
 #include "seen.h"
-
-#define ARRAY_POINTER 0u /* patterns[0] is the array's, the captures' follow */
-#define MAX_PATTERNS (RC_ITEMS_CAPTURES + 1)
-
-typedef uint32_t pattern_set; /* a bit a pattern */
-
-/* An item that waits or arrives; its fields follow. */
-typedef struct entry {
-  uint64_t offset; /* of its first byte in the document */
-  uint32_t length;
-  uint32_t field_count;
-  rc_field fields[];
-} entry;
-
-/* The text of an item that was kept. */
-typedef struct edge {
-  char *bytes; /* owned */
-  size_t length, capacity;
-} edge;
-
-struct rc_items {
-  rc_json json;
-  char *text; /* owned: all the pointers' bytes, and the id's */
-  rc_pointer patterns[MAX_PATTERNS];
-  unsigned pattern_count;
-  rc_capture captures[RC_ITEMS_CAPTURES];
-  uint64_t max_bytes;
-  size_t max_item;
-
-  rc_queue bytes;       /* of the document, from the first one still needed */
-  rc_habits habits;     /* of the items */
-  rc_queue entries;     /* of the items that wait and, behind them, of the one that is arriving */
-  uint64_t waiting_end; /* the position in entries behind the items that wait */
-  uint64_t item_offset; /* of the arriving item; its entry stands at waiting_end */
-
-  /* Where in the document the tokenizer is, as far as pointers go. Level 1 is the root container;
-   * open[level] are the patterns that lead into the container at that level, index[level] counts
-   * its elements where it is an array. `led` are those that lead to the next value. */
-  pattern_set open[RC_POINTER_SEGMENTS + 2];
-  uint64_t index[RC_POINTER_SEGMENTS + 2];
-  bool is_array[RC_POINTER_SEGMENTS + 2];
-  pattern_set led;
-  unsigned longest; /* segments of the longest pattern */
-  bool in_array, in_item, array_found, finished;
-  unsigned array_level; /* of the array of items, while in it */
-
-  bool containers;       /* may be captured, too */
-  pattern_set capturing; /* patterns whose arrays and objects are open */
-  struct {
-    uint64_t offset; /* of its first byte */
-    unsigned level;  /* containers around it */
-  } container[MAX_PATTERNS];
-
-  uint64_t found;
-  const char *id; /* in `text`; NULL: items are told apart by their text */
-  size_t id_length;
-  rc_opening opening;
-  bool edges;
-  edge first, last; /* kept only where `edges` is set */
-  rc_items_error error;
-  uint64_t error_offset;
-  unsigned error_pattern;
-  rc_json_type error_type;
-};
 
 /* -- making and freeing --------------------------------------------------------------------- */
 
@@ -157,169 +89,6 @@ void rc_items_free(rc_items *items) {
 
 /* -- reading -------------------------------------------------------------------------------- */
 
-static bool fail(rc_items *items, rc_items_error error, uint64_t offset) {
-  items->error = error;
-  items->error_offset = offset;
-  return false;
-}
-
-static bool fail_at(rc_items *items, rc_items_error error, unsigned pattern) {
-  items->error_pattern = pattern;
-  items->error_type = items->json.type;
-  return fail(items, error, items->json.start);
-}
-
-static const char *token(const rc_items *items) {
-  return rc_queue_at(&items->bytes, items->json.start);
-}
-
-static size_t token_length(const rc_items *items) {
-  return (size_t)(items->json.offset - items->json.start);
-}
-
-/* Captures what the bytes from `offset` on up to the tokenizer's position are. */
-static bool store_capture(rc_items *items, unsigned index, uint64_t offset) {
-  rc_capture *capture = &items->captures[index];
-  const size_t length = (size_t)(items->json.offset - offset);
-  if (capture->found) {
-    return fail_at(items, RC_ITEMS_SECOND, index + 1);
-  }
-  if (length > items->max_item) {
-    return fail(items, RC_ITEMS_ITEM_SIZE, offset);
-  }
-  capture->bytes = malloc(length);
-  if (capture->bytes == NULL) {
-    return fail(items, RC_ITEMS_NO_MEMORY, offset);
-  }
-  memcpy(capture->bytes, rc_queue_at(&items->bytes, offset), length);
-  capture->length = length;
-  capture->type = items->json.type;
-  capture->flags = items->json.flags;
-  capture->found = true;
-  return true;
-}
-
-/* An array or object begins that pattern `i` leads to. */
-static bool open_capture(rc_items *items, unsigned i, unsigned level) {
-  if (!items->containers) {
-    return fail_at(items, RC_ITEMS_NOT_SCALAR, i);
-  }
-  if (items->captures[i - 1].found) {
-    return fail_at(items, RC_ITEMS_SECOND, i);
-  }
-  items->capturing |= (pattern_set)1 << i;
-  items->container[i].offset = items->json.start;
-  items->container[i].level = level;
-  return true;
-}
-
-/* An array or object ends that `level` containers are around. */
-static bool close_captures(rc_items *items, unsigned level) {
-  for (unsigned i = 1; items->capturing != 0 && i < items->pattern_count; i++) {
-    if ((items->capturing >> i & 1u) != 0 && items->container[i].level == level) {
-      items->capturing &= ~((pattern_set)1 << i);
-      if (!store_capture(items, i - 1, items->container[i].offset)) {
-        return false;
-      }
-    }
-  }
-  return true;
-}
-
-/* The pattern whose array or object, of those that are open, began first. */
-static unsigned outermost_capture(const rc_items *items) {
-  unsigned outermost = 0;
-  for (unsigned i = 1; i < items->pattern_count; i++) {
-    if ((items->capturing >> i & 1u) != 0 &&
-        (outermost == 0 || items->container[i].offset < items->container[outermost].offset)) {
-      outermost = i;
-    }
-  }
-  return outermost;
-}
-
-/* The patterns that lead on from the container at `level` to its child of this name or index. */
-static void lead_to_key(rc_items *items, unsigned level) {
-  items->led = 0;
-  for (unsigned i = 0; i < items->pattern_count; i++) {
-    const rc_pointer *pattern = &items->patterns[i];
-    if ((items->open[level] >> i & 1u) != 0 && pattern->count >= level &&
-        rc_segment_is_key(&pattern->segments[level - 1], token(items) + 1, token_length(items) - 2,
-                          (items->json.flags & RC_JSON_ESCAPED) != 0)) {
-      items->led |= (pattern_set)1 << i;
-    }
-  }
-}
-
-static void lead_to_element(rc_items *items, unsigned level) {
-  items->led = 0;
-  for (unsigned i = 0; i < items->pattern_count; i++) {
-    const rc_pointer *pattern = &items->patterns[i];
-    if ((items->open[level] >> i & 1u) != 0 && pattern->count >= level &&
-        rc_segment_is_index(&pattern->segments[level - 1], items->index[level])) {
-      items->led |= (pattern_set)1 << i;
-    }
-  }
-  items->index[level]++;
-}
-
-/* A value begins (OPEN) or is there (SCALAR) outside the array of items; `level` containers are
- * around it. */
-static bool meet_value(rc_items *items, bool opens, unsigned level) {
-  if (items->is_array[level]) { /* never at level 0 */
-    lead_to_element(items, level);
-  }
-  for (unsigned i = 0; i < items->pattern_count; i++) {
-    if ((items->led >> i & 1u) == 0 || items->patterns[i].count != level) {
-      continue;
-    }
-    if (i != ARRAY_POINTER) {
-      if (opens ? !open_capture(items, i, level)
-                : !store_capture(items, i - 1, items->json.start)) {
-        return false;
-      }
-    } else if (items->array_found) {
-      return fail_at(items, RC_ITEMS_SECOND, i);
-    } else if (!opens || items->json.type != RC_JSON_ARRAY) {
-      return fail_at(items, RC_ITEMS_NOT_ARRAY, i);
-    } else if (items->capturing != 0) { /* all items would have to be kept */
-      const unsigned around = outermost_capture(items);
-      (void)fail_at(items, RC_ITEMS_NOT_SCALAR, around);
-      items->error_type =
-          items->is_array[items->container[around].level + 1] ? RC_JSON_ARRAY : RC_JSON_OBJECT;
-      return false;
-    } else {
-      items->array_found = items->in_array = true;
-      items->array_level = level + 1;
-      items->json.report_depth = items->array_level + 1;
-      return true;
-    }
-  }
-  if (opens) { /* level is at most the longest pattern's count, by report_depth */
-    items->open[level + 1] = items->led;
-    items->index[level + 1] = 0;
-    items->is_array[level + 1] = items->json.type == RC_JSON_ARRAY;
-  }
-  items->led = 0;
-  return true;
-}
-
-static bool outside(rc_items *items, rc_json_event event) {
-  switch (event) {
-  case RC_JSON_KEY:
-    lead_to_key(items, items->json.depth);
-    return true;
-  case RC_JSON_SCALAR:
-    return meet_value(items, false, items->json.depth);
-  case RC_JSON_OPEN:
-    return meet_value(items, true, items->json.depth - 1);
-  case RC_JSON_CLOSE:
-    return close_captures(items, items->json.depth);
-  default:
-    return true;
-  }
-}
-
 static entry *arriving(const rc_items *items) {
   return rc_queue_at(&items->entries, items->waiting_end);
 }
@@ -329,7 +98,7 @@ static bool begin_item(rc_items *items, uint64_t offset) {
   items->in_item = true;
   items->item_offset = offset;
   if (!rc_queue_reserve(&items->entries, sizeof(entry))) {
-    return fail(items, RC_ITEMS_NO_MEMORY, offset);
+    return rc_items_fail(items, RC_ITEMS_NO_MEMORY, offset);
   }
   items->entries.tail += sizeof(entry);
   arriving(items)->field_count = 0;
@@ -344,7 +113,7 @@ static bool between(rc_items *items, rc_json_event event) {
     return true;
   }
   if (event != RC_JSON_OPEN || items->json.type != RC_JSON_OBJECT) {
-    return fail_at(items, RC_ITEMS_NOT_OBJECT, ARRAY_POINTER);
+    return rc_items_fail_at(items, RC_ITEMS_NOT_OBJECT, ARRAY_POINTER);
   }
   return begin_item(items, items->json.start);
 }
@@ -394,13 +163,13 @@ static bool end_item(rc_items *items) {
   const uint64_t length = items->json.offset - items->item_offset;
   items->in_item = false;
   if (length > items->max_item) {
-    return fail(items, RC_ITEMS_ITEM_SIZE, items->item_offset);
+    return rc_items_fail(items, RC_ITEMS_ITEM_SIZE, items->item_offset);
   }
   entry *whole = arriving(items);
   whole->offset = items->item_offset;
   whole->length = (uint32_t)length;
   if ((items->edges || items->opening.count < RC_ITEMS_OPENING) && !note_item(items, whole)) {
-    return fail(items, RC_ITEMS_NO_MEMORY, items->item_offset);
+    return rc_items_fail(items, RC_ITEMS_NO_MEMORY, items->item_offset);
   }
   items->waiting_end = rc_queue_end(&items->entries);
   items->found++;
@@ -411,12 +180,12 @@ static bool end_item(rc_items *items) {
 static bool begin_field(rc_items *items) {
   const rc_json *json = &items->json;
   rc_field field = {(uint32_t)(json->start + 1 - items->item_offset),
-                    rc_field_name_tag(token(items) + 1, token_length(items) - 2)};
+                    rc_field_name_tag(rc_items_token(items) + 1, rc_items_token_length(items) - 2)};
   if ((json->flags & RC_JSON_ESCAPED) != 0) {
     field.tag |= RC_FIELD_NAME_ESCAPED;
   }
   if (!rc_queue_reserve(&items->entries, sizeof field)) {
-    return fail(items, RC_ITEMS_NO_MEMORY, json->start);
+    return rc_items_fail(items, RC_ITEMS_NO_MEMORY, json->start);
   }
   entry *item = arriving(items);
   item->fields[item->field_count++] = field;
@@ -460,10 +229,11 @@ static bool take_event(rc_items *items, rc_json_event event) {
   if (items->in_item) {
     return inside_item(items, event);
   }
-  if ((event == RC_JSON_KEY || event == RC_JSON_SCALAR) && token_length(items) > items->max_item) {
-    return fail(items, RC_ITEMS_ITEM_SIZE, items->json.start);
+  if ((event == RC_JSON_KEY || event == RC_JSON_SCALAR) &&
+      rc_items_token_length(items) > items->max_item) {
+    return rc_items_fail(items, RC_ITEMS_ITEM_SIZE, items->json.start);
   }
-  return items->in_array ? between(items, event) : outside(items, event);
+  return items->in_array ? between(items, event) : rc_items_outside(items, event);
 }
 
 /* The first byte that is still needed, whole items apart. */
@@ -473,7 +243,7 @@ static uint64_t needed_from(const rc_items *items) {
     return items->item_offset;
   }
   if (items->capturing != 0) {
-    return items->container[outermost_capture(items)].offset;
+    return items->container[rc_items_outermost_capture(items)].offset;
   }
   return rc_json_in_token(json) && json->depth <= json->report_depth ? json->start : json->offset;
 }
@@ -493,7 +263,7 @@ static bool take_whole_items(rc_items *items, const char **bytes, const char *en
   rc_json *json = &items->json;
   while (rc_json_seek_element(json, bytes, end) && **bytes == '{') {
     if (!rc_queue_reserve(&items->entries, sizeof(entry) + RC_SCAN_FIELDS * sizeof(rc_field))) {
-      return fail(items, RC_ITEMS_NO_MEMORY, json->offset);
+      return rc_items_fail(items, RC_ITEMS_NO_MEMORY, json->offset);
     }
     entry *item = arriving(items);
     const size_t length = rc_scan_object(*bytes, json->max_depth - json->depth, &items->habits,
@@ -524,13 +294,13 @@ static bool scan(rc_items *items, const char *p, const char *end) {
     const char *const stop = (uint64_t)(end - p) > room ? p + room : end;
     const rc_json_event event = rc_json_next(&items->json, &p, stop);
     if (event == RC_JSON_ERROR) {
-      return fail(items, RC_ITEMS_MALFORMED, json->offset);
+      return rc_items_fail(items, RC_ITEMS_MALFORMED, json->offset);
     }
     if (event != RC_JSON_MORE && !take_event(items, event)) {
       return false;
     }
     if (json->offset - needed_from(items) > items->max_item) {
-      return fail(items, RC_ITEMS_ITEM_SIZE, needed_from(items));
+      return rc_items_fail(items, RC_ITEMS_ITEM_SIZE, needed_from(items));
     }
   }
   return true;
@@ -547,7 +317,7 @@ bool rc_items_feed(rc_items *items, const char *bytes, size_t length) {
     drop_taken(items);
     if (taken > SIZE_MAX - RC_SCAN_PADDING ||
         !rc_queue_reserve(&items->bytes, taken + RC_SCAN_PADDING)) {
-      return fail(items, RC_ITEMS_NO_MEMORY, fed);
+      return rc_items_fail(items, RC_ITEMS_NO_MEMORY, fed);
     }
     memcpy(items->bytes.memory + items->bytes.tail, bytes, taken);
     items->bytes.tail += taken;
@@ -557,7 +327,7 @@ bool rc_items_feed(rc_items *items, const char *bytes, size_t length) {
       return false;
     }
   }
-  return taken == length || fail(items, RC_ITEMS_BODY_SIZE, items->max_bytes);
+  return taken == length || rc_items_fail(items, RC_ITEMS_BODY_SIZE, items->max_bytes);
 }
 
 /* After the last byte there is no need for memory but of what waits. */
@@ -580,11 +350,11 @@ bool rc_items_finish(rc_items *items) {
     event = rc_json_finish(&items->json);
   }
   if (event != RC_JSON_END) {
-    return fail(items, RC_ITEMS_MALFORMED, items->json.offset);
+    return rc_items_fail(items, RC_ITEMS_MALFORMED, items->json.offset);
   }
   if (!items->array_found) {
     items->error_pattern = ARRAY_POINTER;
-    return fail(items, RC_ITEMS_NOT_FOUND, items->json.offset);
+    return rc_items_fail(items, RC_ITEMS_NOT_FOUND, items->json.offset);
   }
   items->finished = true;
   release_if_done(items);
@@ -639,108 +409,4 @@ uint64_t rc_items_bytes(const rc_items *items) {
 
 const rc_capture *rc_items_captured(const rc_items *items, unsigned index) {
   return &items->captures[index];
-}
-
-/* -- errors --------------------------------------------------------------------------------- */
-
-rc_items_error rc_items_failure(const rc_items *items) {
-  return items->error;
-}
-
-uint64_t rc_items_error_offset(const rc_items *items) {
-  return items->error_offset;
-}
-
-const char *rc_items_error_name(const rc_items *items) {
-  switch (items->error) {
-  case RC_ITEMS_OK:
-    return "ok";
-  case RC_ITEMS_MALFORMED:
-    return rc_json_error_name(items->json.error);
-  case RC_ITEMS_NOT_ARRAY:
-    return "not_array";
-  case RC_ITEMS_NOT_OBJECT:
-    return "not_object";
-  case RC_ITEMS_NOT_SCALAR:
-    return "not_scalar";
-  case RC_ITEMS_SECOND:
-    return "second_value";
-  case RC_ITEMS_NOT_FOUND:
-    return "not_found";
-  case RC_ITEMS_ITEM_SIZE:
-    return "item_too_large";
-  case RC_ITEMS_BODY_SIZE:
-    return "body_too_large";
-  case RC_ITEMS_NO_MEMORY:
-    return "no_memory";
-  }
-  return "unknown";
-}
-
-/* Writes "/a/b", or "the top of the document", for a pattern. What does not fit is cut. */
-static void name_pattern(const rc_pointer *pattern, char *name, size_t size) {
-  size_t at = 0;
-  if (pattern->count == 0) {
-    (void)snprintf(name, size, "the top of the document");
-    return;
-  }
-  for (unsigned i = 0; i < pattern->count && at + 3 < size; i++) {
-    const rc_segment *segment = &pattern->segments[i];
-    name[at++] = '/';
-    for (size_t j = 0; j < segment->length && at + 3 < size; j++) {
-      const char c = segment->text[j];
-      const bool escaped = c == '~' || c == '/';
-      if (escaped) {
-        name[at++] = '~';
-      }
-      name[at++] = !escaped ? c : c == '~' ? '0' : '1';
-    }
-  }
-  name[at] = '\0';
-}
-
-void rc_items_describe(const rc_items *items, char *line, size_t size) {
-  char where[128];
-  const char *got = rc_json_type_name(items->error_type);
-  name_pattern(&items->patterns[items->error_pattern], where, sizeof where);
-  switch (items->error) {
-  case RC_ITEMS_OK:
-    (void)snprintf(line, size, "no error");
-    return;
-  case RC_ITEMS_MALFORMED:
-    rc_json_describe(&items->json, line, size);
-    return;
-  case RC_ITEMS_NOT_ARRAY:
-    (void)snprintf(line, size, "expected an array at %s, got %s", where, got);
-    return;
-  case RC_ITEMS_NOT_OBJECT:
-    (void)snprintf(line, size, "expected an object as item %llu of the array at %s, got %s",
-                   (unsigned long long)items->found + 1, where, got);
-    return;
-  case RC_ITEMS_NOT_SCALAR:
-    if (items->containers) {
-      (void)snprintf(line, size, "expected a value at %s beside the array of items, not around it",
-                     where);
-    } else {
-      (void)snprintf(line, size, "expected a string, number, boolean or null at %s, got %s", where,
-                     got);
-    }
-    return;
-  case RC_ITEMS_SECOND:
-    (void)snprintf(line, size, "expected one value at %s, got a second one", where);
-    return;
-  case RC_ITEMS_NOT_FOUND:
-    (void)snprintf(line, size, "expected an array at %s, got the end of the document", where);
-    return;
-  case RC_ITEMS_ITEM_SIZE:
-    (void)snprintf(line, size, "an item, key or value is longer than %zu bytes", items->max_item);
-    return;
-  case RC_ITEMS_BODY_SIZE:
-    (void)snprintf(line, size, "the document is longer than %llu bytes",
-                   (unsigned long long)items->max_bytes);
-    return;
-  case RC_ITEMS_NO_MEMORY:
-    (void)snprintf(line, size, "out of memory");
-    return;
-  }
 }

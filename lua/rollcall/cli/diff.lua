@@ -74,7 +74,7 @@ local function decode(text, name, number)
 end
 
 local function text_of(value)
-  return type(value) == "string" and value or type(value) == "number" and ("%.14g"):format(value) or ""
+  return type(value) == "string" and value or type(value) == "number" and json.number(value) or ""
 end
 
 --- By what a user is known again.
@@ -97,12 +97,8 @@ end
 local Snapshot = {}
 Snapshot.__index = Snapshot
 
---- Reads the old snapshot: where each user's line is, which fields and sources there are.
-local function index(session, name)
-  local file = open(name)
-  local self = setmetatable({ file = file, name = name, places = {}, fields = {}, sources = {},
-    has_account = {}, count = 0 }, Snapshot)
-  self.is_kept = name == "-" or not file:seek("cur", 0)
+--- Calls visit(text, name, number, place) for each line of a snapshot that is not blank: place is its first byte.
+local function each_line(session, file, name, visit)
   local number, place = 0, 0
   while true do
     local text, problem = file:read "*l"
@@ -114,26 +110,37 @@ local function index(session, name)
     end
     number = number + 1
     if text:find "%S" then
-      local user = decode(text, name, number)
-      local key = key_of(user, name, number)
-      for field in pairs(user) do
-        self.fields[field] = true
-      end
-      if type(user.source) == "string" then
-        self.sources[user.source] = true
-      end
-      local source = text_of(user.source)
-      self.has_account[source] = self.has_account[source] ~= false and user.account_id ~= nil
-      if self.places[key] == nil then
-        self.count = self.count + 1
-      end
-      self.places[key] = self.is_kept and text or place
+      visit(text, name, number, place)
     end
     place = place + #text + 1
     if number % 1000 == 0 then
       session:look_at_signals()
     end
   end
+end
+
+--- Reads the old snapshot: where each user's line is, which fields and sources there are.
+local function index(session, name)
+  local file = open(name)
+  local self = setmetatable({ file = file, name = name, places = {}, fields = {}, sources = {},
+    has_account = {}, count = 0 }, Snapshot)
+  self.is_kept = name == "-" or not file:seek("cur", 0)
+  each_line(session, file, name, function(text, _, number, place)
+    local user = decode(text, name, number)
+    local key = key_of(user, name, number)
+    for field in pairs(user) do
+      self.fields[field] = true
+    end
+    if type(user.source) == "string" then
+      self.sources[user.source] = true
+    end
+    local source = text_of(user.source)
+    self.has_account[source] = self.has_account[source] ~= false and user.account_id ~= nil
+    if self.places[key] == nil then
+      self.count = self.count + 1
+    end
+    self.places[key] = self.is_kept and text or place
+  end)
   return self
 end
 
@@ -311,29 +318,7 @@ end
 
 -- -- the command ------------------------------------------------------------------------------------
 
---- Calls visit(text, where, number) for each line of the new snapshot.
-local function each_line(session, name, visit)
-  local file = open(name)
-  local number = 0
-  while true do
-    local text, problem = file:read "*l"
-    if not text then
-      if problem then
-        failure.usage("cannot read the snapshot %s: %s", name, problem)
-      end
-      break
-    end
-    number = number + 1
-    if text:find "%S" then
-      visit(text, name, number)
-    end
-    if number % 1000 == 0 then
-      session:look_at_signals()
-    end
-  end
-end
-
---- The same for each user of the sources as they are now; answers how many sources failed.
+--- Calls visit(text, where, number) for each user of the sources as they are now; answers how many sources failed.
 local function each_user(session, old, visit)
   local wanted = session.args.source or {}
   if #wanted == 0 then
@@ -402,7 +387,7 @@ function diff.run(session)
   end
   local failures = 0
   if args.new then
-    each_line(session, args.new, visit)
+    each_line(session, open(args.new), args.new, visit)
   else
     failures = each_user(session, old, visit)
   end
