@@ -192,7 +192,8 @@ for row in csv.DictReader(open(sys.argv[1], newline="", encoding="utf-8")):
     check.contains(wrong, "GONE", "is none of ACTIVE")
     wrong, status = complaints { "users", "dintero", "--filter", "color=red" }
     assert.equal(2, status)
-    check.contains(wrong, "color")
+    check.contains(wrong, "no source here has a filter color")
+    assert.is_nil(wrong:find "all its users")
   end)
 
   it("ends with 1 where nobody is found", function()
@@ -420,6 +421,13 @@ describe("a walk that is interrupted", function()
     local _, errors, status = run { "users", "tesouro", "--format", "csv", "--resume", saved }
     assert.equal(2, status)
     check.contains(errors, "expected a checkpoint")
+    command.write(saved, '{"rollcall":1,"parts":{"tesouro":"?"},"output":{"format":[1]}}\n')
+    _, errors, status = run { "users", "tesouro", "--format", "csv", "--resume", saved }
+    assert.equal(2, status)
+    check.contains(errors, "does not say of which output")
+    _, errors, status = run { "users", "tesouro", "--format", "csv", "--resume", path "nowhere/there" }
+    assert.equal(3, status)
+    check.contains(errors, "cannot write the checkpoint", "nowhere/there", "a folder that can be written to")
   end)
 
   it("is gone on with in CSV without a second header", function()
@@ -652,7 +660,7 @@ describe("rollcall diff", function()
   end)
 
   it("ends with 0 where nothing has changed, whatever the order, and reads pipes", function()
-    command.shell(("sort -r %s >%s"):format(old, new))
+    command.shell(("{ printf '\\357\\273\\277'; sort -r %s; } >%s"):format(old, new))
     for _, line in ipairs { command.line { "diff", old, new },
       "cat " .. new .. " | " .. command.line { "diff", old, "-" },
       "cat " .. old .. " | " .. command.line { "diff", "/dev/stdin", new } } do

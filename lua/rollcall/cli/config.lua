@@ -142,7 +142,7 @@ end
 local function warn_of_readers(name, sources, say)
   for _, source in ipairs(sources) do
     if has_secret(source) then
-      local listed = shell.read("LC_ALL=C ls -ldL " .. shell.quote(name) .. " 2>/dev/null") or ""
+      local listed = shell.read("LC_ALL=C ls -ldL -- " .. shell.quote(name) .. " 2>/dev/null") or ""
       if listed:find "^....r" or listed:find "^.......r" then -- the group's, everybody's
         say(("warning: %s has a secret of %s in it, and others can read it: `chmod 600 %s`, or let secret_command "
           .. "or { env = … } say it"):format(name, source.name, shell.quote(name)))

@@ -35,6 +35,7 @@ Examples:
 
 -- What of users changes without anybody's doing.
 local IGNORED = "last_seen_at,updated_at"
+local BOM = "\239\187\191" -- that some editors put before UTF-8
 
 function diff.declare(command)
   command:argument "old":description "A snapshot."
@@ -109,6 +110,9 @@ local function each_line(session, file, name, visit)
       break
     end
     number = number + 1
+    if number == 1 and text:sub(1, #BOM) == BOM then
+      text, place = text:sub(#BOM + 1), #BOM
+    end
     if text:find "%S" then
       visit(text, name, number, place)
     end

@@ -52,7 +52,18 @@ local function check(file, saved, wanted)
 end
 
 local function cannot_write(problem)
-  failure.raise(failure.FAILED, "cannot write the checkpoint: " .. tostring(problem))
+  failure.raise(failure.FAILED, ("cannot write the checkpoint of --resume: %s; it needs a folder that can be written "
+    .. "to, with room"):format(tostring(problem)))
+end
+
+--- Does a file say of which output it is? A table of texts.
+local function is_output(saved)
+  for _, value in pairs(type(saved) == "table" and saved or { false }) do
+    if type(value) ~= "string" then
+      return false
+    end
+  end
+  return true
 end
 
 --- Writes a file whole.
@@ -78,7 +89,7 @@ function resume.open(name, output)
     local text = file:read "*a"
     file:close()
     local parts, wrong, saved = checkpoint.decode_parts(text or "")
-    if not parts or type(saved) ~= "table" then
+    if not parts or not is_output(saved) then
       failure.usage("--resume: %s: %s; expected what an earlier run has written there", name,
         wrong or "it does not say of which output it is")
     end

@@ -284,17 +284,32 @@ end
 
 --- The streams of the sources.
 local function streams_of(self, sources, options, saved)
-  local streams, known = {}, {}
+  local streams, queries = {}, {}
+  local unknown = {} -- filters that no source has yet
+  for name in pairs(options.filters or {}) do
+    unknown[name] = true
+  end
+  local notices = {}
   for i, source in ipairs(sources) do
     local query, taken = self:query(source, options.filters or {})
-    for name in pairs(taken) do
-      known[name] = true
-    end
+    queries[i] = query
     for name in pairs(options.filters or {}) do
-      if not taken[name] then
-        self:say(("%s has no filter %s: all its users are listed"):format(source.name, name))
+      if taken[name] then
+        unknown[name] = nil
+      else
+        notices[#notices + 1] = ("%s has no filter %s: all its users are listed"):format(source.name, name)
       end
     end
+  end
+  if next(unknown) then
+    failure.usage("no source here has a filter %s", next(unknown))
+  end
+  table.sort(notices)
+  for _, notice in ipairs(notices) do
+    self:say(notice)
+  end
+  for i, source in ipairs(sources) do
+    local query = queries[i]
     query.page_size = options.page_size or query.page_size
     local paging = users_of(source).paging
     if options.page_size and (not paging.size or options.page_size > (paging.max_size or options.page_size)) then
@@ -313,11 +328,6 @@ local function streams_of(self, sources, options, saved)
       failure.usage("%s: %s", source.name, failure.plain(made))
     end
     streams[i] = made
-  end
-  for name in pairs(options.filters or {}) do
-    if not known[name] then
-      failure.usage("no source here has a filter %s", name)
-    end
   end
   return streams
 end

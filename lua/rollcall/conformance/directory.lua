@@ -197,6 +197,25 @@ function Directory:read(request, place)
   return type(value) == "number" and document.written(request.body, place.body, "text") or value
 end
 
+--- A token as it is known again: its JSON text where any value can be one, which must come back as it went.
+local function token_key(paging, value)
+  if paging.token == "json" or type(value) == "table" then
+    return document.encode(value)
+  end
+  return value
+end
+
+--- The key of the token that a request has in a place; nil where it has none.
+---@param request rollcall.ServerRequest
+---@param place rollcall.Place?
+---@return string?
+function Directory:read_token(request, place)
+  if self.paging.token == "json" and place then
+    return document.written(request.body, place.body, "json")
+  end
+  return self:read(request, place)
+end
+
 -- -- who asks ----------------------------------------------------------------------------------
 
 local authorizations = {}
@@ -324,7 +343,7 @@ function positions.none(self)
 end
 
 function positions.cursor(self, request)
-  local size, text = self:size_of(request), self:read(request, own_place(self.paging))
+  local size, text = self:size_of(request), self:read_token(request, own_place(self.paging))
   if text == nil then
     return 0, size
   elseif not self.tokens[text] then
@@ -371,7 +390,7 @@ end
 local function slot_of(self, text)
   for number = 1, self.plan.count do
     local user = self.plan.slot and self.plan.slot(number) or not self.plan.slot and number
-    if user and self:name_of(user) == text then
+    if user and token_key(self.paging, self:name_of(user)) == text then
       return number
     end
   end
@@ -379,8 +398,8 @@ end
 
 function positions.after(self, request)
   local size = self:size_of(request)
-  local before = self.paging.before and self:read(request, self.paging.before)
-  local text = before or self:read(request, own_place(self.paging))
+  local before = self.paging.before and self:read_token(request, self.paging.before)
+  local text = before or self:read_token(request, own_place(self.paging))
   if text == nil then
     return 0, size
   end
@@ -427,7 +446,7 @@ end
 --- The token of the page that begins behind so many slots.
 function Directory:token_of(from, size)
   local text = self.plan.token and self.plan.token(from) or ("page-%d"):format(from)
-  self.tokens[type(text) == "table" and text.text or text] = { from = from, size = size }
+  self.tokens[token_key(self.paging, text)] = { from = from, size = size }
   return text
 end
 

@@ -440,6 +440,14 @@ end, function(kit)
     end })
     need_users(api, walked, ids_of(1, count))
   end
+  for _, form in ipairs(kit.paging.token == "json" and { '[%d,{"b":null,"a":"x"},[]]', '{"id":{"S":"%d"},"n":1.50}' }
+    or {}) do
+    local walked, api = walk(kit, { count = count, token = function(number)
+      return document.raw(form:format(number))
+    end })
+    need_success(api, walked)
+    need(#walked.ids == count, "expected %d users, got %d", count, #walked.ids)
+  end
 end)
 
 case("calls a token that cannot be sent an error", function(kit)
