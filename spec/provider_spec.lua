@@ -1,5 +1,7 @@
 local check = require "spec.support.check"
+local cjson = require "cjson"
 local provider = require "rollcall.provider"
+local request = require "rollcall.request"
 local rollcall = require "rollcall"
 
 --- A small provider that is right, changed by `change`.
@@ -374,6 +376,24 @@ describe("places in a body", function()
         path = "/search", method = "POST", items = "/data",
         paging = { type = "cursor", body = "/page", next = "/next", token = "json", size = { body = "/page/size" } } } }
     end, "/page/size", "one inside the other")
+  end)
+
+  it("lead through the lists of the declared body, and nowhere else", function()
+    local function with_filter(place)
+      return { name = "acme", base_url = { production = "https://api.acme.example" }, users = {
+        path = "/search", method = "POST", items = "/data", body = { where = { { field = "state" } }, kind = "person" },
+        filters = { state = { body = place } },
+        paging = { type = "none" } } }
+    end
+    for place, problem in pairs { ["/where/1/value"] = "the list of 1 in the declared body has no member 1",
+      ["/where/field"] = "has no member field", ["/kind/of"] = "kind in the declared body is no object" } do
+      check.misuse(function()
+        provider.check(with_filter(place))
+      end, "users.filters.state: ", place, problem)
+    end
+    local one = request.new(with_filter("/where/0/value").users)
+    one:put({ body = "/where/0/value" }, "gone")
+    check.same({ where = { { field = "state", value = "gone" } }, kind = "person" }, cjson.decode(one:text()))
   end)
 
   it("may not stand around the items that they are read beside", function()

@@ -9,6 +9,7 @@ local header_names = require "rollcall.header_names"
 local option_names = require "rollcall.option_names"
 local paging_types = require "rollcall.paging"
 local query = require "rollcall.query"
+local request = require "rollcall.request"
 local schema = require "rollcall.schema"
 local url = require "rollcall.url"
 
@@ -459,6 +460,10 @@ function check_places(given)
       end
       for _, kind in ipairs { "query", "header", "body", "path" } do
         local at = type(place) == "table" and type(place[kind]) == "string" and place[kind]
+        local obstacle = at and kind == "body" and request.obstacle(table_or_empty(collection.body), at)
+        if obstacle then
+          report(path, ("%s leads nowhere: %s"):format(schema.show(at), obstacle))
+        end
         local key = at and kind .. " " .. (kind == "header" and at:lower() or at)
         if key and known[key] then
           report(path, ("%s is the place of %s already"):format(schema.show(at), known[key]))

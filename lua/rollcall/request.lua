@@ -52,15 +52,42 @@ local function steps(pointer)
   return list
 end
 
+--- What a step is in a table of a body: in a list, which cannot grow by it, the number of a member.
+local function key_of(at, step)
+  return #at > 0 and step:find "^%d+$" and tonumber(step) + 1 or step
+end
+
 local function put_in_body(body, pointer, value)
   local list = steps(pointer)
   for i = 1, #list - 1 do
-    if type(body[list[i]]) ~= "table" then
-      body[list[i]] = {}
+    local key = key_of(body, list[i])
+    if type(body[key]) ~= "table" then
+      body[key] = {}
     end
-    body = body[list[i]]
+    body = body[key]
   end
-  body[list[#list]] = value
+  body[key_of(body, list[#list])] = value
+end
+
+--- Why a pointer cannot be put into a body as it is declared; nil where it can.
+---@param body table
+---@param pointer string
+---@return string? problem
+function request.obstacle(body, pointer)
+  local list, at = steps(pointer), body
+  for i, step in ipairs(list) do
+    local key = key_of(at, step)
+    if #at > 0 and at[key] == nil then
+      return ("the list of %d in the declared body has no member %s"):format(#at, step)
+    elseif i < #list and at[key] ~= nil and type(at[key]) ~= "table" then
+      return ("%s in the declared body is no object"):format(step)
+    end
+    at = at[key]
+    if at == nil then
+      return nil
+    end
+  end
+  return nil
 end
 
 --- A value as text: a number without a fraction where it has none.
