@@ -212,6 +212,30 @@ describe("a task in Neovim", function()
     check.contains(text, "on_done 1", "on_done 2", "on_done 3")
   end)
 
+  it("is told of its end also where it begins when another ends as the editor is left, a few times", function()
+    sandbox.configure "delay_ms=2000"
+    local _, text, status, seconds = nvim [[
+      local rollcall = require "rollcall"
+      local function begin(times)
+        rollcall.spawn(function()
+          assert(tesouro():users():next())
+        end, function(err)
+          io.stdout:write("TOLD ", err.kind, "\n")
+          if times > 0 then
+            begin(times - 1)
+          end
+        end)
+      end
+      begin(1)
+      begin(math.huge)
+      vim.defer_fn(function() vim.cmd "qall" end, 200)
+    ]]
+    assert.equal(0, status, text)
+    assert.truthy(seconds < 2, seconds)
+    local told = select(2, text:gsub("TOLD closed", ""))
+    assert.truthy(told >= 2 + 2 and told < 100, text)
+  end)
+
   it("that was cancelled says what else its function has raised", function()
     sandbox.configure "delay_ms=200"
     local _, text = nvim [[

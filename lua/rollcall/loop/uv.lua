@@ -24,6 +24,8 @@ local TURN = 0.004
 local BLIND = 0.02
 -- Watchers of engines that nobody waits for just now.
 local SPARE = 8
+-- How often, when the editor is left, tasks are ended that ended ones have begun.
+local ROUNDS_OF_LEAVING = 4
 
 ---@class rollcall.UvTask: rollcall.Task
 ---@field state "ready"|"running"|"waiting"|"done" running: also where it has yielded to somebody else
@@ -516,9 +518,8 @@ end
 -- -- the end of the editor ------------------------------------------------------------------------
 
 if vim then
-  --- Ends the tasks that are left, while the API is still there. All of them, whatever one of them raises, which the
-  --- editor shows.
-  local function leave()
+  --- Ends the tasks that are alive, all of them, whatever one of them raises, which the editor shows.
+  local function end_tasks()
     local left = {}
     for one in pairs(alive) do
       left[#left + 1] = one
@@ -530,6 +531,16 @@ if vim then
       local good, problem = pcall(one.deliver, one)
       if not good then
         vim.api.nvim_echo({ { tostring(problem), "ErrorMsg" } }, true, {})
+      end
+    end
+  end
+
+  --- Ends the tasks that are left, while the API is still there, and those that begin when these are told. Who
+  --- begins again and again must not keep the editor from closing.
+  local function leave()
+    for _ = 1, ROUNDS_OF_LEAVING do
+      if next(alive) ~= nil then
+        end_tasks()
       end
     end
   end
