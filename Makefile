@@ -102,7 +102,8 @@ EMBED_TESTS := $(foreach lua,$(LUAS),$(EMBED:%=$(BUILD)/$(lua)-asan/%))
 # Fuzz targets: spec/fuzz/NAME.c. `make test` runs each over its seeds and a fixed number of mutations
 # of them, by spec/fuzz/driver.c; `make fuzz` for TIME seconds each by clang's libFuzzer, which keeps
 # what it finds new in $(BUILD)/fuzz/corpus.
-FUZZ ?= json items pointer delivery http
+FUZZERS := json items pointer delivery http
+FUZZ ?= $(FUZZERS)
 TIME ?= 60
 http_WORDS := http
 http_MUTATIONS := 4000
@@ -113,7 +114,7 @@ FUZZ_TESTS := $(FUZZ:%=$(BUILD)/c-asan/fuzz_%)
 $(eval $(call flavour,c-fuzz,c,clang,$$(FUZZ_FLAGS) -fsanitize=fuzzer-no-link$$(,)address$$(,)undefined))
 
 $(SEEDS)/done: spec/fuzz/seeds.lua spec/support/documents.lua $(wildcard examples/sandbox/data/*.lua)
-	@mkdir -p $(FUZZ:%=$(SEEDS)/%)
+	@mkdir -p $(FUZZERS:%=$(SEEDS)/%)
 	@$(LUA) spec/fuzz/seeds.lua $(SEEDS)
 	@touch $@
 

@@ -110,11 +110,7 @@ static bool meet_value(rc_items *items, bool opens, unsigned level) {
     } else if (!opens || items->json.type != RC_JSON_ARRAY) {
       return rc_items_fail_at(items, RC_ITEMS_NOT_ARRAY, i);
     } else if (items->capturing != 0) { /* all items would have to be kept */
-      const unsigned around = rc_items_outermost_capture(items);
-      (void)rc_items_fail_at(items, RC_ITEMS_NOT_SCALAR, around);
-      items->error_type =
-          items->is_array[items->container[around].level + 1] ? RC_JSON_ARRAY : RC_JSON_OBJECT;
-      return false;
+      return rc_items_fail_at(items, RC_ITEMS_NOT_SCALAR, rc_items_outermost_capture(items));
     } else {
       items->array_found = items->in_array = true;
       items->array_level = level + 1;

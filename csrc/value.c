@@ -2,8 +2,8 @@
  * Recursion is bounded by the nesting limit that the validator kept. */
 #include "value.h"
 
-#include <math.h>
 #include <locale.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,20 +42,54 @@ void rc_push_string(lua_State *L, const char *bytes, size_t length, bool escaped
 }
 
 #if LUA_VERSION_NUM < 503
-/* LuaJIT does not convert exponents beyond about a million, or as many digits: such a number is
- * zero or infinite, but for one whose digits are as many as its exponent says, which is not worth
- * the code. */
-static lua_Number out_of_range(const char *text, size_t length) {
-  const char *const end = text + length;
-  const char *p = text;
-  bool zero = true, below_one = false; /* so far; a point behind zeros alone */
-  for (; p < end && *p != 'e' && *p != 'E'; p++) {
-    below_one = below_one || (*p == '.' && zero);
-    zero = zero && !(*p >= '1' && *p <= '9');
+/* As many digits decide what double a number is, or more than do. */
+#define DIGITS 800
+/* Beyond it all is infinite, below its negative zero. */
+#define EXPONENT 9999
+
+/* The exponent that text, such as "e-12", says. */
+static int64_t read_exponent(const char *text, const char *end) {
+  int64_t exponent = 0;
+  const bool negative = text + 1 < end && text[1] == '-';
+  for (const char *p = text + 1; p < end; p++) {
+    if (*p >= '0' && *p <= '9' && exponent < INT64_MAX / 100) {
+      exponent = exponent * 10 + (*p - '0');
+    }
   }
-  const bool is_small = p == end ? below_one : p + 1 < end && p[1] == '-';
-  const lua_Number size = zero || is_small ? 0 : HUGE_VAL;
-  return text[0] == '-' ? -size : size;
+  return negative ? -exponent : exponent;
+}
+
+/* Pushes a number that LuaJIT does not convert, of about a million digits or with an exponent of
+ * that size: written again as 0.DIGITSeEXPONENT, with the digits that matter. */
+static void push_long_number(lua_State *L, const char *text, size_t length) {
+  char again[DIGITS + 32] = "-0.0";
+  const char *const end = text + length;
+  const bool negative = text[0] == '-';
+  size_t digits = 0;
+  int64_t exponent = 0;
+  bool is_behind_point = false;
+  const char *p = negative ? text + 1 : text;
+  for (; p < end && *p != 'e' && *p != 'E'; p++) {
+    if (*p == '.') {
+      is_behind_point = true;
+    } else if (digits == 0 && *p == '0') {
+      exponent -= is_behind_point;
+    } else {
+      if (digits < DIGITS) {
+        again[3 + digits++] = *p;
+      }
+      exponent += !is_behind_point;
+    }
+  }
+  if (p < end) {
+    exponent += read_exponent(p, end);
+  }
+  exponent = exponent > EXPONENT ? EXPONENT : exponent < -EXPONENT ? -EXPONENT : exponent;
+  digits += digits == 0;
+  const int rest = snprintf(again + 3 + digits, sizeof again - 3 - digits, "e%d", (int)exponent);
+  lua_pushlstring(L, again + !negative, 3 + digits + (size_t)rest - !negative);
+  lua_pushnumber(L, lua_tonumber(L, -1));
+  lua_remove(L, -2);
 }
 #endif
 
@@ -76,7 +110,11 @@ static void push_number_text(lua_State *L, const char *text, size_t length) {
     lua_remove(L, -2);
   }
 #else
-  lua_pushnumber(L, lua_isnumber(L, -1) ? lua_tonumber(L, -1) : out_of_range(text, length));
+  if (lua_isnumber(L, -1)) {
+    lua_pushnumber(L, lua_tonumber(L, -1));
+  } else {
+    push_long_number(L, text, length);
+  }
 #endif
   lua_remove(L, -2);
 }

@@ -143,6 +143,14 @@ describe("auth function", function()
     assert.equal(2, n)
   end)
 
+  it("shows no secret where it says itself what is wrong", function()
+    local _, err = client({ type = "function", headers = function(_, secrets)
+      return nil, "cannot sign with " .. secrets.client_secret
+    end }, { client_id = "id-7f3a", client_secret = "hunter22" }):users():next()
+    check.failure(err, "auth", { "hunter22" })
+    check.contains(err.message, "cannot sign with [secret]")
+  end)
+
   it("says what is wrong, and sends nothing then", function()
     server:script { ["/people"] = { PEOPLE } }
     for _, case in ipairs {

@@ -193,6 +193,8 @@ for row in csv.DictReader(open(sys.argv[1], newline="", encoding="utf-8")):
     wrong, status = complaints { "users", "dintero", "--filter", "color=red" }
     assert.equal(2, status)
     check.contains(wrong, "no source here has a filter color")
+    wrong = complaints { "users", "--filter", "shape=round", "--filter", "color=red" }
+    check.contains(wrong, "no source here has a filter color, nor one shape")
     assert.is_nil(wrong:find "all its users")
   end)
 
@@ -702,6 +704,36 @@ describe("rollcall diff", function()
     check.contains(errors, "who left is not known")
   end)
 
+  it("knows by email who has no id, also beside a source whose users have one", function()
+    command.write(old, '\239\187\191{"source":"tesouro","id":"1","email":"x@own"}\n'
+      .. '{"source":"own","email":"y@own","status":"on"}\n{"source":"own","email":"z@own"}\n')
+    local errors, status = complaints { "diff", old, old }
+    assert.equal(0, status)
+    check.contains(errors, "0 joined, 0 left, 0 changed, 3 the same")
+    command.write(new, '{"source":"own","email":"y@own","status":"off"}\n{"source":"tesouro","id":"1","email":"x"}\n')
+    local output = run { "diff", old, new, "--format", "csv" }
+    assert.equal("change,source,id,email,name,field,old,new\r\nchanged,own,,y@own,,status,on,off\r\n"
+      .. "changed,tesouro,1,x,,email,x@own,x\r\nleft,own,,z@own,,,,\r\n", output)
+  end)
+
+  it("tells numbers apart that no double can, and keeps the order of those who left", function()
+    local lines = {}
+    for i, id in ipairs { "9007199254740993", "9007199254740992", "12345678901234567890", "7" } do
+      lines[i] = ('{"source":"own","id":%s,"email":"%d@own"}\n'):format(id, i)
+    end
+    command.write(old, table.concat(lines))
+    local errors, status = complaints { "diff", old, old }
+    assert.equal(0, status)
+    check.contains(errors, "4 the same")
+    command.write(new, lines[2])
+    local expected = "change,source,id,email,name,field,old,new\r\nleft,own,9007199254740993,1@own,,,,\r\n"
+      .. "left,own,12345678901234567890,3@own,,,,\r\nleft,own,7,4@own,,,,\r\n"
+    local line = command.line { "diff", old, new, "--format", "csv" }
+    assert.equal(expected, (command.shell(line)))
+    line = command.line { "diff", "-", new, "--format", "csv" }
+    assert.equal(expected, (command.shell("cat " .. old .. " | " .. line)))
+  end)
+
   it("names the line of a snapshot that is none", function()
     local _, errors, status = run { "diff", path "nowhere", old }
     assert.equal(2, status)
@@ -1000,6 +1032,20 @@ describe("credentials that no longer work", function()
   end)
 end)
 
+describe("no network", function()
+  it("ends it with a sentence", function()
+    local name = configuration((
+      'return { sources = { tesouro = { base_url = "http://127.0.0.1:1", retry = false, %s } } }'):format(CREDENTIALS))
+    for _, arguments in ipairs { { "users", "--format", "ndjson" }, { "find", "Ada" }, { "review" } } do
+      arguments[#arguments + 1], arguments[#arguments + 2] = "--config", name
+      local output, errors, status = run(arguments)
+      assert.equal(3, status)
+      assert.is_nil(output:find "@")
+      check.contains(errors, "rollcall: tesouro: ", "127.0.0.1", "Check the network", "rollcall check tesouro")
+    end
+  end)
+end)
+
 describe("what goes to stderr", function()
   it("is every request with --verbose, and no secret", function()
     local output, errors, status = run { "users", "tesouro", "--organization-id", ORGANIZATION, "--format", "csv",
@@ -1088,6 +1134,13 @@ describe("on a terminal", function()
       end
       os.execute "sleep 0.05"
     end
+  end)
+
+  it("progress says how long is waited, and was", function()
+    sandbox.plan_faults { provider = "tesouro", script = { { kind = "rate_limit", wait = 3 } } }
+    local screen = terminal(command.line { "users", "tesouro", "--format", "csv" } .. " >" .. path "out.csv")
+    await(screen, ", waiting [23] s | tesouro 0 users, 0 pages")
+    await(screen, "%[ended 0%]")
   end)
 
   it("a table fits its columns, and NO_COLOR takes the bold away", function()

@@ -80,4 +80,18 @@ describe("a configuration's file", function()
       assert.is_nil(problem:find("VALUE", 1, true))
     end
   end)
+
+  it("is not quoted where quotes were forgotten", function()
+    for _, text in ipairs { "return { client_secret = s3cretVALUE-second }",
+      "return { client_secret = s3cretVALUE.foo }",
+      'return { client_secret = ("s3cretVALUE")("x") }', 'return { client_secret = "s3cretVALUE" + 1 }',
+      [[return { client_secret = "it's3cretVALUE" < 1 }]], "goto s3cretVALUE", "local a = { s3cretVALUE() }",
+      'return { client_secret = ("x").s3cretVALUE }' } do
+      local problem = refused(text)
+      check.contains(problem, ":1: ")
+      assert.is_nil(problem:find("cretVALUE", 1, true), problem)
+    end
+    check.contains(refused "return { client_secret = s3cretVALUE.foo }", "texts stand in quotes")
+    check.contains(refused "os.remove 'x'", "'os'")
+  end)
 end)

@@ -246,6 +246,7 @@ describe("a request that is refused", function()
       ['{"title":"M5"}'] = { "M5", nil },
       ['{"error":"a6","error_description":"M6"}'] = { "M6", "a6" },
       ['{"error":{"code":4711,"message":"M7"}}'] = { "M7", "4711" },
+      ['{"error":{"code":123456789012345,"message":"M8"}}'] = { "M8", "123456789012345" },
       ['{"error":null,"message":null}'] = { "no message", nil },
       ['{"message":{"text":"x"}}'] = { "no message", nil },
       ["[]"] = { "no message", nil },
@@ -277,6 +278,20 @@ describe("a request that is refused", function()
       local _, err = walk { { status = 400, body = body } }
       assert.is_nil(err.body:find("tok", 1, true), shift)
     end
+  end)
+
+  it("takes no longer where the body is long", function()
+    local seconds = {}
+    for i, times in ipairs { 1000, 100000 } do
+      local body = '{"message":"' .. ("\\\\"):rep(times) .. '"}'
+      server:script { [USERS] = { { status = 400, body = body } } }
+      local began = os.clock()
+      local _, err = walk { { status = 400, body = body } }
+      seconds[i] = os.clock() - began
+      assert.equal(body:sub(1, 8192), err.body)
+      assert.equal(400, err.status)
+    end
+    assert.is_true(seconds[2] < seconds[1] + 0.1, seconds[2])
   end)
 
   it("is one line, and readable, whatever a message has in it", function()

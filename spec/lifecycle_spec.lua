@@ -433,7 +433,7 @@ describe("another Lua", function()
   it("is told which it has to be", function()
     local script = os.tmpname()
     local file = assert(io.open(script, "w"))
-    file:write [[_VERSION, jit = "Lua 5.3", nil; print(pcall(require, "rollcall"))]]
+    file:write [[_VERSION, package.loaded.jit = "Lua 5.3", nil; print(pcall(require, "rollcall"))]]
     file:close()
     local command = assert(os.getenv "RUN_LUA", "the specs are run by `make test`")
     local pipe = assert(io.popen(("%s '%s' 2>&1"):format(command, script)))
@@ -441,5 +441,22 @@ describe("another Lua", function()
     pipe:close()
     os.remove(script)
     check.contains(output, "needs Lua 5.4 or LuaJIT 2.1, not Lua 5.3")
+  end)
+
+  it("is not taken for one where globals are a coroutine's own, as nginx has them on plain LuaJIT", function()
+    if not setfenv then -- luacheck: ignore 113
+      return
+    end
+    local pipe = assert(io.popen(os.getenv "RUN_LUA" .. [[ -e '
+      print(coroutine.wrap(function()
+        local own = setmetatable({}, { __index = _G })
+        own._G = own
+        setfenv(0, own)
+        return type(require("rollcall").client)
+      end)())
+    ' 2>&1]]))
+    local output = pipe:read "*a"
+    pipe:close()
+    assert.equal("function\n", output)
   end)
 end)

@@ -388,7 +388,11 @@ describe("a token that is JSON", function()
   end)
 
   it("stands in checkpoints, and is what page_token takes", function()
-    for _, token in ipairs(TOKENS) do
+    local tokens = { '{\n  "a": [1,\r\n\t2]\n}' }
+    for i, token in ipairs(TOKENS) do
+      tokens[i + 1] = token
+    end
+    for _, token in ipairs(tokens) do
       local bodies = { ('{"data":[{"id":1}],"next":%s}'):format(token), '{"data":[{"id":2},{"id":3}],"next":null}' }
       local _, _, err, stream = walk(CURSOR, bodies, { limit = 2 })
       assert.is_nil(err)

@@ -862,6 +862,28 @@ describe("links back to the start", function()
     local ids, err = ids_of((client(paging):users { resume = first:checkpoint() }))
     assert.equal("b c", ids)
     check.failure(err, "loop")
+    for _ = 1, 2 do
+      first:next()
+    end
+    ids, err = ids_of((client(paging):users { resume = first:checkpoint() })) -- from the second page
+    assert.equal("", ids)
+    check.failure(err, "loop")
+  end)
+
+  it("is where a walk backwards ends", function()
+    local pages = {
+      ["/people"] = { { body = '{"data":[{"id":"a"}],"next":"/people?p=2"}' } },
+      ["/people?p=2"] = { { body = '{"data":[{"id":"b"}],"next":"/people?p=3","before":"/people"}' } },
+      ["/people?p=3"] = { { body = '{"data":[{"id":"c"},{"id":"d"}],"before":"/people?p=2"}' } },
+    }
+    local paging = { paging = { type = "next_url", next = "/next", previous = "/before" } }
+    server:script(pages)
+    local users = client(paging):users { direction = "backward", page_token = "/people?p=3" }
+    assert.equal("d", users:next().id)
+    server:script(pages)
+    local ids, err = ids_of((client(paging):users { direction = "backward", resume = users:checkpoint() }))
+    assert.equal("c b a", ids)
+    assert.is_nil(err)
   end)
 
   it("are refused where they name a token with a separator in it", function()

@@ -267,6 +267,19 @@ describe("a number", function()
     assert.equal(1000, field "1e00000000000000000000000000000000003")
   end)
 
+  it("may have more digits than matter", function()
+    local many = 1200000
+    assert.equal(4 / 3, field("1." .. ("3"):rep(many)))
+    assert.equal(-400 / 3, field("-1." .. ("3"):rep(many) .. "e2"))
+    assert.equal(1 / 3e5, field("0.00000" .. ("3"):rep(many)))
+    assert.equal(0, field("0." .. ("0"):rep(many)))
+    assert.equal(-math.huge, 1 / field("-0." .. ("0"):rep(many)))
+    assert.equal(0, field("0." .. ("0"):rep(many) .. "1"))
+    assert.equal(12.5, field("0." .. ("0"):rep(many) .. "125e" .. many + 2))
+    assert.equal(math.huge, field(("3"):rep(many)))
+    assert.equal(333.5, field("3335" .. ("0"):rep(many) .. "e-" .. many + 1))
+  end)
+
   it("is rounded as the Lua itself does", function()
     for _, text in ipairs { "0.1", "0.30000000000000004", "123456789.123456789", "1e23", "8.41e21",
       "9007199254740993.5", "0.000001",

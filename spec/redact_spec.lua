@@ -125,6 +125,22 @@ describe("redact", function()
     assert.is_true(seconds(16000) < 64 * seconds(1000)) -- some 16 times; 256, were each place read to the end
   end)
 
+  it("cleans a beginning as it does the whole", function()
+    local made = redactor("hunter22", ("x"):rep(300))
+    local text = "a hunter22 b \\u0068unter22 c " .. ("x"):rep(300) .. " d " .. ("hunter22 "):rep(50)
+    local whole = made:clean(text)
+    for most = 0, #text + 2 do
+      local begun = made:clean(text, nil, most)
+      local plain = begun:gsub("%[secret%]$", "")
+      assert.equal(whole:sub(1, #plain), plain)
+      assert.is_nil(begun:find("hunter", 1, true))
+      assert.truthy(#begun <= #whole)
+    end
+    assert.equal(whole, made:clean(text, nil, #text))
+    assert.equal("a [secret]", made:clean(text, nil, 5))
+    assert.equal("a ", made:clean(text, nil, 2))
+  end)
+
   it("finds a secret that is part of the mark itself", function()
     assert.equal("[secret]!", redactor "secret":clean "secret!")
   end)

@@ -122,6 +122,13 @@ describe("filters", function()
     check.misuse(function() client():users { org = "x", region = "us", resume = saved } end, "resume: ", "region")
     check.misuse(function() client():users { org = "y", resume = saved } end, "resume: ", "org")
   end)
+
+  it("bind a checkpoint by what they send: an empty list is none", function()
+    server:script { ["/orgs/x/people"] = { { body = '[{"id":1},{"id":2}]' } } }
+    local users = client():users { org = "x" }
+    assert(users:next())
+    assert.equal(1, client():users({ org = "x", langs = {}, resume = users:checkpoint() }):count())
+  end)
 end)
 
 describe("request.new", function()
@@ -143,6 +150,17 @@ describe("request.new", function()
     assert.equal("other", two.body.where.kind)
     two:put({ query = "x" }, "y")
     assert.same({}, one.parameters)
+  end)
+
+  it("writes a list with commas alike wherever it goes", function()
+    for value, text in pairs { [{ true, false }] = "true,false", [{ 1.0, 2.5, 2 ^ 60 }] = "1,2.5,1152921504606846976",
+      [{ "a" }] = "a" } do
+      local one = request.new { method = "POST" }
+      one:put({ body = "/f" }, value, "comma")
+      one:put("f", value, "comma")
+      assert.equal(text, one.body.f)
+      assert.same({ { "f", text } }, one.parameters)
+    end
   end)
 
   it("has the provider's headers", function()

@@ -128,6 +128,58 @@ describe("--resume", function()
     check.contains(errors, "it does not say of which output it is", "what an earlier run has written")
   end)
 
+  --- Each user of Tesouro stands once in a file of ids.
+  local function check_once(output)
+    local seen, count = {}, 0
+    for each in io.lines(output) do
+      assert.is_nil(seen[each], each)
+      seen[each], count = true, count + 1
+    end
+    assert.equal(#sandbox.data.tesouro.users { status = "ALL" }, count)
+  end
+
+  it("cuts off what its file does not know of, where that cannot be written any more", function()
+    sandbox.reset "delay_ms=100"
+    local output, errors = directory .. "/cut", directory .. "/errors"
+    local line = command.line { "users", "tesouro", "--format", "ndjson", "--fields", "id", "--resume", saved }
+    local process = assert(io.popen(("{ %s >>%s; } 2>%s; echo $?"):format(line, output, errors)))
+    local first
+    for _ = 1, 200 do
+      first = first or command.read(saved)
+      if first and command.read(saved) ~= first then
+        break
+      end
+      os.execute "sleep 0.05"
+    end
+    assert(os.execute(("mkdir %s.new"):format(saved)))
+    assert.equal("3\n", process:read "*a")
+    process:close()
+    os.execute(("rmdir %s.new"):format(saved))
+    check.contains(command.read(errors), "cannot write the checkpoint")
+    assert.truthy(#command.read(output) > 0)
+    sandbox.reset()
+    assert.equal(0, select(3, command.shell(line .. " >>" .. output)))
+    check_once(output)
+  end)
+
+  it("is not far behind where users are plentiful", function()
+    -- All is there at once, and nothing is waited for: between users the clock must be looked at.
+    sandbox.reset "delay_ms=20"
+    local output = directory .. "/far"
+    local line = command.line { "users", "tesouro", "--format", "ndjson", "--fields", "id", "--resume", saved }
+    local pid = assert(tonumber((command.shell(("%s >%s & echo $!"):format(line, output)))))
+    local last, changes = nil, 0
+    for _ = 1, 100 do
+      local now = command.read(saved)
+      if now ~= last then
+        last, changes = now, changes + 1
+      end
+      os.execute "sleep 0.02"
+    end
+    os.execute(("kill %d 2>/dev/null"):format(pid))
+    assert.truthy(changes >= 2, changes)
+  end)
+
   it("cuts off what its file does not know of, where the output cannot be written", function()
     local output = directory .. "/output"
     local line = command.line { "users", "tesouro", "--format", "ndjson", "--fields", "id", "--resume", saved }
@@ -138,11 +190,18 @@ describe("--resume", function()
     _, errors, status = command.shell(line .. " >>" .. output)
     assert.equal("", errors)
     assert.equal(0, status)
-    local seen, count = {}, 0
-    for each in io.lines(output) do
-      assert.is_nil(seen[each], each)
-      seen[each], count = true, count + 1
-    end
-    assert.equal(#sandbox.data.tesouro.users { status = "ALL" }, count)
+    check_once(output)
+  end)
+
+  it("is not needed for whole lines where the output cannot be written, and for others' behind them", function()
+    local output = directory .. "/whole"
+    local line = command.line { "users", "tesouro", "--format", "ndjson", "--fields", "id" }
+    local _, errors, status = command.shell(("(exec >%s; trap '' XFSZ; ulimit -S -f 40; %s; ulimit -S -f unlimited; "
+      .. "echo done)"):format(output, line))
+    assert.equal(0, status)
+    check.contains(errors, "cannot write the output")
+    local text = command.read(output)
+    assert.truthy(#text > 5000 and text:find('"}\ndone\n$'), text:sub(-200))
+    assert.is_nil(text:find("%z"))
   end)
 end)

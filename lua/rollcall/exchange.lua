@@ -35,8 +35,10 @@ local exchange = {}
 exchange.FOREVER = 3600
 
 local MAX_URL_SHOWN = 512
--- Of what a server says of itself; its whole answer is in `body`.
+-- Bytes of what a server says of itself, and of its whole answer in `body`. Secrets are looked for in no more: in a
+-- text of some hundred KiB that takes long enough to be felt. A URL is cut by `shown_url`.
 local MAX_TEXT = 512
+local MAX_BYTES = { body = errors.MAX_BODY, url = math.huge }
 local IDLE_TIMEOUT = 60
 -- For a whole token request, in idle timeouts: one that drips must end, too.
 local MOST_IDLE_TIMEOUTS = 4
@@ -48,14 +50,6 @@ local LONGEST_ANSWER = 262144
 ---@return rollcall.Exchange
 function exchange.new(client, spec)
   return setmetatable({ client = client, spec = spec, state = "token", attempts = 0, events = {} }, Exchange)
-end
-
---- At most so many bytes of a text, and no half character at its end.
-local function cut(text)
-  if not text or #text <= MAX_TEXT then
-    return text
-  end
-  return text:sub(1, MAX_TEXT):gsub("[\192-\255][\128-\191]*$", "") .. "..."
 end
 
 --- An error about this exchange, with all that is known of it and no secret.
@@ -74,16 +68,19 @@ function Exchange:error(kind, message, fields)
     err.status = err.status or self.transfer:status()
     err.request_id = self.transfer:header("x-request-id")
   end
-  self:clean(err)
-  err.message, err.code, err.request_id = cut(err.message), cut(err.code), cut(err.request_id)
-  return err
+  return self:clean(err)
 end
 
---- Blots the client's secrets out of every text of a table.
+--- Blots the client's secrets out of every text of a table, and cuts what is long.
 function Exchange:clean(fields)
   for name, value in pairs(fields) do
     if type(value) == "string" then
-      fields[name] = self.client.redactor:clean(value)
+      local most = MAX_BYTES[name] or MAX_TEXT
+      local shown = self.client.redactor:clean(value, nil, most)
+      if #value > most then
+        shown = shown:gsub("[\192-\255][\128-\191]*$", "") .. (name ~= "body" and "..." or "") -- no half character
+      end
+      fields[name] = shown
     end
   end
   return fields
@@ -117,7 +114,7 @@ local function read_error_body(body)
   local message = first_text(inner.message, document.detail, document.errorSummary, document.error_description,
     document.title)
   local code = inner.code or document.errorCode or (type(document.error) == "string" and document.error)
-  return message, type(code) == "number" and ("%.14g"):format(code) or type(code) == "string" and code or nil
+  return message, type(code) == "number" and json.number(code) or type(code) == "string" and code or nil
 end
 
 --- Some answer 403 where they mean 429: GitHub does, and says when to come again.
@@ -137,7 +134,7 @@ end
 function Exchange:status_error()
   local transfer = self.transfer
   local status = transfer:status()
-  local body = self.client.redactor:clean((transfer:body())) -- before it is cut: half a secret is one, too
+  local body = transfer:body()
   local message, code = read_error_body(body)
   if status >= 300 and status < 400 and status ~= 304 then -- 304: "not modified", asked for by nobody
     local target = transfer:header("location")
@@ -149,7 +146,7 @@ function Exchange:status_error()
     status = status,
     code = code,
     retry_after = retry.retry_after(transfer),
-    body = body:sub(1, errors.MAX_BODY),
+    body = body,
   })
 end
 

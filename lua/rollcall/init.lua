@@ -1,6 +1,6 @@
 -- rollcall: every user of every account, as one lazy iterator.
 
-if _VERSION ~= "Lua 5.4" and not rawget(_G, "jit") then
+if _VERSION ~= "Lua 5.4" and not package.loaded.jit then
   error("rollcall needs Lua 5.4 or LuaJIT 2.1, not " .. _VERSION, 0)
 end
 

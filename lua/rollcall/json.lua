@@ -39,26 +39,46 @@ function json.raw(text)
   return setmetatable({ text }, RAW)
 end
 
---- The digits of a number that lua-cjson, which writes 14, would change; nil for others.
-local function digits(number)
-  if number ~= number or math.abs(number) == math.huge or tonumber(("%.14g"):format(number)) == number then
-    return nil
-  end
-  local text = tostring(number)
-  return text:find "^-?%d+$" and text or ("%.17g"):format(number)
-end
-
---- A number in as few digits as say which it is.
+--- A number in as few digits as say which it is, an integer in all of its digits.
 ---@param number number
 ---@return string
 function json.number(number)
-  return digits(number) or ("%.14g"):format(number)
+  local text = tostring(number)
+  if text:find "^-?%d+$" then -- as is every integer of Lua 5.4
+    return text
+  elseif number == math.floor(number) and number > -2 ^ 63 and number < 2 ^ 63 then
+    return ("%.0f"):format(number)
+  end
+  for digits = 14, 16 do
+    text = ("%%.%dg"):format(digits):format(number)
+    if tonumber(text) == number then
+      return text
+    end
+  end
+  return ("%.17g"):format(number)
+end
+
+--- Does lua-cjson, which writes 14 digits, write it as it is?
+local function is_short(number)
+  return number ~= number or math.abs(number) == math.huge or tonumber(("%.14g"):format(number)) == number
+end
+
+--- What stands at a pointer in a document's text, numbers as they are written there or, with "json", anything; nil
+--- where nothing does.
+---@param text string
+---@param pointer string
+---@param form "text"|"json"
+---@return any
+function json.written(text, pointer, form)
+  local decoder = core.decoder { items = "/items", capture = { "/document" .. pointer }, containers = true }
+  local good = decoder:feed('{"items":[],"document":' .. text .. "}") and decoder:finish()
+  return good and decoder:captured("/document" .. pointer, form) or nil
 end
 
 --- Is there anything in it that lua-cjson would not write as it is?
 local function is_ours(value)
   if type(value) == "number" then
-    return digits(value) ~= nil
+    return not is_short(value)
   elseif type(value) ~= "table" then
     return false
   elseif getmetatable(value) == RAW then
@@ -72,6 +92,14 @@ local function is_ours(value)
   return false
 end
 
+local function is_list(value)
+  local left = #value
+  for _ in pairs(value) do
+    left = left - 1
+  end
+  return left == 0
+end
+
 --- The JSON text of a value.
 ---@param value any
 ---@return string
@@ -79,12 +107,12 @@ function json.encode(value)
   if not is_ours(value) then
     return cjson.encode(value)
   elseif type(value) == "number" then
-    return (digits(value))
+    return json.number(value)
   elseif getmetatable(value) == RAW then
     return value[1]
   end
   local members = {}
-  if value[1] ~= nil then
+  if value[1] ~= nil and is_list(value) then
     for i, member in ipairs(value) do
       members[i] = json.encode(member)
     end

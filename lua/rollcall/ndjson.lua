@@ -1,6 +1,7 @@
 -- Users as lines of JSON (NDJSON): one object a line.
 
 local core = require "rollcall.core"
+local json = require "rollcall.json"
 local path = require "rollcall.path"
 
 local null = core.null
@@ -23,25 +24,12 @@ end
 
 --- The shortest text that reads back as the same number.
 local function number_text(number)
-  if number == math.floor(number) and number > -2 ^ 53 and number < 2 ^ 53 then
-    return ("%.0f"):format(number)
-  end
   if number ~= number then
     return "null" -- which JSON has no number for
   elseif number == math.huge or number == -math.huge then
     return number > 0 and "1e999" or "-1e999" -- what a number beyond doubles reads as, and reads back as
   end
-  local whole = tostring(number)
-  if whole:find "^-?%d+$" then -- an integer of Lua 5.4
-    return whole
-  end
-  for digits = 15, 16 do
-    local text = ("%%.%dg"):format(digits):format(number)
-    if tonumber(text) == number then
-      return text
-    end
-  end
-  return ("%.17g"):format(number)
+  return json.number(number)
 end
 
 --- An empty table says not whether it was a list: the user's own text does, by the name before it.

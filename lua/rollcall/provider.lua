@@ -394,11 +394,12 @@ local function plain_copy(value, copies)
   return copy
 end
 
---- Can it be written as JSON?
+--- Can it be written as JSON? A table is either a list without holes or has names.
 local function is_json(value)
   if type(value) == "table" then
+    local is_list = schema.is_list(value)
     for key, child in pairs(value) do
-      if type(key) ~= "string" and type(key) ~= "number" or not is_json(child) then
+      if not (is_list or type(key) == "string") or not is_json(child) then
         return false
       end
     end

@@ -104,7 +104,8 @@ function query.schema(collection)
   end
   if kind ~= paging_types.none then
     fields.page_token = { type = "string", test = function(value)
-      return value ~= "" and no_control(value) or "expected a page token"
+      local is_kept = paging.token == "json" -- in JSON text, control characters are blanks
+      return value ~= "" and (is_kept or no_control(value)) or "expected a page token"
     end }
   end
   for name, filter in pairs(collection.filters or {}) do
@@ -172,6 +173,9 @@ function query.identity(collection, checked)
   local identity = { page_size = checked.page_size, direction = checked.direction or "forward" }
   for name, filter in pairs(collection.filters or {}) do
     local value = checked[name]
+    if type(value) == "table" and #value == 0 then
+      value = nil -- which sends the same
+    end
     identity[name] = filter.list and value ~= nil and type(value) ~= "table" and { value } or value
   end
   return identity

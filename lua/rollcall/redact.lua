@@ -9,6 +9,8 @@ local redact = {}
 -- How many secrets of one use are known: a token that was replaced may still be in an answer to come,
 -- but one that was replaced so often is not.
 local KEPT = 32
+-- Bytes that one byte of a secret may take in what is known of here, such as \u0026#x0041;.
+local LONGEST_SPELLING = 16
 
 function redact.new()
   return setmetatable({ uses = {} }, Redactor)
@@ -162,12 +164,26 @@ function Redactor:search(view, moves, spans, left_out)
   end
 end
 
+--- As much of a text as may have a part of a secret in its first bytes.
+function Redactor:beginning(text, most)
+  local longest = 0
+  for _, list in pairs(self.uses) do
+    for _, secret in ipairs(list) do
+      longest = math.max(longest, #secret)
+    end
+  end
+  return text:sub(1, most + LONGEST_SPELLING * longest)
+end
+
 --- The text without them, also where characters of theirs are escaped. All are looked for before any
 --- is taken out: one may be part of another.
 ---@param text string
 ---@param left_out table<any, boolean>? uses that do not count
+---@param most integer? of the text's bytes, only so many first ones
 ---@return string
-function Redactor:clean(text, left_out)
+function Redactor:clean(text, left_out, most)
+  most = math.min(most or #text, #text)
+  text = self:beginning(text, most)
   local spans = {}
   self:search(text, {}, spans, left_out)
   for _, family in ipairs(text:find("[\\%%+&]") and families or {}) do
@@ -184,12 +200,14 @@ function Redactor:clean(text, left_out)
   end)
   local parts, done = {}, 0
   for _, span in ipairs(spans) do
-    if span.first > done then
+    if span.first > most then
+      break
+    elseif span.first > done then
       parts[#parts + 1] = text:sub(done + 1, span.first - 1) .. "[secret]"
     end
     done = math.max(done, span.last)
   end
-  return table.concat(parts) .. text:sub(done + 1)
+  return table.concat(parts) .. text:sub(done + 1, most)
 end
 
 return redact

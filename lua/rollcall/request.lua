@@ -2,7 +2,8 @@
 --
 -- A place says where a value goes: the name of a query parameter, or one of
 --   { query = name }, { header = name }, { body = pointer }, { path = name }
--- where `body` is a JSON Pointer into the request's JSON body, whose objects are made as they are needed.
+-- where `body` is a JSON Pointer into the request's JSON body, whose objects are made as they are needed; lists must be
+-- declared.
 
 local json = require "rollcall.json"
 local schema = require "rollcall.schema"
@@ -52,9 +53,14 @@ local function steps(pointer)
   return list
 end
 
+--- Is a step the number of a list's member (RFC 6901)?
+local function is_index(step)
+  return step:find "^%d+$" ~= nil and not step:find "^0%d"
+end
+
 --- What a step is in a table of a body: in a list, which cannot grow by it, the number of a member.
 local function key_of(at, step)
-  return #at > 0 and step:find "^%d+$" and tonumber(step) + 1 or step
+  return #at > 0 and is_index(step) and tonumber(step) + 1 or step
 end
 
 local function put_in_body(body, pointer, value)
@@ -77,7 +83,7 @@ function request.obstacle(body, pointer)
   local list, at = steps(pointer), body
   for i, step in ipairs(list) do
     local key = key_of(at, step)
-    if #at > 0 and at[key] == nil then
+    if at[key] == nil and (#at > 0 or i > 1 and next(at) == nil and is_index(step)) then
       return ("the list of %d in the declared body has no member %s"):format(#at, step)
     elseif i < #list and at[key] ~= nil and type(at[key]) ~= "table" then
       return ("%s in the declared body is no object"):format(step)
@@ -92,14 +98,7 @@ end
 
 --- A value as text: a number without a fraction where it has none.
 local function text_of(value)
-  local text = tostring(value)
-  if type(value) ~= "number" or text:find "^-?%d+$" then -- an integer of 5.4 has all its digits
-    return text
-  elseif value == math.floor(value) then
-    return ("%.0f"):format(value)
-  end
-  text = ("%.14g"):format(value)
-  return tonumber(text) == value and text or ("%.17g"):format(value)
+  return type(value) == "number" and json.number(value) or tostring(value)
 end
 
 --- Puts a value, or a list of values, in its place.
@@ -110,8 +109,8 @@ function Request:put(place, value, list)
   if type(place) == "string" then
     place = { query = place }
   end
-  if place.body then
-    put_in_body(self.body, place.body, type(value) == "table" and list == "comma" and table.concat(value, ",") or value)
+  if place.body and not (type(value) == "table" and list == "comma") then
+    put_in_body(self.body, place.body, value)
     return
   end
   local texts = {}
@@ -126,7 +125,9 @@ function Request:put(place, value, list)
     return
   end
   local text = table.concat(texts, ",")
-  if place.query then
+  if place.body then
+    put_in_body(self.body, place.body, text)
+  elseif place.query then
     self.parameters[#self.parameters + 1] = { place.query, text }
   elseif place.header then
     self.headers[#self.headers + 1] = place.header .. ": " .. text

@@ -95,6 +95,14 @@ function walk.new(client, spec)
   return self
 end
 
+--- The URL that a request goes to.
+---@param one rollcall.Request
+---@return string
+function Walk:address(one)
+  local spec = self.spec
+  return one:address(self.client.base_url, spec.collection.path, spec.variables, self.client.query_names)
+end
+
 --- Asks for the page at this position, behind those already asked for.
 ---@param position rollcall.Position
 ---@param ledger userdata? of a page that a checkpoint has begun
@@ -119,7 +127,7 @@ function Walk:ask(position, ledger, saved)
     ended = false,
     asked = exchange.new(self.client, {
       method = one.method,
-      url = one:address(self.client.base_url, spec.collection.path, spec.variables, self.client.query_names),
+      url = self:address(one),
       headers = one.headers,
       body = one:text(),
       auth = spec.auth,
@@ -161,9 +169,14 @@ function Walk:begin()
   if key then
     self.seen:add(key)
   end
+  if self.paging.is_linked and self.spec.query.direction ~= "backward" then
+    -- Links may lead back to where it began, which the first page's parameters say.
+    local first = self.spec.request:copy()
+    self.paging.apply(self.spec.collection.paging, self.spec.first, first, self.spec.query)
+    self.seen:add(self:address(first))
+  end
   if not resume then
     self:ask(position)
-    self:remember_start(position)
     return
   end
   local ledger = core.ledger { id = self.spec.collection.id or "id", saved = resume.ledger }
@@ -172,14 +185,6 @@ function Walk:begin()
     return
   end
   self:ask(position, ledger, resume.ledger)
-  self:remember_start(position)
-end
-
---- Links may lead back to where it began.
-function Walk:remember_start(position)
-  if self.paging.is_linked and not position.url then
-    self.seen:add(self.pages[1].asked.spec.url)
-  end
 end
 
 --- What a page has given, for a checkpoint: nil for nothing.

@@ -31,7 +31,8 @@ by_function.takes = { secret.names }
 by_function.takes_any = true
 
 local function misuse(client, problem)
-  return "failed", errors.new("auth", "auth.headers: " .. problem, { provider = client.provider.name })
+  return "failed", errors.new("auth", "auth.headers: " .. client.redactor:clean(problem),
+    { provider = client.provider.name })
 end
 
 function Function:authorize(asker)

@@ -35,6 +35,7 @@ Examples:
 
 -- What of users changes without anybody's doing.
 local IGNORED = "last_seen_at,updated_at"
+local NAMING = { "account_id", "id", "email" } -- fields by which users of a source are known again
 local BOM = "\239\187\191" -- that some editors put before UTF-8
 
 function diff.declare(command)
@@ -65,11 +66,17 @@ local function open(name)
   return file
 end
 
---- A line of a snapshot as a table; ends the command where it is none.
+--- A line of a snapshot as a table; ends the command where it is none. Numbers by which users are known are the texts
+--- that stand there: doubles of two long ones may be one.
 local function decode(text, name, number)
   local user = text:find "^%s*{" and json.decode(text)
   if type(user) ~= "table" then
     failure.usage("%s:%d: no JSON object; a snapshot is what `rollcall users --format ndjson` writes", name, number)
+  end
+  for _, field in ipairs(NAMING) do
+    if type(user[field]) == "number" then
+      user[field] = json.written(text, "/" .. field, "text")
+    end
   end
   return user
 end
@@ -127,7 +134,7 @@ end
 local function index(session, name)
   local file = open(name)
   local self = setmetatable({ file = file, name = name, places = {}, fields = {}, sources = {},
-    has_account = {}, count = 0 }, Snapshot)
+    all_have = { account_id = {}, id = {} }, lines = {}, count = 0 }, Snapshot)
   self.is_kept = name == "-" or not file:seek("cur", 0)
   each_line(session, file, name, function(text, _, number, place)
     local user = decode(text, name, number)
@@ -139,11 +146,14 @@ local function index(session, name)
       self.sources[user.source] = true
     end
     local source = text_of(user.source)
-    self.has_account[source] = self.has_account[source] ~= false and user.account_id ~= nil
+    for field, of_source in pairs(self.all_have) do
+      of_source[source] = of_source[source] ~= false and user[field] ~= nil
+    end
     if self.places[key] == nil then
       self.count = self.count + 1
     end
-    self.places[key] = self.is_kept and text or place
+    self.places[key] = self.is_kept and number or place
+    self.lines[number] = self.is_kept and text or nil
   end)
   return self
 end
@@ -151,7 +161,7 @@ end
 --- The line of a user again.
 function Snapshot:text(place)
   if self.is_kept then
-    return place
+    return self.lines[place]
   end
   self.file:seek("set", place)
   return self.file:read "*l" or failure.usage("the snapshot %s changed while it was read", self.name)
@@ -360,16 +370,17 @@ function diff.run(session)
   local joined, changed, same, lacks_account = 0, 0, 0, false
   local function visit(text, name, number)
     local user = decode(text, name, number)
-    if user.account_id == nil and old.has_account[text_of(user.source)] and not lacks_account then
+    local source = text_of(user.source)
+    if user.account_id == nil and old.all_have.account_id[source] and not lacks_account then
       lacks_account = true
       session:say(("%s:%d: a user without account_id, which those of %s have: where all lack it, take both snapshots "
         .. "with the same --fields, lest everybody seems to have left and joined"):format(name, number, old.name))
     end
-    for _, field in ipairs { "source", "id" } do
-      if known and known[field] and user[field] == nil then
-        failure.usage("%s:%d: a user without %s, which those of %s have; take both snapshots with the same --fields",
-          name, number, field, old.name)
-      end
+    local lacks = known and known.source and user.source == nil and "source"
+      or user.id == nil and old.all_have.id[source] and "id"
+    if lacks then
+      failure.usage("%s:%d: a user without %s, which those of %s have; take both snapshots with the same --fields",
+        name, number, lacks, old.name)
     end
     local key = key_of(user, name, number, known)
     local place = old.places[key]

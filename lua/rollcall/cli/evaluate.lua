@@ -42,7 +42,7 @@ local function call(chunk)
   local texts = getmetatable ""
   local methods = texts.__index
   texts.__index = function(_, key)
-    error("a text has no " .. tostring(key) .. " here: a configuration can call nothing", 2)
+    error("a text has no " .. (methods[key] and key or "field") .. " here: a configuration can call nothing", 2)
   end
   local jit = rawget(_G, "jit")
   if jit then
@@ -72,6 +72,15 @@ local function is_endless(value, around)
   return false
 end
 
+--- A message of Lua's without what it quotes, be it a name or a text: where quotes were forgotten it is a secret. What
+--- Lua itself has by that name is none.
+local function discreet(text)
+  local cut = text:gsub("'(.*)'", function(quoted)
+    return rawget(_G, quoted) == nil and "'...'" or nil
+  end)
+  return cut == text and text or cut .. "; texts stand in quotes, and a configuration can call nothing"
+end
+
 --- Reads and runs a configuration; ends the command where it is none.
 ---@param file file* is closed
 ---@param name string of the file
@@ -79,11 +88,11 @@ end
 local function evaluate(file, name)
   local chunk, problem = load(read(file, name), "@" .. name, "t", {})
   if not chunk then
-    failure.usage("%s", (problem:gsub(" near .*$", ""))) -- what is there may be a secret
+    failure.usage("%s", discreet((problem:gsub(" near .*$", "")))) -- what is there may be a secret
   end
   local good, value = call(chunk)
   if not good then
-    local text = tostring(value)
+    local text = discreet(tostring(value))
     failure.usage("%s", text:find(name .. ":", 1, true) and text or name .. ": " .. text)
   elseif type(value) ~= "table" then
     failure.usage("%s: it returns %s; expected `return { sources = { … } }`", name,

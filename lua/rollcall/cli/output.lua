@@ -45,10 +45,7 @@ function Output:flush()
   self.parts, self.count, self.size = {}, 0, 0
   local good, problem, code = self.file:write(text)
   if not good then
-    self.broken = true
-    if self.place then -- half a line, or what the checkpoint does not know of, would be there twice
-      core.terminal.truncate(1, self.place)
-    end
+    self:give_up()
     if code == EPIPE then
       failure.raise(failure.FOUND) -- who closed the pipe has had enough
     end
@@ -57,6 +54,20 @@ function Output:flush()
   elseif not self.is_saved then
     self.place = self.file:seek "cur"
   end
+end
+
+--- Nothing more is written. Of a file, what is not good is cut off: half a line, or what the checkpoint does not know
+--- of and would be there twice. Not where others have written behind it.
+---@return boolean whether it was
+function Output:give_up()
+  self.broken = true
+  self.parts, self.count, self.size = {}, 0, 0
+  local is_ours = self.place and self.file:seek "cur" == self.file:seek "end"
+  if is_ours then
+    core.terminal.truncate(1, self.place)
+    self.file:seek("set", self.place)
+  end
+  return is_ours or false
 end
 
 --- Writes all of a text that is no list, such as the help, and ends the command.

@@ -10,6 +10,7 @@ local output = require "rollcall.cli.output"
 local progress = require "rollcall.cli.progress"
 local provider = require "rollcall.provider"
 local rollcall = require "rollcall"
+local schema = require "rollcall.schema"
 local tables = require "rollcall.cli.table"
 
 ---@class rollcall.cli.Session
@@ -269,8 +270,14 @@ function Session:save(is_last)
   end
   saving.due = core.now() + BETWEEN_SAVES
   self.saving = nil -- where it cannot be written it is not tried again
-  saving.resume:write(saving.parts())
-  self.output.is_saved, self.output.place = true, io.stdout:seek "cur"
+  local good, problem = pcall(saving.resume.write, saving.resume, saving.parts())
+  if not good then
+    if not self.output:give_up() then
+      self:complain "what was written in the last second or so comes again when the same command goes on"
+    end
+    error(problem, 0)
+  end
+  self.output.place = io.stdout:seek "cur"
   self.saving = saving
 end
 
@@ -302,7 +309,7 @@ local function streams_of(self, sources, options, saved)
     end
   end
   if next(unknown) then
-    failure.usage("no source here has a filter %s", next(unknown))
+    failure.usage("no source here has a filter %s", table.concat(schema.keys(unknown), ", nor one "))
   end
   table.sort(notices)
   for _, notice in ipairs(notices) do
@@ -370,6 +377,7 @@ function Session:walk(sources, options, visit)
   end
   if options.resume then
     self.saving = { resume = options.resume, parts = checkpoints, due = 0 }
+    self.output.is_saved = true -- a file is as good as the checkpoint of before says
   end
   local failures = 0
   local users = rollcall.merge(streams, { on_error = function(err, stream)

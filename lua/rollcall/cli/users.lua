@@ -38,8 +38,8 @@ function users.declare(command)
     :argname "<n>":convert(listing.whole)
   command:option "--resume"
     :description("Write to this file, as users are written, where the walk stands, and go on from what is there: "
-      .. "append the output of the same command to that of the interrupted one (>>). For ndjson and csv. --limit counts "
-      .. "the users of one run.")
+      .. "append the output of the same command to that of the interrupted one (>>). For ndjson and csv. --limit "
+      .. "counts the users of one run.")
     :argname "<file>"
   command:option "--status":description "Tesouro: ACTIVE, INACTIVE, INVITED or ALL, the default here."
   command:option "--organization-type"

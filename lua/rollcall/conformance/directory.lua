@@ -194,7 +194,7 @@ function Directory:read(request, place)
     return request.headers[place.header:lower()]
   end
   local value = document.get(json.decode(request.body) or {}, place.body)
-  return type(value) == "number" and document.written(request.body, place.body, "text") or value
+  return type(value) == "number" and json.written(request.body, place.body, "text") or value
 end
 
 --- A token as it is known again: its JSON text where any value can be one, which must come back as it went.
@@ -211,7 +211,7 @@ end
 ---@return string?
 function Directory:read_token(request, place)
   if self.paging.token == "json" and place then
-    return document.written(request.body, place.body, "json")
+    return json.written(request.body, place.body, "json")
   end
   return self:read(request, place)
 end

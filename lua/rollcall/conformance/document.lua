@@ -64,18 +64,6 @@ function document.put(root, pointer, value)
   return nil, "the document itself cannot be put into it"
 end
 
---- What stands at a pointer in a document's text, numbers as they are written there or, with "json", anything; nil
---- where nothing does.
----@param text string
----@param pointer string
----@param form "text"|"json"
----@return any
-function document.written(text, pointer, form)
-  local decoder = core.decoder { items = "/items", capture = { "/document" .. pointer }, containers = true }
-  local good = decoder:feed('{"items":[],"document":' .. text .. "}") and decoder:finish()
-  return good and decoder:captured("/document" .. pointer, form) or nil
-end
-
 --- What a pointer leads to in a decoded document; nil where it leads nowhere.
 ---@param root any
 ---@param pointer string

@@ -247,7 +247,7 @@ local function query_of(kit, example, asked)
     query.page_size = size
   end
   if paging.type == "cursor" or paging.type == "after" then
-    query.page_token = paging.token == "json" and document.written(example.body or "", paging.body, "json")
+    query.page_token = paging.token == "json" and json.written(example.body or "", paging.body, "json")
       or documented_at(example, asked, { query = paging.query, body = paging.body })
   end
   for name, filter in pairs(kit.collection.filters or {}) do

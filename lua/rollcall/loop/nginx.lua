@@ -75,7 +75,8 @@ local woken = {} ---@type rollcall.Waiter[] in this slice
 ---@field since number when that was new
 ---@field round integer in which somebody waited for it
 local looks = {} ---@type table<rollcall.Engine, rollcall.Look>
-local wanted = {} ---@type rollcall.Look[] in this round
+local order = {} ---@type rollcall.Look[] the same, those first that were not looked at for the longest time
+local looked_at = {} ---@type rollcall.Look[] in this round
 local round = 0
 local slice_began = 0
 
@@ -125,13 +126,11 @@ end
 local function want(engine)
   local look = looks[engine]
   if not look then
-    look = { engine = engine, since = core.now(), round = 0 }
+    look = { engine = engine, since = core.now() }
     looks[engine] = look
+    order[#order + 1] = look
   end
-  if look.round ~= round then
-    look.round = round
-    wanted[#wanted + 1] = look
-  end
+  look.round = round
 end
 
 --- Lets go of those who are gone or go on already, and finds what the others wait for.
@@ -149,11 +148,6 @@ local function look_at_waiters()
       for j = 1, #one.engines do
         want(one.engines[j])
       end
-    end
-  end
-  for engine, look in pairs(looks) do
-    if look.round ~= round then
-      looks[engine] = nil
     end
   end
 end
@@ -176,23 +170,27 @@ local function look_at(look)
   return math.max(seconds, SOONEST)
 end
 
-local first_look = 0 -- among those that are wanted: where the next round begins
-
---- Drives what somebody waits for, one at least and as many as the slice allows, those first that the last round did
---- not reach. In how many seconds it is to be done again.
+--- Drives what somebody waits for, one at least and as many as the slice allows, and forgets the rest. In how many
+--- seconds it is to be done again.
 local function drive()
-  local soonest, count, looked = REST, #wanted, 0
-  for i = 1, count do
-    local at = (first_look + i - 1) % count + 1
-    if i == 1 or core.now() - slice_began < LOOKING then
-      soonest, looked = math.min(soonest, look_at(wanted[at])), i
+  local soonest, kept, looked = REST, 0, 0
+  for i = 1, #order do
+    local look = order[i]
+    order[i] = nil
+    if look.round ~= round then
+      looks[look.engine] = nil
+    elseif looked == 0 or core.now() - slice_began < LOOKING then
+      looked = looked + 1
+      looked_at[looked] = look
+      soonest = math.min(soonest, look_at(look))
     else
+      kept = kept + 1
+      order[kept] = look
       soonest = SOONEST
     end
   end
-  first_look = looked < count and (first_look + looked) % count or 0
-  for i = 1, count do
-    wanted[i] = nil
+  for i = 1, looked do
+    order[kept + i], looked_at[i] = looked_at[i], nil
   end
   return soonest
 end
