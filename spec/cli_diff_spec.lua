@@ -1,0 +1,192 @@
+-- `rollcall diff`, as a process, against the sandbox.
+
+local check = require "spec.support.check"
+local cjson = require "cjson"
+local cli = require "spec.support.cli"
+local command = require "spec.support.command"
+local sandbox = require "spec.support.sandbox"
+
+local run = command.run
+local complaints = cli.complaints
+local path = cli.path
+local decoded = cli.decoded
+local ORGANIZATION = cli.ORGANIZATION
+
+setup(cli.begin)
+teardown(cli.finish)
+before_each(function()
+  sandbox.reset()
+end)
+
+describe("rollcall diff", function()
+  local old, new
+  before_each(function()
+    old, new = path "old.ndjson", path "new.ndjson"
+    command.write(old, (run { "users", "tesouro", "--organization-id", ORGANIZATION, "--format", "ndjson" }))
+  end)
+
+  --- The new snapshot, of what `change` makes of each user (nil leaves it out), and `more` lines.
+  local function make_new(change, more)
+    local lines = {}
+    for i, user in ipairs(decoded(command.read(old))) do
+      local changed = change(user, i)
+      lines[#lines + 1] = changed and cjson.encode(changed) or nil
+    end
+    lines[#lines + 1] = more
+    command.write(new, table.concat(lines, "\n") .. "\n")
+  end
+
+  it("goes by what a snapshot of some fields has", function()
+    for _, fields in ipairs { "id,email,status", "source,id,email" } do
+      command.write(new, (run { "users", "tesouro", "--organization-id", ORGANIZATION, "--format", "ndjson", "--fields",
+        fields }))
+      local output, errors, status = run { "diff", new, old, "--format", "ndjson" }
+      assert.equal("", output)
+      check.contains(errors, "0 joined, 0 left, 0 changed")
+      assert.equal(0, status)
+    end
+    check.contains(complaints { "diff", old, new }, "new.ndjson:1: a user without account_id", "--fields")
+    command.write(new, '{"email":"a@b.example"}\n')
+    local errors, status = complaints { "diff", old, new }
+    assert.equal(2, status)
+    check.contains(errors, "new.ndjson:1: a user without source", "--fields")
+  end)
+
+  it("tells who joined, left and changed, and ends with 1", function()
+    local users = decoded(command.read(old))
+    make_new(function(user, i)
+      if i == 2 then
+        return nil
+      elseif i == 3 then
+        user.status, user.name = "GONE", "Another Name"
+      elseif i == 4 then
+        user.last_seen_at, user.lastLoggedInDateTime = "2030-01-01T00:00:00Z", "2030-01-01T00:00:00Z"
+      elseif i == 5 then
+        user.account_name, user.organizationName = "Renamed", "Renamed"
+      end
+      return user
+    end, '{"source":"tesouro","id":"new-one","email":"new@one.example","name":"=New"}')
+    local output, errors, status = run { "diff", old, new, "--format", "ndjson" }
+    assert.equal(1, status)
+    check.contains(errors, "1 joined, 1 left, 2 changed", ("%d the same"):format(#users - 3))
+    local changes = {}
+    for _, change in ipairs(decoded(output)) do
+      changes[change.change .. " " .. change.id] = change.fields or true
+    end
+    check.same({
+      ["joined new-one"] = true,
+      ["left " .. users[2].id] = true,
+      ["changed " .. users[3].id] = { status = { old = users[3].status, new = "GONE" },
+        name = { old = users[3].name, new = "Another Name" } },
+      ["changed " .. users[5].id] = { account_name = { old = users[5].account_name, new = "Renamed" } },
+    }, changes)
+    output = run { "diff", old, new }
+    check.contains(output, "CHANGE", "\n  status: " .. users[3].status .. " → GONE\n")
+    output = run { "diff", old, new, "--format", "csv", "--ignore", "name,account_name,organizationName" }
+    check.contains(output, "change,source,id,email,name,field,old,new\r\n", "'=New",
+      (",status,%s,GONE\r\n"):format(users[3].status), ",last_seen_at,")
+    assert.is_nil(output:find("Renamed", 1, true))
+    errors = complaints { "diff", old, new, "--fields", "email" }
+    check.contains(errors, "1 joined, 1 left, 0 changed")
+  end)
+
+  it("ends with 0 where nothing has changed, whatever the order, and reads pipes", function()
+    command.shell(("{ printf '\\357\\273\\277'; sort -r %s; } >%s"):format(old, new))
+    for _, line in ipairs { command.line { "diff", old, new },
+      "cat " .. new .. " | " .. command.line { "diff", old, "-" },
+      "cat " .. old .. " | " .. command.line { "diff", "/dev/stdin", new } } do
+      local output, errors, status = command.shell(line)
+      assert.equal("", output)
+      assert.equal(0, status)
+      check.contains(errors, "0 joined, 0 left, 0 changed")
+    end
+  end)
+
+  it("compares with now", function()
+    local all = run { "users", "--format", "ndjson" }
+    command.write(old, all)
+    local output, errors, status = run { "diff", old }
+    assert.equal("", output)
+    assert.equal(0, status)
+    check.contains(errors, "0 joined, 0 left, 0 changed, 4,700 the same")
+    local lines = command.lines(all)
+    local gone = cjson.decode(table.remove(lines, 7))
+    lines[1] = lines[1]:gsub('"email":%s*"[^"]*"', '"email":"old@email.example"')
+    command.write(old, table.concat(lines, "\n") .. '\n{"source":"dintero","id":"not-any-more","email":"x@y"}\n')
+    output, errors, status = run { "diff", old, "--format", "ndjson" }
+    assert.equal(1, status)
+    check.contains(errors, "1 joined, 1 left, 1 changed")
+    check.contains(output, gone.id, "not-any-more", "old@email.example")
+    -- Only the sources of the snapshot are asked.
+    command.write(old, (run { "users", "dintero", "--format", "ndjson" }))
+    errors, status = complaints { "diff", old }
+    assert.equal(0, status)
+    check.contains(errors, "1,200 the same")
+  end)
+
+  it("does not take those for gone whose source failed", function()
+    command.write(old, (run { "users", "--format", "ndjson" }))
+    sandbox.plan_faults { provider = "dintero", seed = 1, chance = 1, kinds = { "html" } }
+    local output, errors, status = run { "diff", old, "--format", "ndjson" }
+    assert.equal(3, status)
+    assert.equal("", output)
+    check.contains(errors, "who left is not known")
+  end)
+
+  it("knows by email who has no id, also beside a source whose users have one", function()
+    command.write(old, '\239\187\191{"source":"tesouro","id":"1","email":"x@own"}\n'
+      .. '{"source":"own","email":"y@own","status":"on"}\n{"source":"own","email":"z@own"}\n')
+    local errors, status = complaints { "diff", old, old }
+    assert.equal(0, status)
+    check.contains(errors, "0 joined, 0 left, 0 changed, 3 the same")
+    command.write(new, '{"source":"own","email":"y@own","status":"off"}\n{"source":"tesouro","id":"1","email":"x"}\n')
+    local output = run { "diff", old, new, "--format", "csv" }
+    assert.equal("change,source,id,email,name,field,old,new\r\nchanged,own,,y@own,,status,on,off\r\n"
+      .. "changed,tesouro,1,x,,email,x@own,x\r\nleft,own,,z@own,,,,\r\n", output)
+  end)
+
+  it("tells numbers apart that no double can, and keeps the order of those who left", function()
+    local lines = {}
+    for i, id in ipairs { "9007199254740993", "9007199254740992", "12345678901234567890", "7" } do
+      lines[i] = ('{"source":"own","id":%s,"email":"%d@own"}\n'):format(id, i)
+    end
+    command.write(old, table.concat(lines))
+    local errors, status = complaints { "diff", old, old }
+    assert.equal(0, status)
+    check.contains(errors, "4 the same")
+    command.write(new, lines[2])
+    local expected = "change,source,id,email,name,field,old,new\r\nleft,own,9007199254740993,1@own,,,,\r\n"
+      .. "left,own,12345678901234567890,3@own,,,,\r\nleft,own,7,4@own,,,,\r\n"
+    local line = command.line { "diff", old, new, "--format", "csv" }
+    assert.equal(expected, (command.shell(line)))
+    line = command.line { "diff", "-", new, "--format", "csv" }
+    assert.equal(expected, (command.shell("cat " .. old .. " | " .. line)))
+  end)
+
+  it("names the line of a snapshot that is none", function()
+    local _, errors, status = run { "diff", path "nowhere", old }
+    assert.equal(2, status)
+    check.contains(errors, "nowhere", "No such file")
+    command.write(new, '{"source":"tesouro","account_id":"x","id":"a"}\n\nid,email\n')
+    errors, status = complaints { "diff", old, new }
+    assert.equal(2, status)
+    check.contains(errors, "new.ndjson:3: ", "rollcall users --format ndjson")
+    command.write(new, '{"name":"a"}\n')
+    errors, status = complaints { "diff", new, old }
+    assert.equal(2, status)
+    check.contains(errors, "new.ndjson:1: ", "without id and email")
+    command.write(old, '{"id":"1","source":5}\n')
+    errors, status = complaints { "diff", old, path() }
+    assert.equal(2, status)
+    check.contains(errors, "cannot read the snapshot " .. path() .. ": Is a directory")
+    for _, option in ipairs { "--fields", "--ignore" } do
+      errors, status = complaints { "diff", old, old, option, "nope" }
+      assert.equal(2, status)
+      check.contains(errors, option .. ": users of the snapshot have no field nope; they have account_id, ")
+      _, status = complaints { "diff", old, old, option, "/nope,email" }
+      assert.equal(0, status)
+    end
+    local _, told = complaints { "diff", old } -- whose source is no name: as if it had none
+    assert.equal(1, told)
+  end)
+end)

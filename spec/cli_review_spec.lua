@@ -1,0 +1,175 @@
+-- `rollcall find` and `rollcall review`, as processes, against the sandbox.
+
+local check = require "spec.support.check"
+local cli = require "spec.support.cli"
+local command = require "spec.support.command"
+local sandbox = require "spec.support.sandbox"
+local time = require "rollcall.time"
+
+local run = command.run
+local complaints = cli.complaints
+local decoded = cli.decoded
+local check_ids = cli.check_ids
+local both = cli.both
+local tesouro = cli.tesouro
+local dintero = cli.dintero
+local null = sandbox.data.null
+
+setup(cli.begin)
+teardown(cli.finish)
+before_each(function()
+  sandbox.reset()
+end)
+
+describe("rollcall find", function()
+  it("finds a person in all sources, by email or by words of the name", function()
+    local user = tesouro[40]
+    local output, _, status = run { "find", user.email:upper(), "--format", "ndjson" }
+    assert.equal(0, status)
+    local found = decoded(output)
+    assert.equal(1, #found)
+    assert.equal(user.id, found[1].id)
+    local expected = {}
+    for _, one in ipairs(both()) do
+      local text = (one.email .. "\n" .. (one.name ~= null and one.name or "")):lower()
+      if text:find("lynx", 1, true) and text:find("noble", 1, true) then
+        expected[#expected + 1] = one
+      end
+    end
+    assert.is_true(#expected > 10)
+    check_ids(expected, decoded((run { "find", "LYNX noble", "--format", "ndjson" })))
+    check.contains((run { "find", user.email }), "SOURCE", "ACCOUNT ", "tesouro", user.organizationName, user.email)
+  end)
+
+  it("ends with 1 where there is nobody, and with 3 where nobody can be sure", function()
+    local output, errors, status = run { "find", "nobody@nowhere.example" }
+    assert.equal("", output)
+    assert.equal(1, status)
+    check.contains(errors, "in 2 sources")
+    sandbox.plan_faults { provider = "dintero", seed = 1, chance = 1, kinds = { "html" } }
+    status = select(2, complaints { "find", tesouro[1].email })
+    assert.equal(3, status)
+    status = select(2, complaints { "find", " " })
+    assert.equal(2, status)
+  end)
+end)
+
+describe("rollcall review", function()
+  --- What the data say, by another way than the command's.
+  local function counted(list)
+    local count = { users = #list }
+    local before = time.parse(sandbox.data.now) - 90 * 86400
+    local function add(name)
+      count[name] = (count[name] or 0) + 1
+    end
+    local function value(field)
+      return field ~= null and field or nil
+    end
+    for _, user in ipairs(list) do
+      local status = user.status or value(user.deleted_at) and "DELETED" or "ACTIVE"
+      local seen = value(user.lastLoggedInDateTime or user.last_seen_at)
+      add(status)
+      if status == "INVITED" and not seen then
+        add "never_came"
+      end
+      if status == "ACTIVE" then
+        local sign = seen or value(user.createdDateTime or user.created_at)
+        if not sign or time.parse(sign) < before then
+          add "stale"
+        end
+        local mfa = type(user.configuration) == "table" and user.configuration.mfa
+        if type(mfa) == "table" then
+          local function on(factor)
+            return type(mfa[factor]) == "table" and mfa[factor].enabled == true
+          end
+          if not on "sms" and not on "totp" then
+            add "no_mfa"
+          end
+        end
+        local roles, is_admin = user.role and { user.role } or {}, false
+        for _, role in ipairs(type(user.roles) == "table" and user.roles or {}) do
+          roles[#roles + 1] = role.name
+        end
+        for _, role in ipairs(roles) do
+          is_admin = is_admin or role:lower():find "admin" or role:lower():find "owner"
+        end
+        for _, one in ipairs(type(user.roles) == "table" and user.roles or {}) do
+          is_admin = is_admin or table.concat(one.scope, " "):find "admin"
+        end
+        if is_admin or type(user.scope) == "table" and table.concat(user.scope, " "):find "admin" then
+          add "admin"
+        end
+      end
+    end
+    return count
+  end
+
+  it("counts what the data say", function()
+    local output, errors, status = run { "review", "--format", "csv" }
+    assert.equal("", errors)
+    assert.equal(0, status)
+    local lines = command.lines(output:gsub("\r\n", "\n"))
+    assert.equal("source,users,active,invited,inactive,deleted,no_mfa,stale,never_came,admin", lines[1])
+    local expected = { dintero = counted(dintero), tesouro = counted(tesouro) }
+    expected.tesouro.no_mfa = "" -- it says nothing of it
+    for i, name in ipairs { "dintero", "tesouro" } do
+      local count, cells = expected[name], { name }
+      for _, column in ipairs { "users", "ACTIVE", "INVITED", "INACTIVE", "DELETED", "no_mfa", "stale", "never_came",
+        "admin" } do
+        cells[#cells + 1] = count[column] or 0
+      end
+      assert.equal(table.concat(cells, ","), lines[i + 1])
+    end
+    assert.equal("total," .. (#tesouro + #dintero), lines[4]:match "^total,%d+")
+    assert.is_true(expected.dintero.no_mfa > 0 and expected.tesouro.never_came > 0 and expected.tesouro.admin > 0)
+  end)
+
+  it("prints a table, and Markdown", function()
+    local output = run { "review" }
+    local lines = command.lines(output)
+    assert.truthy(lines[1]:find "^SOURCE +USERS +ACTIVE +INVITED +INACTIVE +DELETED +NO MFA +STALE +NEVER CAME +ADMIN$")
+    assert.truthy(lines[3]:find "^tesouro +3,500 ")
+    assert.equal(4, #lines)
+    output = run { "review", "tesouro", "--format", "markdown", "--days", "30" }
+    check.contains(output, "Access review, 2026-01-01: stale is not seen for 30 days.", "| SOURCE | USERS | ACTIVE |",
+      "| --- | ---: |", "| tesouro | 3,500 |")
+  end)
+
+  it("ends with 1 for what --fail-on names, and only then", function()
+    local _, errors, status = run { "review", "--fail-on", "no-mfa,stale" }
+    assert.equal(1, status)
+    check.contains(errors, "no-mfa", "stale")
+    check.contains(errors, "tesouro says nothing of second factors")
+    assert.is_nil(errors:find("dintero says", 1, true))
+    errors, status = complaints { "review", "dintero", "--fail-on", "never-came" }
+    assert.equal("", errors)
+    assert.equal(0, status)
+    errors, status = complaints { "review", "--days", "1000001" }
+    assert.equal(2, status)
+    check.contains(errors, "1000001: expected a number of days")
+    errors, status = complaints { "review", "--fail-on", "nomfa" }
+    assert.equal(2, status)
+    check.contains(errors, "nomfa", "no-mfa, stale")
+  end)
+
+  it("lists who was found", function()
+    local output, _, status = run { "review", "--list", "no-mfa,never-came", "--format", "ndjson", "--fields",
+      "id,source,findings" }
+    assert.equal(0, status)
+    local list = decoded(output)
+    assert.equal(counted(dintero).no_mfa + counted(tesouro).never_came, #list)
+    local seen = {}
+    for _, user in ipairs(list) do
+      assert.is_nil(seen[user.id])
+      seen[user.id] = true
+    end
+    for _, user in ipairs(list) do
+      check.contains(table.concat(user.findings, " "), user.source == "dintero" and "no-mfa" or "never-came")
+    end
+    for _, wrong in ipairs { { "--list", "stale", "--format", "markdown" }, { "--format", "ndjson" },
+      { "--fields", "id" } } do
+      local _, _, failed = run { "review", wrong[1], wrong[2], wrong[3], wrong[4] }
+      assert.equal(2, failed)
+    end
+  end)
+end)

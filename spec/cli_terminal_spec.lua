@@ -1,0 +1,85 @@
+-- What `rollcall` shows on a terminal.
+
+local check = require "spec.support.check"
+local cli = require "spec.support.cli"
+local command = require "spec.support.command"
+local sandbox = require "spec.support.sandbox"
+local terminal = require "spec.support.terminal"
+
+local path = cli.path
+
+setup(cli.begin)
+teardown(cli.finish)
+
+describe("on a terminal", function()
+  if not terminal.is_there() then
+    pending "this machine gives no pseudo terminals"
+    return
+  end
+
+  local one ---@type table the one that is open
+
+  local function open(line)
+    one = terminal.open(line)
+    return one
+  end
+
+  --- The lines that it shows, but for empty ones at its end.
+  local function lines_of(screen)
+    return command.lines((screen:gsub("\n+$", "\n")))
+  end
+
+  before_each(function()
+    sandbox.reset()
+  end)
+  after_each(function()
+    one:close()
+  end)
+
+  it("progress is one line, which is gone when the table comes", function()
+    sandbox.reset "delay_ms=60"
+    open(command.line { "review" })
+    local shown = one:await "tesouro [%d,]+ users, %d+ pages"
+    assert.equal(1, #lines_of(shown))
+    check.contains(shown, "dintero ", " | ", "/s")
+    local lines = lines_of(one:await "%[ended 0%]")
+    assert.equal(5, #lines)
+    assert.truthy(lines[1]:find "^SOURCE +USERS")
+    assert.truthy(lines[4]:find "^total +4,700")
+  end)
+
+  it("progress is shown beside an output that goes elsewhere, and not with --quiet", function()
+    sandbox.reset "delay_ms=60"
+    open(command.line { "users", "tesouro", "--format", "csv" } .. " >" .. path "out.csv")
+    one:await "^[%d,]+/s[^\n]* | tesouro [%d,]+ users?, %d+ pages?"
+    assert.same({ "[ended 0]" }, lines_of(one:await "%[ended 0%]"))
+    one:close()
+    open(command.line { "users", "tesouro", "--format", "csv", "--quiet" } .. " >" .. path "out.csv")
+    local shown
+    repeat
+      shown = one:screen()
+      assert.is_nil(shown:find "users")
+      os.execute "sleep 0.05"
+    until shown:find "%[ended 0%]"
+  end)
+
+  it("progress says how long is waited, and was", function()
+    sandbox.plan_faults { provider = "tesouro", script = { { kind = "rate_limit", wait = 3 } } }
+    open(command.line { "users", "tesouro", "--format", "csv" } .. " >" .. path "out.csv")
+    one:await "^0/s, waiting %d s | tesouro 0 users"
+    one:await "^[%d,]+/s | tesouro [%d,]+ users, %d+ pages?, waited 3 s\n"
+  end)
+
+  it("a table fits its columns, and NO_COLOR takes the bold away", function()
+    open(command.line({ "users", "tesouro", "--limit", "9" }, { NO_COLOR = "1" })
+      .. "; " .. command.line { "users", "tesouro", "--limit", "1" })
+    one:await "%[ended 0%]"
+    local lines = command.lines(one:screen(true))
+    assert.truthy(lines[1]:find "^EMAIL", lines[1])
+    local bold
+    for i = 2, #lines do
+      bold = bold or lines[i]:find "\27%[1mEMAIL" and i - 1
+    end
+    assert.equal(10, bold)
+  end)
+end)
