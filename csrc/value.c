@@ -42,7 +42,7 @@ void rc_push_string(lua_State *L, const char *bytes, size_t length, bool escaped
 }
 
 #if LUA_VERSION_NUM < 503
-/* As many digits decide what double a number is, or more than do. */
+/* As many digits decide what double a number is, with one more that says whether others follow. */
 #define DIGITS 800
 /* Beyond it all is infinite, below its negative zero. */
 #define EXPONENT 9999
@@ -77,6 +77,8 @@ static void push_long_number(lua_State *L, const char *text, size_t length) {
     } else {
       if (digits < DIGITS) {
         again[3 + digits++] = *p;
+      } else if (*p != '0' && again[2 + DIGITS] == '0') {
+        again[2 + DIGITS] = '1';
       }
       exponent += !is_behind_point;
     }

@@ -159,8 +159,32 @@ describe("rollcall diff", function()
       .. "left,own,12345678901234567890,3@own,,,,\r\nleft,own,7,4@own,,,,\r\n"
     local line = command.line { "diff", old, new, "--format", "csv" }
     assert.equal(expected, (command.shell(line)))
+    assert.equal("", (run { "diff", old, old, "--format", "ndjson" }))
     line = command.line { "diff", "-", new, "--format", "csv" }
     assert.equal(expected, (command.shell("cat " .. old .. " | " .. line)))
+  end)
+
+  it("takes a number as one however it is spelt, and writes it as one", function()
+    command.write(old, '{"source":"own","id":1000,"name":"a"}\n{"source":"own","id":-5}\n')
+    command.write(new, '{"source":"own","id":1e3,"name":"b"}\n')
+    check.contains((run { "diff", old, new, "--format", "ndjson" }), '"id":1000,', '"id":-5,')
+    check.contains((run { "diff", old, new, "--format", "csv" }), ",-5,")
+  end)
+
+  it("writes whole lines where stderr goes to the same file", function()
+    local lines = {}
+    for i = 1, 4000 do
+      lines[i] = ('{"source":"own","id":"%d"}\n'):format(i)
+    end
+    command.write(old, '{"source":"own","account_id":"a","id":"0"}\n')
+    command.write(new, table.concat(lines))
+    command.shell(("%s >%s 2>&1"):format(command.line { "diff", old, new, "--format", "ndjson" }, path "both"))
+    local count = 0
+    for line in io.lines(path "both") do
+      assert.truthy(line:find "^{.*}$" or line:find "^rollcall: ", line)
+      count = count + 1
+    end
+    assert.equal(4001 + 2, count)
   end)
 
   it("names the line of a snapshot that is none", function()

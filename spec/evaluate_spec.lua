@@ -93,5 +93,13 @@ describe("a configuration's file", function()
     end
     check.contains(refused "return { client_secret = s3cretVALUE.foo }", "texts stand in quotes")
     check.contains(refused "os.remove 'x'", "'os'")
+    assert.is_nil(refused("goto s3cret local a ::s3cret:: a = 1"):find "s3cret")
+  end)
+
+  it("says what Lua expects", function()
+    check.contains(refused 'return { a = "x"\n b = "y" }', ":2: '}' expected (to close '{' at line 1)")
+    check.contains(refused 'return { a = "x"\n', "'}' expected")
+    check.contains(refused "if a do end", "'then' expected")
+    check.contains(refused "return {} }", "<eof>")
   end)
 end)

@@ -21,7 +21,8 @@ describe("ndjson.encode", function()
       assert.equal(text, cjson.decode("[" .. encoded .. "]")[1])
       assert.is_nil(encoded:find "%c")
     end
-    for _, number in ipairs { 0, 1, -1, 2 ^ 53 - 1, 0.1, 1 / 3, 1e300, -1.5e-300, 1e15 + 0.5, 123456789012345 } do
+    for _, number in ipairs { 0, 1, -1, 2 ^ 53 - 1, 0.1, 1 / 3, 1e300, -1.5e-300, 1e15 + 0.5, 123456789012345,
+      12345678901234.5, -99999999999998.5 } do
       assert.equal(number, tonumber(ndjson.encode(number)))
     end
     assert.equal("0.1", ndjson.encode(0.1))

@@ -196,7 +196,7 @@ describe("--resume", function()
   it("is not needed for whole lines where the output cannot be written, and for others' behind them", function()
     local output = directory .. "/whole"
     local line = command.line { "users", "tesouro", "--format", "ndjson", "--fields", "id" }
-    local _, errors, status = command.shell(("(exec >%s; trap '' XFSZ; ulimit -S -f 40; %s; ulimit -S -f unlimited; "
+    local _, errors, status = command.shell(("(exec >%s; trap '' XFSZ; ulimit -S -f 100; %s; ulimit -S -f unlimited; "
       .. "echo done)"):format(output, line))
     assert.equal(0, status)
     check.contains(errors, "cannot write the output")

@@ -44,7 +44,7 @@ end
 ---@return string
 function json.number(number)
   local text = tostring(number)
-  if text:find "^-?%d+$" then -- as is every integer of Lua 5.4
+  if text:find "^-?%d+$" and tonumber(text) == number then -- as is every integer of Lua 5.4
     return text
   elseif number == math.floor(number) and number > -2 ^ 63 and number < 2 ^ 63 then
     return ("%.0f"):format(number)

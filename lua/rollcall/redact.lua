@@ -9,8 +9,8 @@ local redact = {}
 -- How many secrets of one use are known: a token that was replaced may still be in an answer to come,
 -- but one that was replaced so often is not.
 local KEPT = 32
--- Bytes that one byte of a secret may take in what is known of here, such as \u0026#x0041;.
-local LONGEST_SPELLING = 16
+-- Bytes that one byte of a secret may take in what is known of here, such as \u0026\u0023x41\u003b, but for the oddest.
+local LONGEST_SPELLING = 24
 
 function redact.new()
   return setmetatable({ uses = {} }, Redactor)

@@ -35,7 +35,6 @@ Examples:
 
 -- What of users changes without anybody's doing.
 local IGNORED = "last_seen_at,updated_at"
-local NAMING = { "account_id", "id", "email" } -- fields by which users of a source are known again
 local BOM = "\239\187\191" -- that some editors put before UTF-8
 
 function diff.declare(command)
@@ -66,16 +65,16 @@ local function open(name)
   return file
 end
 
---- A line of a snapshot as a table; ends the command where it is none. Numbers by which users are known are the texts
---- that stand there: doubles of two long ones may be one.
+--- A line of a snapshot as a table; ends the command where it is none. Of ids that no double may hold, the digits.
 local function decode(text, name, number)
   local user = text:find "^%s*{" and json.decode(text)
   if type(user) ~= "table" then
     failure.usage("%s:%d: no JSON object; a snapshot is what `rollcall users --format ndjson` writes", name, number)
   end
-  for _, field in ipairs(NAMING) do
-    if type(user[field]) == "number" then
-      user[field] = json.written(text, "/" .. field, "text")
+  for _, field in ipairs { "account_id", "id" } do
+    local value = user[field]
+    if type(value) == "number" and (value >= 2 ^ 53 or value <= -2 ^ 53) then
+      user[field] = json.written(text, "/" .. field, "text") or value
     end
   end
   return user

@@ -72,13 +72,28 @@ local function is_endless(value, around)
   return false
 end
 
---- A message of Lua's without what it quotes, be it a name or a text: where quotes were forgotten it is a secret. What
---- Lua itself has by that name is none.
-local function discreet(text)
-  local cut = text:gsub("'(.*)'", function(quoted)
-    return rawget(_G, quoted) == nil and "'...'" or nil
+local reserved = {}
+for word in ("and break do else elseif end false for function goto if in local nil not or repeat return then true "
+  .. "until while <eof> <name>"):gmatch "%S+" do
+  reserved[word] = true
+end
+
+--- A message of Lua's without what it quotes of the file, be it a name or a text: where quotes were forgotten it is a
+--- secret. What is Lua's own is none.
+---@param problem string
+---@param name string of the file
+---@param quoted string the pattern of what is quoted
+---@return string
+local function discreet(problem, name, quoted)
+  local place, text = "", problem
+  if text:sub(1, #name + 1) == name .. ":" then
+    place, text = name, text:sub(#name + 1)
+  end
+  local cut = text:gsub("<goto [^>]*>", "<goto ...>"):gsub(quoted, function(word)
+    local is_own = not word:find "%w" or reserved[word] or rawget(_G, word) ~= nil
+    return not is_own and "'...'" or nil
   end)
-  return cut == text and text or cut .. "; texts stand in quotes, and a configuration can call nothing"
+  return place .. (cut == text and text or cut .. "; texts stand in quotes, and a configuration can call nothing")
 end
 
 --- Reads and runs a configuration; ends the command where it is none.
@@ -88,11 +103,11 @@ end
 local function evaluate(file, name)
   local chunk, problem = load(read(file, name), "@" .. name, "t", {})
   if not chunk then
-    failure.usage("%s", discreet((problem:gsub(" near .*$", "")))) -- what is there may be a secret
+    failure.usage("%s", discreet(problem:gsub(" near .*$", ""), name, "'([^']*)'")) -- what is there may be a secret
   end
   local good, value = call(chunk)
   if not good then
-    local text = discreet(tostring(value))
+    local text = discreet(tostring(value), name, "'(.*)'") -- in a text that it quotes there may be quotes
     failure.usage("%s", text:find(name .. ":", 1, true) and text or name .. ": " .. text)
   elseif type(value) ~= "table" then
     failure.usage("%s: it returns %s; expected `return { sources = { … } }`", name,

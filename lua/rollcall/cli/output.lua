@@ -52,8 +52,14 @@ function Output:flush()
     failure.raise(failure.FAILED, "cannot write the output: "
       .. (code == EBADF and "stdout is closed" or tostring(problem)))
   elseif not self.is_saved then
-    self.place = self.file:seek "cur"
+    self:mark()
   end
+end
+
+--- All that was written is good. That is up to the file's end: the current place is to C where it has written last, and
+--- asking for it goes back there, over what stderr has written to the same file.
+function Output:mark()
+  self.place = self.file:seek "end"
 end
 
 --- Nothing more is written. Of a file, what is not good is cut off: half a line, or what the checkpoint does not know
@@ -63,11 +69,11 @@ function Output:give_up()
   self.broken = true
   self.parts, self.count, self.size = {}, 0, 0
   local is_ours = self.place and self.file:seek "cur" == self.file:seek "end"
-  if is_ours then
-    core.terminal.truncate(1, self.place)
+  local is_cut = is_ours and core.terminal.truncate(1, self.place) or false
+  if is_cut then
     self.file:seek("set", self.place)
   end
-  return is_ours or false
+  return is_cut
 end
 
 --- Writes all of a text that is no list, such as the help, and ends the command.

@@ -277,7 +277,7 @@ function Session:save(is_last)
     end
     error(problem, 0)
   end
-  self.output.place = io.stdout:seek "cur"
+  self.output:mark()
   self.saving = saving
 end
 

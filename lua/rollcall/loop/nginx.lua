@@ -273,6 +273,7 @@ local function pump()
     local good, answer = pcall(go_round)
     if not good then
       ngx.log(ngx.ERR, "rollcall: ", tostring(answer)) -- no memory, say
+      looks, order, looked_at = {}, {}, {} -- nobody is left out who was being moved
     end
     is_alone = #woken == 0 and #waiting == 0 and #ready == 0
     rest(good and answer or LATEST)
