@@ -294,7 +294,7 @@ describe("a request that is refused", function()
       return least
     end
     local short, long = seconds(4000), seconds(100000)
-    assert.is_true(long < 6 * short, ("%.4f s, then %.4f s"):format(short, long)) -- 25 times, were it all looked through
+    assert.is_true(long < 6 * short, ("%.4f s, then %.4f s"):format(short, long)) -- 25 times, were all looked at
   end)
 
   it("is one line, and readable, whatever a message has in it", function()

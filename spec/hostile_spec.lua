@@ -542,7 +542,7 @@ describe("a token endpoint", function()
 end)
 
 describe("a text that is long", function()
-  -- Each takes more than two seconds where what reads it takes the square of its length; valgrind takes 30 times as long.
+  -- Each takes more than two seconds where what reads it takes the square of its length. Valgrind takes longer.
   local SOON = os.getenv("RUN_LUA"):find "valgrind" and 60 or 2
   local digits, pluses = ("1"):rep(48000) .. "x", ("+"):rep(60000)
 
