@@ -71,7 +71,12 @@ describe("--resume", function()
     local process = assert(io.popen(("sh -c 'echo $$; exec %s' 2>%s"):format(
       command.line({ "users", "tesouro", "--page-size", "10" }):gsub("'", "'\\''"), errors)))
     local pid = assert(tonumber(process:read "*l"))
-    os.execute "sleep 1.5"
+    for _ = 1, 300 do -- until two pages have come
+      if sandbox.stats().tesouro.user_requests > 2 then
+        break
+      end
+      os.execute "sleep 0.1"
+    end
     os.execute("kill -INT " .. pid)
     local listed = #command.lines(process:read "*a") - 1
     process:close()
