@@ -383,6 +383,17 @@ describe("a process", function()
 end)
 
 describe("a finalizer that runs inside a call", function()
+  -- However much the specs before have left, the collector comes round soon.
+  local pause, step
+  before_each(function()
+    collectgarbage()
+    pause, step = collectgarbage("setpause", 100), collectgarbage("setstepmul", 1000)
+  end)
+  after_each(function()
+    collectgarbage("setpause", pause)
+    collectgarbage("setstepmul", step)
+  end)
+
   --- Calls until a finalizer has run: the call's own memory is all that the collector has to go by.
   local function call_until_finalized(call, finalizer)
     local ran = false
