@@ -68,8 +68,9 @@ describe("walking 100,000 users", function()
       text = core.json,
     }
     for name, reading in pairs(readings) do
-      local residents = {}
-      -- Twice: between two collections garbage may grow to the size of all that lives here, which is much.
+      local residents, least = {}, math.huge
+      -- Twice: between two collections garbage may grow to the size of all that lives here, which is much; and what
+      -- grows once, such as the Lua's own table of strings (64 KiB at a time), is no leak. A leak grows both times.
       for pass = 1, 2 do
         local early, late
         assert.equal(100000, walk(100000, function(user, number)
@@ -80,8 +81,9 @@ describe("walking 100,000 users", function()
             late, residents[pass] = collected(), resident()
           end
         end))
-        assert.is_true(late - early < 64, ("%s: it grew by %.0f KiB"):format(name, late - early))
+        least = math.min(least, late - early)
       end
+      assert.is_true(least < 64, ("%s: it grew by %.0f KiB each time"):format(name, least))
       bounded(4096, residents[1], residents[2])
     end
   end)
