@@ -306,14 +306,10 @@ describe("a walk that is interrupted", function()
     local process = assert(io.popen(("sh -c 'echo $$; exec %s' 2>&1; echo \"status $?\""):format(
       command.line({ "users", "tesouro" }):gsub("'", "'\\''"))))
     local pid = assert(tonumber(process:read "*l"))
-    local start
-    for _ = 1, 300 do -- until it has asked
-      start = os.time()
-      if sandbox.stats().tesouro.token_requests > 0 then
-        break
-      end
-      os.execute "sleep 0.1"
-    end
+    command.await(function() -- until it has asked
+      return sandbox.stats().tesouro.token_requests > 0
+    end)
+    local start = os.time()
     os.execute("sleep 0.2; kill -INT " .. pid)
     local said = process:read "*a"
     process:close()
@@ -329,20 +325,15 @@ describe("a walk that is interrupted", function()
     local process = assert(io.popen(("sh -c 'echo $$ >&3; exec %s' 3>&1 >%s 2>%s; echo $? >%s"):format(
       command.line({ "review", "--verbose" }):gsub("'", "'\\''"), fifo, errors, status)))
     local pid = assert(tonumber(process:read "*l"))
-    for _ = 1, 300 do
-      if (command.read(errors) or ""):find "tesouro: page 35:" and command.read(errors):find "dintero: page 1 " then
-        break
-      end
-      os.execute "sleep 0.1"
-    end
+    command.await(function()
+      local text = command.read(errors) or ""
+      return text:find "tesouro: page 35:" and text:find "dintero: page 1 "
+    end)
     os.execute("sleep " .. (is_plain and 1 or 4))
     os.execute("kill -INT " .. pid)
-    for _ = 1, 100 do
-      if command.read(status) then
-        break
-      end
-      os.execute "sleep 0.1"
-    end
+    command.await(function()
+      return command.read(status)
+    end)
     os.execute(("kill -KILL %d 2>/dev/null"):format(pid)) -- who still writes would for ever
     process:close()
     reader:close()

@@ -71,12 +71,9 @@ describe("--resume", function()
     local process = assert(io.popen(("sh -c 'echo $$; exec %s' 2>%s"):format(
       command.line({ "users", "tesouro", "--page-size", "10" }):gsub("'", "'\\''"), errors)))
     local pid = assert(tonumber(process:read "*l"))
-    for _ = 1, 300 do -- until two pages have come
-      if sandbox.stats().tesouro.user_requests > 2 then
-        break
-      end
-      os.execute "sleep 0.1"
-    end
+    command.await(function() -- until two pages have come
+      return sandbox.stats().tesouro.user_requests > 2
+    end)
     os.execute("kill -INT " .. pid)
     local listed = #command.lines(process:read "*a") - 1
     process:close()
@@ -110,13 +107,9 @@ describe("--resume", function()
       "10", "--resume", saved }
     local process = assert(io.popen("echo $$; exec " .. command.line(arguments)))
     local pid = assert(tonumber(process:read "*l"))
-    for _ = 1, 200 do
-      if command.read(saved) then
-        break
-      end
-      os.execute "sleep 0.1"
-    end
-    assert.truthy(command.read(saved))
+    assert(command.await(function()
+      return command.read(saved)
+    end))
     os.execute("kill -KILL " .. pid)
     local first = process:read "*a"
     process:close()
@@ -149,13 +142,10 @@ describe("--resume", function()
     local line = command.line { "users", "tesouro", "--format", "ndjson", "--fields", "id", "--resume", saved }
     local process = assert(io.popen(("{ %s >>%s; } 2>%s; echo $?"):format(line, output, errors)))
     local first
-    for _ = 1, 200 do
+    assert(command.await(function() -- until it was written twice
       first = first or command.read(saved)
-      if first and command.read(saved) ~= first then
-        break
-      end
-      os.execute "sleep 0.05"
-    end
+      return first and command.read(saved) ~= first
+    end))
     assert(os.execute(("mkdir %s.new"):format(saved)))
     assert.equal("3\n", process:read "*a")
     process:close()

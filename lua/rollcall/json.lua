@@ -2,6 +2,7 @@
 -- where that is not installed. Users never pass here.
 
 local core = require "rollcall.core"
+local schema = require "rollcall.schema"
 
 local installed, cjson = pcall(require, "cjson")
 if not installed then
@@ -92,14 +93,6 @@ local function is_ours(value)
   return false
 end
 
-local function is_list(value)
-  local left = #value
-  for _ in pairs(value) do
-    left = left - 1
-  end
-  return left == 0
-end
-
 --- The JSON text of a value.
 ---@param value any
 ---@return string
@@ -112,7 +105,7 @@ function json.encode(value)
     return value[1]
   end
   local members = {}
-  if value[1] ~= nil and is_list(value) then
+  if value[1] ~= nil and schema.is_list(value) then
     for i, member in ipairs(value) do
       members[i] = json.encode(member)
     end

@@ -74,6 +74,18 @@ function command.has_terminals()
   return output:find "yes" ~= nil
 end
 
+--- Waits until something is so; answers what it gave, or nil after half a minute.
+---@param is_so fun(): any
+function command.await(is_so)
+  for _ = 1, 300 do
+    local value = is_so()
+    if value then
+      return value
+    end
+    os.execute "sleep 0.1"
+  end
+end
+
 function command.lines(text)
   local list = {}
   for line in text:gmatch "([^\n]*)\n" do
