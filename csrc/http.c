@@ -18,15 +18,6 @@
 
 /* ---- Ends of transfers ---- */
 
-void rc_http_release_easy(rc_http *engine, CURL *easy, rc_http_result result) {
-  if (result == RC_HTTP_OK && engine->pooled < POOL_SIZE) {
-    curl_easy_reset(easy);
-    engine->pool[engine->pooled++] = easy;
-  } else {
-    curl_easy_cleanup(easy);
-  }
-}
-
 void rc_http_release_request(rc_transfer *transfer) {
   curl_slist_free_all(transfer->headers);
   free(transfer->sent_body);
@@ -46,7 +37,7 @@ static void finish(rc_http *engine, rc_transfer *transfer, rc_http_result result
   transfer->easy = NULL; /* from here on the callbacks ignore what libcurl may still have */
   if (engine->process == getpid()) {
     curl_multi_remove_handle(engine->multi, easy);
-    rc_http_release_easy(engine, easy, transfer->gave_up ? RC_HTTP_NETWORK : result);
+    curl_easy_cleanup(easy);
   }
   rc_http_release_request(transfer);
   if (transfer->previous)
@@ -121,6 +112,8 @@ static void conclude(rc_http *engine, rc_transfer *transfer, CURLcode code) {
     const char *text = transfer->error[0] ? NULL : curl_easy_strerror(code);
     if (result == RC_HTTP_TOO_LARGE)
       text = "more headers, or more of a paused body, than libcurl keeps";
+    else if (code == CURLE_BAD_FUNCTION_ARGUMENT) /* libcurl's word for it */
+      text = "the server sent a line among its headers that is none";
     else if (strncmp(transfer->error, "Unsupported proxy", 17) == 0) /* and all of its URL */
       text = "the proxy's URL is malformed, or of a kind that libcurl does not know";
     finish(engine, transfer, result, text);
@@ -228,11 +221,14 @@ rc_http *rc_http_new(void) {
   rc_http *engine = calloc(1, sizeof *engine);
   if (!engine)
     return NULL;
-  engine->multi = new_multi(engine);
+  engine->share = curl_share_init();
+  engine->multi = engine->share ? new_multi(engine) : NULL;
   if (!engine->multi) {
+    curl_share_cleanup(engine->share);
     free(engine);
     return NULL;
   }
+  curl_share_setopt(engine->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
   engine->process = getpid();
   engine->timer_at = engine->check_at = NEVER;
   engine->clock = engine->attended_until = monotonic_ms();
@@ -244,9 +240,9 @@ void rc_http_free(rc_http *engine) {
     return;
   leave_parent(engine);
   finish_all(engine, RC_HTTP_NETWORK, "closed");
-  while (engine->pooled)
-    curl_easy_cleanup(engine->pool[--engine->pooled]);
   curl_multi_cleanup(engine->multi); /* may still call on_socket */
+  curl_share_cleanup(
+      engine->share); /* refused in a child of fork while the parent's handles use it */
   free(engine->sockets);
   free(engine);
 }
@@ -289,8 +285,10 @@ static int connect_again(rc_transfer *transfer) {
   curl_off_t ready = 0;
   int64_t away = engine->unattended - transfer->connect_unattended;
   int64_t attended_for = attended(engine) - transfer->connect_from;
+  long connect_status = 0; /* of a proxy; the handle has headers then: see http_private.h */
   curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
-  if (ready || !away || attended_for >= transfer->connect_timeout_ms)
+  curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
+  if (ready || connect_status || !away || attended_for >= transfer->connect_timeout_ms)
     return 0;
   transfer->connect_unattended = engine->unattended;
   transfer->error[0] = '\0';

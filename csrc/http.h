@@ -15,7 +15,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Kept-alive connections, pooled handles and the sockets they wait on. Freed by rc_http_free. */
+/* Kept-alive connections, TLS sessions and the sockets they wait on. Freed by rc_http_free. */
 typedef struct rc_http rc_http;
 
 /* One request and its response. Freed by rc_transfer_free, before or after its engine. */

@@ -12,7 +12,6 @@
 
 #pragma GCC visibility push(hidden)
 
-#define POOL_SIZE 16
 #define NEVER INT64_MAX
 
 struct buffer {
@@ -22,15 +21,14 @@ struct buffer {
 
 struct rc_http {
   CURLM *multi;
+  CURLSH *share;           /* owned; the TLS sessions, for handles and connections to come */
   rc_http_socket *sockets; /* owned; what libcurl wants watched */
   size_t socket_count, socket_capacity;
   uint64_t sockets_version, finished;
   rc_transfer *running; /* a list; the callers own its members */
-  CURL *pool[POOL_SIZE];
-  size_t pooled;
-  int64_t timer_at; /* when libcurl wants its timer */
-  int64_t check_at; /* no timeout of ours is over before */
-  int64_t clock;    /* monotonic milliseconds, as of the last entry */
+  int64_t timer_at;     /* when libcurl wants its timer */
+  int64_t check_at;     /* no timeout of ours is over before */
+  int64_t clock;        /* monotonic milliseconds, as of the last entry */
   /* The attended clock, which the idle timeout runs on, is `clock - unattended`: a caller that was
    * busy elsewhere did not give the server's bytes a chance. */
   int64_t unattended, attended_until;
@@ -41,7 +39,9 @@ struct rc_http {
 struct rc_transfer {
   rc_http *engine; /* not owned; NULL when done, as is `easy` */
   rc_transfer *previous, *next;
-  CURL *easy;                 /* owned */
+  /* Owned, and never used for a second transfer: libcurl 7.83 to 8.0 then takes a folded line that
+   * an answer's headers begin with for one of the headers before, which it has freed. */
+  CURL *easy;
   struct curl_slist *headers; /* owned, as is sent_body; libcurl reads both while it runs */
   char *sent_body;
   rc_http_sink sink;
@@ -84,9 +84,6 @@ static inline int64_t attended(const rc_http *engine) {
 
 /* Brings the clocks up to date on entry: see `unattended`. */
 void rc_http_attend(rc_http *engine);
-
-/* A handle whose transfer was cut short is not used again: it may hold on to its receive buffer. */
-void rc_http_release_easy(rc_http *engine, CURL *easy, rc_http_result result);
 
 /* Frees what libcurl reads while the transfer runs. */
 void rc_http_release_request(rc_transfer *transfer);

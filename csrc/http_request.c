@@ -57,7 +57,8 @@ static CURLcode set_method(CURL *easy, const char *method, const char *body, siz
   return code == CURLE_OK && !posts ? set_text(easy, CURLOPT_CUSTOMREQUEST, method) : code;
 }
 
-static CURLcode configure(rc_transfer *transfer, const rc_http_request *request) {
+static CURLcode configure(const rc_http *engine, rc_transfer *transfer,
+                          const rc_http_request *request) {
   CURL *easy = transfer->easy;
   CURLcode code;
   for (size_t i = 0; i < sizeof fixed_options / sizeof *fixed_options; i++)
@@ -73,6 +74,7 @@ static CURLcode configure(rc_transfer *transfer, const rc_http_request *request)
   /* A libcurl without HTTP/2 refuses this, and does without. */
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)(strncasecmp(request->url, "https:", 6) == 0));
+  curl_easy_setopt(easy, CURLOPT_SHARE, engine->share);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
   curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)(request->fresh_connection != 0));
@@ -157,8 +159,8 @@ rc_http_result rc_http_start(rc_http *engine, const rc_http_request *request,
     return RC_HTTP_NOMEM;
   rc_http_result result = copy_request(transfer, request);
   if (result == RC_HTTP_OK) {
-    transfer->easy = engine->pooled ? engine->pool[--engine->pooled] : curl_easy_init();
-    CURLcode code = transfer->easy ? configure(transfer, request) : CURLE_OUT_OF_MEMORY;
+    transfer->easy = curl_easy_init();
+    CURLcode code = transfer->easy ? configure(engine, transfer, request) : CURLE_OUT_OF_MEMORY;
     result = code == CURLE_OUT_OF_MEMORY ? RC_HTTP_NOMEM
              : code != CURLE_OK          ? RC_HTTP_NETWORK
                                          : RC_HTTP_OK;
@@ -170,8 +172,7 @@ rc_http_result rc_http_start(rc_http *engine, const rc_http_request *request,
     *transfer_out = transfer;
     return RC_HTTP_OK;
   }
-  if (transfer->easy)
-    rc_http_release_easy(engine, transfer->easy, result);
+  curl_easy_cleanup(transfer->easy);
   rc_http_release_request(transfer);
   free(transfer);
   return result;

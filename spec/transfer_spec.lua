@@ -552,6 +552,32 @@ describe("a failure", function()
   end)
 end)
 
+describe("headers", function()
+  it("that begin with a folded line are an error at most, behind another answer too", function()
+    scripted:script {
+      ["/first"] = { { headers = { "X-Request-Id: one" }, body = "[]" } },
+      ["/folded"] = { { raw = "HTTP/1.1 200 OK\r\n folded: 1\r\nX-Request-Id: two\r\n\r\n[]" } },
+    }
+    local engine = core.engine()
+    local function ask_for(path)
+      return finish(engine, ask(engine, { url = scripted.url .. path }))
+    end
+    for _ = 1, 2 do
+      local transfer = ask_for "/first"
+      assert.is_nil(transfer:failure())
+      assert.equal("one", transfer:header "x-request-id")
+      transfer = ask_for "/folded"
+      local failure, line = transfer:failure()
+      if failure then -- libcurl 7.88 refuses it, 8 takes it
+        assert.equal("network", failure)
+        assert.equal("the server sent a line among its headers that is none", line)
+      else
+        assert.equal("two", transfer:header "x-request-id")
+      end
+    end
+  end)
+end)
+
 describe("TLS", function()
   local config = "/v1/accounts/T123/management/users"
 
@@ -584,6 +610,18 @@ describe("TLS", function()
   it("fails where the server speaks none", function()
     local kind = get((sandbox.dintero_url .. config):gsub("http:", "https:"), nil):failure()
     assert.truthy(kind == "tls" or kind == "network")
+  end)
+
+  it("is taken up again by a new connection of the engine", function()
+    sandbox.reset()
+    local engine = core.engine()
+    for _ = 1, 2 do
+      local transfer = finish(engine, ask(engine, { url = sandbox.dintero_https_url .. config, fresh_connection = true }))
+      assert.equal(401, transfer:status())
+    end
+    local requests = sandbox.log("GET", "dintero")
+    assert.is_false(requests[1].tls_resumed)
+    assert.is_true(requests[2].tls_resumed)
   end)
 
   it("carries HTTP/2, many requests over one connection", function()

@@ -47,6 +47,7 @@ function journal.record(provider)
     time = ngx.req.start_time(),
     provider = provider,
     protocol = ngx.var.server_protocol,
+    tls_resumed = ngx.var.ssl_session_reused == "r",
     method = ngx.req.get_method(),
     path = ngx.var.uri,
     query = ngx.var.args or "",

@@ -138,6 +138,7 @@ local answers = {
   "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n[{}]\r\n0\r\n\r\n",
   "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n[]",
   "HTTP/1.1 200 OK\r\na: b\r\n  folded\r\n\tmore\r\nbad line\r\n: empty\r\n\r\n[]",
+  "HTTP/1.1 200 OK\r\n folded: 1\r\n\r\n[]",
   "HTTP/1.1 200 OK\r\nLink: <http://127.0.0.1/?p=2>; rel=\"next\"\r\n" .. ("X: y\r\n"):rep(40) .. "\r\n[]",
   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFFF\r\n[]", "HTTP/1.1 200 OK\r\nX: \0\r\n\r\n[]",
   "", "\r\n\r\n", "HTTP/1.1", "ICY 200 OK\r\n\r\n[]", "HTTP/1.1 999 x\r\n\r\n", "HTTP/1.1 000 x\r\n\r\n",
