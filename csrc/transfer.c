@@ -309,6 +309,20 @@ static void read_request(lua_State *L, rc_http_request *request,
   }
 }
 
+/* A coarse clock has moved since the last call: some milliseconds. Reading it costs nanoseconds. */
+static bool turn_is_due(transfer *t) {
+  struct timespec now;
+#if defined(CLOCK_MONOTONIC_COARSE)
+  (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+#else
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+#endif
+  const bool due = now.tv_nsec != t->tick_nanoseconds || now.tv_sec != t->tick_seconds;
+  t->tick_nanoseconds = now.tv_nsec;
+  t->tick_seconds = now.tv_sec;
+  return due;
+}
+
 /* engine:request{…} -> transfer | nil, err */
 static int engine_request(lua_State *L) {
   const char *lines[MAX_REQUEST_HEADERS + 1];
@@ -358,6 +372,7 @@ static int engine_request(lua_State *L) {
                         : "the request could not be started: libcurl refuses one of its options");
     return 2;
   }
+  (void)turn_is_due(t); /* the first turn is due some milliseconds from now */
   return 1;
 }
 
@@ -367,20 +382,6 @@ static transfer *check_transfer(lua_State *L) {
   transfer *t = rc_check_self(L, TRANSFER);
   luaL_argcheck(L, t->transfer != NULL && !t->cancelled, 1, "the transfer was cancelled");
   return t;
-}
-
-/* A coarse clock has moved since the last turn: some milliseconds. Reading it costs nanoseconds. */
-static bool turn_is_due(transfer *t) {
-  struct timespec now;
-#if defined(CLOCK_MONOTONIC_COARSE)
-  (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-#else
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
-#endif
-  const bool due = now.tv_nsec != t->tick_nanoseconds || now.tv_sec != t->tick_seconds;
-  t->tick_nanoseconds = now.tv_nsec;
-  t->tick_seconds = now.tv_sec;
-  return due;
 }
 
 /* Drops what was given before; false where the item in front must not be given. */

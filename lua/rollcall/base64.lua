@@ -9,12 +9,12 @@ for i = 1, #digits do
   values[digits:byte(i)] = i - 1
 end
 
--- What 12 bits are: two digits.
-local pairs_of_digits = {}
-for i = 0, 4095 do
-  local first, second = math.floor(i / 64) + 1, i % 64 + 1
-  pairs_of_digits[i] = digits:sub(first, first) .. digits:sub(second, second)
-end
+-- What 12 bits are: two digits. Made as they are needed: all of them would take a millisecond of each script.
+local pairs_of_digits = setmetatable({}, { __index = function(made, bits)
+  local first, second = math.floor(bits / 64) + 1, bits % 64 + 1
+  made[bits] = digits:sub(first, first) .. digits:sub(second, second)
+  return made[bits]
+end })
 
 ---@param text string
 ---@return string

@@ -300,6 +300,7 @@ function states.start(self)
   count(self, "requests", 1)
   self.transfer, self.state, self.observed = transfer, "running", false
   client.running[self] = true
+  client.engine:drive() -- it leaves now, not once somebody waits
   self:tell("request", {})
 end
 

@@ -31,7 +31,11 @@ end
 
 --- The one header that says all: `limit=100, remaining=0, reset=5`, or `"default";r=0;t=5`.
 local function combined(transfer)
-  local text = (transfer:header("ratelimit") or ""):lower()
+  local text = transfer:header "ratelimit"
+  if not text then
+    return nil
+  end
+  text = text:lower()
   local function parameter(...)
     for _, name in ipairs { ... } do
       local value = text:match("[%s,;]" .. name .. "%s*=%s*(%d+)") or text:match("^" .. name .. "%s*=%s*(%d+)")

@@ -112,9 +112,12 @@ local function in_html(text, from)
   end
 end
 
--- The later ones: a URL, or a page, that stands in JSON.
-local families = { { in_json }, { in_url }, { in_form }, { in_html }, { in_json, in_url }, { in_json, in_form },
-  { in_json, in_html } }
+-- Each with what a text must have for its first spelling to change it. The later ones: a URL, or a page, that stands
+-- in JSON.
+local families = {
+  { mark = "\\", in_json }, { mark = "%%", in_url }, { mark = "[+%%]", in_form }, { mark = "&", in_html },
+  { mark = "\\", in_json, in_url }, { mark = "\\", in_json, in_form }, { mark = "\\", in_json, in_html },
+}
 
 --- The text with the escapes of one spelling undone, and how its bytes have moved by that.
 local function unescape(text, spelling)
@@ -186,14 +189,19 @@ function Redactor:clean(text, left_out, most)
   text = self:beginning(text, most)
   local spans = {}
   self:search(text, {}, spans, left_out)
-  for _, family in ipairs(text:find("[\\%%+&]") and families or {}) do
-    local view, moves = text, {}
-    for i, spelling in ipairs(family) do
-      view, moves[i] = unescape(view, spelling)
+  for _, family in ipairs(text:find "[\\%%+&]" and families or {}) do
+    if text:find(family.mark) then
+      local view, moves = text, {}
+      for i, spelling in ipairs(family) do
+        view, moves[i] = unescape(view, spelling)
+      end
+      if view ~= text then
+        self:search(view, moves, spans, left_out)
+      end
     end
-    if view ~= text then
-      self:search(view, moves, spans, left_out)
-    end
+  end
+  if not spans[1] then
+    return text:sub(1, most)
   end
   table.sort(spans, function(a, b)
     return a.first < b.first

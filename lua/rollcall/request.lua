@@ -38,10 +38,25 @@ function request.new(collection, headers)
   return self
 end
 
+local function shallow(from)
+  local to = {}
+  for key, value in pairs(from) do
+    to[key] = value
+  end
+  return to
+end
+
 --- One more request that begins like this one.
 ---@return rollcall.Request
 function Request:copy()
-  return setmetatable(schema.copy(self), Request)
+  return setmetatable({
+    method = self.method,
+    parameters = shallow(self.parameters), -- nobody changes a pair
+    headers = shallow(self.headers),
+    path = shallow(self.path),
+    body = schema.copy(self.body),
+    url = self.url,
+  }, Request)
 end
 
 --- The names that lead to a place in a JSON body.
@@ -168,17 +183,15 @@ function Request:address(base, path, variables, names)
   if self.url then
     return self.url
   end
-  local values = {}
-  for _, map in ipairs { variables, self.path } do
-    for name, value in pairs(map) do
-      values[name] = value
-    end
+  local values = shallow(variables)
+  for name, value in pairs(self.path) do
+    values[name] = value
   end
-  local parameters = {}
-  for i, pair in ipairs(self.parameters) do
-    local plain, bracket = pair[1]:match("^(.-)(%[%])$")
-    local renamed = names[pair[1]] or plain and names[plain] and names[plain] .. bracket
-    parameters[i] = { renamed or pair[1], pair[2] }
+  local parameters = next(names) and {} or self.parameters
+  for i, pair in ipairs(next(names) and self.parameters or {}) do
+    local plain = pair[1]:match "^(.-)%[%]$"
+    local renamed = names[pair[1]] or plain and names[plain] and names[plain] .. "[]"
+    parameters[i] = renamed and { renamed, pair[2] } or pair
   end
   local address = base .. url.expand(path, values, url.encode)
   return #parameters > 0 and address .. "?" .. url.encode_query(parameters) or address

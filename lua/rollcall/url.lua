@@ -2,13 +2,19 @@
 
 local url = {}
 
+local encoded = {}
+for byte = 0, 255 do
+  encoded[string.char(byte)] = ("%%%02X"):format(byte)
+end
+
 --- Percent-encodes everything but unreserved characters.
 ---@param text string
 ---@return string
 function url.encode(text)
-  return (text:gsub("[^%w%-._~]", function(c)
-    return ("%%%02X"):format(c:byte())
-  end))
+  if not text:find "[^%w%-._~]" then
+    return text -- as most are
+  end
+  return (text:gsub("[^%w%-._~]", encoded))
 end
 
 --- Undoes percent-encoding.
@@ -138,9 +144,7 @@ end
 ---@param text string
 ---@return string
 function url.mend(text)
-  return (text:gsub('[ "<>\\^`{|}\128-\255]', function(c)
-    return ("%%%02X"):format(c:byte())
-  end))
+  return (text:gsub('[ "<>\\^`{|}\128-\255]', encoded))
 end
 
 --- scheme://host:port, equal for equal origins.

@@ -256,7 +256,7 @@ function Walk:finish(reason, err)
     self.last_checkpoint = checkpoint.encode { walk = self.spec.identity, done = true }
   else
     self.last_checkpoint = reason == "closed" and self:checkpoint() or self:current_checkpoint()
-    if page and not self.page_end then -- one that nobody has taken yet comes first
+    if self.by_page and page and not self.page_end then -- one that nobody has taken yet comes first
       self.page_end, self.ended_page = self:describe(page), page
     end
   end
@@ -346,10 +346,12 @@ end
 function Walk:shows_secret(position, asked)
   local redactor = self.client.redactor
   for name, value in pairs(position or {}) do
-    local same = name == "url" and shared(value, asked) or 0
-    if type(value) == "string"
-      and redactor:clean(value, NAMES) ~= redactor:clean(value:sub(1, same), NAMES) .. value:sub(same + 1) then
-      return true
+    if type(value) == "string" then
+      local cleaned = redactor:clean(value, NAMES)
+      local same = cleaned ~= value and name == "url" and shared(value, asked) or 0
+      if cleaned ~= value and cleaned ~= redactor:clean(value:sub(1, same), NAMES) .. value:sub(same + 1) then
+        return true
+      end
     end
   end
   return false
@@ -573,7 +575,9 @@ function Walk:turn_page(page)
     self:fail(err)
     return
   end
-  self.page_end, self.ended_page = self:describe(page), page
+  if self.by_page then
+    self.page_end, self.ended_page = self:describe(page), page
+  end
   self.users = self:count()
   self.front.head = stream.nobody
   page.asked:cancel()
