@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+/* Moves the bit RC_FIELD_NAME_ESCAPED to the sign. */
+#define ESCAPED_TO_SIGN 19
+_Static_assert(RC_FIELD_NAME_ESCAPED << ESCAPED_TO_SIGN == 0x80000000u, "it becomes the sign");
+
 static size_t long_name_length(const char *name) {
   const char *p = name;
   while (*p != '"') {
@@ -54,19 +58,62 @@ rc_span rc_field_value(const rc_object *object, const rc_field *field) {
                    flags};
 }
 
+/* Is it the field of this name? One whose tag says that it may be. */
+static bool is_named(const rc_object *object, const rc_field *field, const char *name,
+                     size_t length) {
+  if ((field->tag & RC_FIELD_NAME_ESCAPED) == 0 && length < RC_FIELD_LONG_NAME) {
+    return memcmp(object->bytes + field->name, name, length) == 0;
+  }
+  const rc_segment segment = {name, length};
+  return rc_segment_is_key(&segment, object->bytes + field->name,
+                           rc_field_name_length(object, field),
+                           (field->tag & RC_FIELD_NAME_ESCAPED) != 0);
+}
+
+/* May a field with this tag have the name? An escaped one may have any. */
+static inline bool may_be(uint32_t tag, uint32_t wanted) {
+  return (tag & RC_FIELD_NAME_MASK) == wanted || (tag & RC_FIELD_NAME_ESCAPED) != 0;
+}
+
+#if !defined(RC_PLAIN_C) && defined(__SSE2__)
+#include <emmintrin.h>
+#define BLOCK 4u
+
+/* Which of four fields may have the name, a bit each. */
+static inline unsigned block_may_be(const rc_field *fields, uint32_t wanted) {
+  const __m128i low = _mm_loadu_si128((const __m128i *)(const void *)fields);
+  const __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(fields + 2));
+  const __m128i tags = _mm_castps_si128(
+      _mm_shuffle_ps(_mm_castsi128_ps(low), _mm_castsi128_ps(high), _MM_SHUFFLE(3, 1, 3, 1)));
+  const __m128i names = _mm_and_si128(tags, _mm_set1_epi32((int)RC_FIELD_NAME_MASK));
+  const __m128i equal = _mm_cmpeq_epi32(names, _mm_set1_epi32((int)wanted));
+  const __m128i escaped = _mm_slli_epi32(tags, ESCAPED_TO_SIGN);
+  return (unsigned)_mm_movemask_ps(_mm_castsi128_ps(_mm_or_si128(equal, escaped)));
+}
+
+#else
+#define BLOCK 1u
+
+static inline unsigned block_may_be(const rc_field *fields, uint32_t wanted) {
+  return may_be(fields->tag, wanted);
+}
+
+#endif
+
 const rc_field *rc_field_find(const rc_object *object, const char *name, size_t length) {
   const uint32_t wanted = rc_field_name_tag(name, length);
-  for (const rc_field *field = object->fields + object->field_count; field-- > object->fields;) {
-    const uint32_t other = (field->tag ^ wanted) & (RC_FIELD_NAME_MASK | RC_FIELD_NAME_ESCAPED);
-    if (other == 0 && length < RC_FIELD_LONG_NAME) {
-      if (memcmp(object->bytes + field->name, name, length) == 0) {
-        return field;
-      }
-    } else if (other == 0 || (other & RC_FIELD_NAME_ESCAPED) != 0) {
-      const rc_segment segment = {name, length};
-      if (rc_segment_is_key(&segment, object->bytes + field->name,
-                            rc_field_name_length(object, field), other != 0)) {
-        return field;
+  uint32_t left = object->field_count; /* from the last on: of several the last one counts */
+  for (; left % BLOCK != 0; left--) {
+    const rc_field *field = &object->fields[left - 1];
+    if (may_be(field->tag, wanted) && is_named(object, field, name, length)) {
+      return field;
+    }
+  }
+  for (; left > 0; left -= BLOCK) {
+    const rc_field *block = &object->fields[left - BLOCK];
+    for (unsigned some = block_may_be(block, wanted), i = BLOCK; some != 0 && i-- > 0;) {
+      if ((some >> i & 1u) != 0 && is_named(object, &block[i], name, length)) {
+        return &block[i];
       }
     }
   }

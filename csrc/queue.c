@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define QUEUE_LEAST ((size_t)4 << 10)
-#define QUEUE_LARGE ((size_t)256 << 10) /* from here on a queue grows by a quarter */
+#define QUEUE_LARGE ((size_t)256 << 10) /* from here on a queue grows by an eighth */
 
 /* Bytes are moved to the front. Where that was little work for what had left there, and makes room
  * enough, that is all; otherwise the block grows, a large one by less. */
@@ -28,7 +28,7 @@ bool rc_queue_grow(rc_queue *q, size_t count) {
   do {
     capacity += capacity < QUEUE_LEAST   ? QUEUE_LEAST
                 : capacity < QUEUE_LARGE ? capacity
-                                         : capacity / 4;
+                                         : capacity / 8;
   } while (capacity - used < count);
   char *memory = realloc(q->memory, capacity);
   if (memory == NULL) {

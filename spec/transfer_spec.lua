@@ -615,9 +615,9 @@ describe("TLS", function()
   it("is taken up again by a new connection of the engine", function()
     sandbox.reset()
     local engine = core.engine()
+    local options = { url = sandbox.dintero_https_url .. config, fresh_connection = true }
     for _ = 1, 2 do
-      local transfer = finish(engine, ask(engine, { url = sandbox.dintero_https_url .. config, fresh_connection = true }))
-      assert.equal(401, transfer:status())
+      assert.equal(401, finish(engine, ask(engine, options)):status())
     end
     local requests = sandbox.log("GET", "dintero")
     assert.is_false(requests[1].tls_resumed)

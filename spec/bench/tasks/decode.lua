@@ -1,4 +1,4 @@
--- Decodes pages by rollcall and by lua-cjson, in turns:
+-- Decodes pages by rollcall, with a walk's own decoder, and by lua-cjson, in turns:
 --
 --   decode.lua ROUNDS               each body, each task, each decoder; a line of seconds each
 --   decode.lua TIMES BODY TASK WHO  one of them, so many times and silently, for a profiler
@@ -71,7 +71,7 @@ local pieces = { rollcall = math.huge, pieces = 16384 }
 local function by_rollcall(case, use, piece)
   local seen = 0
   for _, page in ipairs(case.pages) do
-    local decoder = core.decoder { items = case.items, capture = case.capture, record = case.record }
+    local decoder = core.decoder { items = case.items, capture = case.capture, record = case.record, id = "id" }
     for first = 1, #page, piece do
       assert(decoder:feed(piece >= #page and page or page:sub(first, first + piece - 1)))
       local user = decoder:next()
