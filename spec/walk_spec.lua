@@ -242,6 +242,27 @@ describe("prefetch", function()
     assert.is_true(count >= 2 and count <= 3, count)
   end)
 
+  it("1 lets it leave at once where users were read before the page had ended", function()
+    local ids = {}
+    for i = 1, 4000 do
+      ids[i] = "a" .. i
+    end
+    for _ = 1, 3 do
+      local users = walk({ page(table.concat(ids, " "), "t1"), page "b1" }, { prefetch = 1 })
+      repeat
+        assert(users:next())
+      until users:stats().requests == 2
+      assert.is_true(users:stats().users < #ids, "the page was read before it had ended")
+      for _ = 1, 200 do -- nothing is done for the walk meanwhile
+        if requests() == 2 then
+          break
+        end
+        core.wait({}, 0.005)
+      end
+      assert.equal(2, requests())
+    end
+  end)
+
   it("never has more pages under way than asked for", function()
     for prefetch = 0, 5 do
       local users = walk(endless(), { prefetch = prefetch })
