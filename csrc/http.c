@@ -112,7 +112,8 @@ static void conclude(rc_http *engine, rc_transfer *transfer, CURLcode code) {
     const char *text = transfer->error[0] ? NULL : curl_easy_strerror(code);
     if (result == RC_HTTP_TOO_LARGE)
       text = "more headers, or more of a paused body, than libcurl keeps";
-    else if (code == CURLE_BAD_FUNCTION_ARGUMENT) /* libcurl's word for it */
+    else if (code == CURLE_BAD_FUNCTION_ARGUMENT && !transfer->error[0] &&
+             !transfer->headers_complete) /* libcurl's word for it */
       text = "the server sent a line among its headers that is none";
     else if (strncmp(transfer->error, "Unsupported proxy", 17) == 0) /* and all of its URL */
       text = "the proxy's URL is malformed, or of a kind that libcurl does not know";
@@ -228,6 +229,7 @@ rc_http *rc_http_new(void) {
     free(engine);
     return NULL;
   }
+  /* Where it is refused, each connection shakes hands in full. */
   curl_share_setopt(engine->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
   engine->process = getpid();
   engine->timer_at = engine->check_at = NEVER;
@@ -241,8 +243,8 @@ void rc_http_free(rc_http *engine) {
   leave_parent(engine);
   finish_all(engine, RC_HTTP_NETWORK, "closed");
   curl_multi_cleanup(engine->multi); /* may still call on_socket */
-  curl_share_cleanup(
-      engine->share); /* refused in a child of fork while the parent's handles use it */
+  /* Refused in a child of fork while the parent's handles use it. */
+  curl_share_cleanup(engine->share);
   free(engine->sockets);
   free(engine);
 }
@@ -279,21 +281,26 @@ static void expire(rc_http *engine) {
 }
 
 /* libcurl's connect timeout runs on while nobody drives it, and fires before it looks at the
- * socket. Where that is the cause, nothing has been sent yet: begin again. */
+ * socket. Where that is the cause, nothing has been sent yet: begin again, with another handle (see
+ * `easy`), since a proxy's answer may have come to this one. */
 static int connect_again(rc_transfer *transfer) {
   rc_http *engine = transfer->engine;
   curl_off_t ready = 0;
   int64_t away = engine->unattended - transfer->connect_unattended;
   int64_t attended_for = attended(engine) - transfer->connect_from;
-  long connect_status = 0; /* of a proxy; the handle has headers then: see http_private.h */
   curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
-  curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
-  if (ready || connect_status || !away || attended_for >= transfer->connect_timeout_ms)
+  if (ready || !away || attended_for >= transfer->connect_timeout_ms)
     return 0;
+  CURL *another = curl_easy_duphandle(transfer->easy);
+  if (!another)
+    return 0;
+  curl_multi_remove_handle(engine->multi, transfer->easy);
+  curl_easy_cleanup(transfer->easy);
+  transfer->easy = another;
   transfer->connect_unattended = engine->unattended;
   transfer->error[0] = '\0';
-  curl_multi_remove_handle(engine->multi, transfer->easy);
-  return curl_multi_add_handle(engine->multi, transfer->easy) == CURLM_OK;
+  curl_easy_setopt(another, CURLOPT_SHARE, engine->share); /* which is not copied */
+  return curl_multi_add_handle(engine->multi, another) == CURLM_OK;
 }
 
 static void conclude_all(rc_http *engine) {

@@ -39,7 +39,7 @@ struct rc_http {
 struct rc_transfer {
   rc_http *engine; /* not owned; NULL when done, as is `easy` */
   rc_transfer *previous, *next;
-  /* Owned, and never used for a second transfer: libcurl 7.83 to 8.0 then takes a folded line that
+  /* Owned, and never used for a second transfer: libcurl 7.84 to 8.0 then takes a folded line that
    * an answer's headers begin with for one of the headers before, which it has freed. */
   CURL *easy;
   struct curl_slist *headers; /* owned, as is sent_body; libcurl reads both while it runs */

@@ -39,7 +39,7 @@ typedef struct transfer {
   rc_decoder *decoder;   /* NULL: the body is collected */
   rc_ledger *ledger;     /* NULL: every record is given */
   size_t watermark;      /* bytes that may wait unread before the transfer pauses */
-  time_t tick_seconds;   /* when next last gave the engine its turn */
+  time_t tick_seconds;   /* when next last gave the engine its turn, or it began */
   long tick_nanoseconds;
   bool cancelled;  /* its memory is freed when it is collected: a call may be reading from it */
   bool judged;     /* the ledger has seen the item that next gives now */
@@ -309,18 +309,19 @@ static void read_request(lua_State *L, rc_http_request *request,
   }
 }
 
-/* A coarse clock has moved since the last call: some milliseconds. Reading it costs nanoseconds. */
-static bool turn_is_due(transfer *t) {
+/* A coarse clock, which moves every few milliseconds, has moved since the last call. Reading it
+ * costs nanoseconds. */
+static bool clock_moved(transfer *t) {
   struct timespec now;
 #if defined(CLOCK_MONOTONIC_COARSE)
   (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 #else
   (void)clock_gettime(CLOCK_MONOTONIC, &now);
 #endif
-  const bool due = now.tv_nsec != t->tick_nanoseconds || now.tv_sec != t->tick_seconds;
+  const bool moved = now.tv_nsec != t->tick_nanoseconds || now.tv_sec != t->tick_seconds;
   t->tick_nanoseconds = now.tv_nsec;
   t->tick_seconds = now.tv_sec;
-  return due;
+  return moved;
 }
 
 /* engine:request{…} -> transfer | nil, err */
@@ -372,7 +373,7 @@ static int engine_request(lua_State *L) {
                         : "the request could not be started: libcurl refuses one of its options");
     return 2;
   }
-  (void)turn_is_due(t); /* the first turn is due some milliseconds from now */
+  (void)clock_moved(t); /* since now, from here on */
   return 1;
 }
 
@@ -410,6 +411,9 @@ static bool next_is_due(transfer *t) {
 static void resume_if_drained(transfer *t) {
   if (rc_transfer_paused(t->transfer) && rc_items_waiting(t->decoder->items) <= t->watermark / 2) {
     rc_transfer_resume(t->transfer);
+    if (t->engine->http != NULL) {
+      rc_http_drive(t->engine->http); /* this may have been its end */
+    }
   }
 }
 
@@ -458,7 +462,7 @@ static int transfer_next(lua_State *L) {
     t->told = true;
     return 0;
   }
-  if (turn_is_due(t)) {
+  if (clock_moved(t)) {
     if (t->engine->http != NULL) {
       rc_http_drive(t->engine->http);
     }

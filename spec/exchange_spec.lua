@@ -484,6 +484,22 @@ describe("hooks that interfere", function()
     assert.equal("request response retry request response", table.concat(heard, " "))
   end)
 
+  it("hear of a request before it has left: one that raises or closes keeps it back", function()
+    for _, interfere in ipairs { function() error("not this one", 0) end, function(stream) stream:close() end } do
+      local stream, told
+      stream = stream_with({ request = function()
+        told = (told or 0) + 1
+        if told == 2 then -- on a connection that is there
+          interfere(stream)
+        end
+      end }, { { body = '{"data":[{"id":"1"}],"nextPaginationToken":"t2"}' }, GOOD })
+      pcall(stream.count, stream)
+      core.wait({}, 0.05)
+      assert.equal(2, told)
+      assert.equal(1, #server:requests(USERS))
+    end
+  end)
+
   for _, name in ipairs { "request", "response", "retry", "page" } do
     it(("may raise, and lose no user: %s"):format(name), function()
       local broken = { body = GOOD.body, cut = #GOOD.body - 5 }

@@ -306,6 +306,12 @@ describe("stream:pages", function()
     check.failure(err, "decode")
   end)
 
+  it("is empty where all users were taken one by one", function()
+    local users = walk { page("1 2", "t2"), page "3" }
+    assert.equal(3, users:count())
+    assert.is_nil((users:pages()()))
+  end)
+
   it("stops at a limit", function()
     local lists = {}
     for list in walk({ page("1 2", "t2"), page("3 4", "t3"), page "5" }, { limit = 3 }):pages() do

@@ -624,6 +624,24 @@ describe("TLS", function()
     assert.is_true(requests[2].tls_resumed)
   end)
 
+  it("is shaken hands for again where the script was busy elsewhere, behind a proxy, too", function()
+    local host, port = (sandbox.dintero_https_url .. config):match "//(([%d.]+):%d+)", nil
+    port = tonumber(host:match ":(%d+)$")
+    scripted:script { [host] = { { headers = { "Via: a proxy" }, length = false, type = false, hold = 0.3, tunnel = port } } }
+    local engine = core.engine()
+    local transfer = ask(engine, {
+      url = sandbox.dintero_https_url .. config, proxy = scripted.url, connect_timeout = 1.5,
+    })
+    local until_when = core.now() + 0.1
+    while core.now() < until_when do
+      core.wait({ engine }, 0.01)
+    end
+    core.wait({}, 2) -- busy
+    finish(engine, transfer)
+    assert.equal(401, transfer:status(), select(2, transfer:failure()))
+    assert.equal(2, #scripted:requests(host))
+  end)
+
   it("carries HTTP/2, many requests over one connection", function()
     sandbox.reset()
     local header = token_of("dintero", "T12345678")
@@ -837,13 +855,13 @@ describe("core.wait", function()
     local n = 0
     repeat
       core.wait({ engine }, 1)
-      local waits = transfer:waits()
-      while transfer:next() or transfer:next() do
-        assert.is_true(waits)
-        n = n + 1
-        waits = transfer:waits()
-      end
-      assert.is_false(waits)
+      local user
+      repeat
+        local waits = transfer:waits()
+        user = transfer:next() or transfer:next()
+        assert.is_true(user ~= nil or not waits) -- one may also come in the turn that next gives the engine
+        n = n + (user and 1 or 0)
+      until not user
     until transfer:done() and not transfer:waits()
     assert.equal(45, n)
     engine:close()

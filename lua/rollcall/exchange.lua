@@ -298,9 +298,8 @@ function states.start(self)
     return self:fail(self:error(err.kind, err.message))
   end
   count(self, "requests", 1)
-  self.transfer, self.state, self.observed = transfer, "running", false
+  self.transfer, self.state, self.observed, self.has_left = transfer, "running", false, false
   client.running[self] = true
-  client.engine:drive() -- it leaves now, not once somebody waits
   self:tell("request", {})
 end
 
@@ -386,6 +385,10 @@ end
 
 function states.running(self, now, is_read)
   local transfer = self.transfer
+  if not self.has_left and self.client.engine then
+    self.has_left = true
+    self.client.engine:drive() -- it leaves now that hooks know of it, not once somebody waits
+  end
   self:observe(now) -- as soon as the headers are in: other requests may be about to leave
   if is_success(transfer:status()) then
     self.renewed = false -- the token was taken: it may end once more before the page is whole

@@ -187,11 +187,14 @@ function Request:address(base, path, variables, names)
   for name, value in pairs(self.path) do
     values[name] = value
   end
-  local parameters = next(names) and {} or self.parameters
-  for i, pair in ipairs(next(names) and self.parameters or {}) do
-    local plain = pair[1]:match "^(.-)%[%]$"
-    local renamed = names[pair[1]] or plain and names[plain] and names[plain] .. "[]"
-    parameters[i] = renamed and { renamed, pair[2] } or pair
+  local parameters = self.parameters
+  if next(names) then
+    parameters = {}
+    for i, pair in ipairs(self.parameters) do
+      local plain = pair[1]:match "^(.-)%[%]$"
+      local renamed = names[pair[1]] or plain and names[plain] and names[plain] .. "[]"
+      parameters[i] = renamed and { renamed, pair[2] } or pair
+    end
   end
   local address = base .. url.expand(path, values, url.encode)
   return #parameters > 0 and address .. "?" .. url.encode_query(parameters) or address

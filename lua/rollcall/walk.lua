@@ -34,7 +34,7 @@ local stream = require "rollcall.stream"
 ---@field finished boolean
 ---@field err rollcall.Error? why it ended, if not well
 ---@field reason string?
----@field page_end table? what is told of the page whose last user was given: `ended_page`
+---@field page_end table? with by_page: what is told of the page whose last user was given, `ended_page`
 ---@field by_page boolean? its users are handed on page by page: a page counts as given once page_end was taken
 ---@field holder table? the source that stands on it, which says whether it holds the user given last
 local Walk = {}

@@ -4,8 +4,8 @@ local bench = require "spec.bench.bench"
 
 local TIMES = 5 -- decodes of the same bodies; what a run costs without any is taken off
 local bodies = {
-  { "tesouro", "Tesouro's pages", share = 0.01, users = 300 },
-  { "dintero", "Dintero's users with roles", share = 0.02, users = 150 },
+  { "tesouro", "Tesouro's pages", share = 0.1, users = 300 },
+  { "dintero", "Dintero's users with roles", share = 0.2, users = 150 },
 }
 local tasks = { { "fields", "3 fields of each" }, { "iterate", "iterate only" }, { "totable", "totable of each" } }
 

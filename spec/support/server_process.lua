@@ -84,6 +84,22 @@ end
 
 local reasons = { [200] = "OK", [302] = "Found", [400] = "Bad Request", [404] = "Not Found" }
 
+local resume -- the loop's
+
+--- Passes bytes on as they come, until one side ends.
+local function pass_on(from, to)
+  while true do
+    local bytes, problem, some = from:receive(8192)
+    bytes = bytes or some
+    if #bytes > 0 and not send(to, bytes) or problem == "closed" then
+      break
+    elseif problem then
+      coroutine.yield { read = from }
+    end
+  end
+  to:shutdown "send"
+end
+
 --- Sends one scripted answer; whether the connection can take another request.
 local function answer(client, response)
   if response.delay then
@@ -135,6 +151,13 @@ local function answer(client, response)
   end
   if response.hold then
     sleep(response.hold)
+  end
+  if response.tunnel then
+    local other = assert(socket.connect("127.0.0.1", ("%d"):format(response.tunnel)))
+    other:settimeout(0)
+    resume(coroutine.create(pass_on), other, client)
+    pass_on(client, other)
+    return false
   end
   if response.reset then
     if response.body or response.raw then
@@ -190,7 +213,7 @@ end
 
 -- -- the loop -----------------------------------------------------------------------------------
 
-local function resume(thread, ...)
+function resume(thread, ...)
   waiting[thread] = nil
   local good, wish = coroutine.resume(thread, ...)
   if not good then
