@@ -625,9 +625,10 @@ describe("TLS", function()
   end)
 
   it("is shaken hands for again where the script was busy elsewhere, behind a proxy, too", function()
-    local host, port = (sandbox.dintero_https_url .. config):match "//(([%d.]+):%d+)", nil
-    port = tonumber(host:match ":(%d+)$")
-    scripted:script { [host] = { { headers = { "Via: a proxy" }, length = false, type = false, hold = 0.3, tunnel = port } } }
+    local host, port = sandbox.dintero_https_url:match "//([%d.]+:(%d+))"
+    scripted:script { [host] = {
+      { headers = { "Via: a proxy" }, length = false, type = false, hold = 0.3, tunnel = port },
+    } }
     local engine = core.engine()
     local transfer = ask(engine, {
       url = sandbox.dintero_https_url .. config, proxy = scripted.url, connect_timeout = 1.5,

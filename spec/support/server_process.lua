@@ -153,7 +153,7 @@ local function answer(client, response)
     sleep(response.hold)
   end
   if response.tunnel then
-    local other = assert(socket.connect("127.0.0.1", ("%d"):format(response.tunnel)))
+    local other = assert(socket.connect("127.0.0.1", response.tunnel))
     other:settimeout(0)
     resume(coroutine.create(pass_on), other, client)
     pass_on(client, other)
