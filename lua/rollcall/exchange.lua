@@ -385,10 +385,6 @@ end
 
 function states.running(self, now, is_read)
   local transfer = self.transfer
-  if not self.has_left and self.client.engine then
-    self.has_left = true
-    self.client.engine:drive() -- it leaves now that hooks know of it, not once somebody waits
-  end
   self:observe(now) -- as soon as the headers are in: other requests may be about to leave
   if is_success(transfer:status()) then
     self.renewed = false -- the token was taken: it may end once more before the page is whole
@@ -452,6 +448,14 @@ function Exchange:step(now, is_read)
     if status then
       return status, wait
     end
+  end
+end
+
+--- Has the request leave now, and not once somebody waits: there is something else to do meanwhile.
+function Exchange:leave()
+  if self.state == "running" and not self.has_left and self.client.engine then
+    self.has_left = true
+    self.client.engine:drive()
   end
 end
 

@@ -505,6 +505,9 @@ function Walk:go_on(now)
       if self.spec.query.direction == "backward" then
         backward.hold(page)
       end
+      if i > 1 then -- while users of the first are read
+        page.asked:leave()
+      end
       if status == "done" then
         self:settle(i)
       elseif status == "failed" then
