@@ -258,17 +258,32 @@ static void drop_taken(rc_items *items) {
   rc_queue_drop_before(&items->bytes, front != NULL ? front->offset : needed_from(items));
 }
 
-/* Takes items the quick way, as long as they are whole and *bytes stands between two. */
-static bool take_whole_items(rc_items *items, const char **bytes, const char *end) {
+/* An item that the scanner gave up may lack nothing but its end: the quick way is open to it, once,
+ * when more bytes are there. */
+static bool hold(rc_items *items, const char *end) {
+  const uint64_t offset = items->json.offset;
+  const bool is_cut = end - items->scanner.stopped < RC_SCAN_TAIL;
+  if (!is_cut || items->held_at == offset + 1 ||
+      rc_queue_end(&items->bytes) - offset > items->max_item) {
+    return false;
+  }
+  items->held_at = offset + 1;
+  return true;
+}
+
+/* Takes items the quick way, as long as they are whole and *bytes stands between two. Sets *held
+ * where all that is left is an item that waits for its end. */
+static bool take_whole_items(rc_items *items, const char **bytes, const char *end, bool *held) {
   rc_json *json = &items->json;
   while (rc_json_seek_element(json, bytes, end) && **bytes == '{') {
     if (!rc_queue_reserve(&items->entries, sizeof(entry) + RC_SCAN_FIELDS * sizeof(rc_field))) {
       return rc_items_fail(items, RC_ITEMS_NO_MEMORY, json->offset);
     }
     entry *item = arriving(items);
-    const size_t length = rc_scan_object(*bytes, json->max_depth - json->depth, &items->habits,
+    const size_t length = rc_scan_object(&items->scanner, *bytes, json->max_depth - json->depth,
                                          item->fields, &item->field_count);
     if (length == 0) {
+      *held = hold(items, end);
       return true;
     }
     items->item_offset = json->offset;
@@ -282,13 +297,24 @@ static bool take_whole_items(rc_items *items, const char **bytes, const char *en
   return true;
 }
 
-/* Reads the newest bytes. The tokenizer gets them up to where the first of them could be too many
- * for an item: however a document is cut into chunks, the same is found at the same byte. */
-static bool scan(rc_items *items, const char *p, const char *end) {
+/* Reads the bytes that have not been read. Where more may come, one item may stay unread; what is
+ * wrong with it is found with them. The tokenizer gets bytes up to where the first of them could be
+ * too many for an item: however a document is cut into chunks, the same is found at the same byte.
+ */
+static bool scan(rc_items *items, bool more) {
   const rc_json *json = &items->json;
+  if (json->offset == rc_queue_end(&items->bytes)) {
+    return true;
+  }
+  const char *p = rc_queue_at(&items->bytes, json->offset);
+  const char *const end = items->bytes.memory + items->bytes.tail;
   while (p < end) {
-    if (items->in_array && !items->in_item && !take_whole_items(items, &p, end)) {
+    bool held = false;
+    if (items->in_array && !items->in_item && !take_whole_items(items, &p, end, &held)) {
       return false;
+    }
+    if (held && more) {
+      return true;
     }
     const uint64_t room = needed_from(items) + items->max_item + 1 - json->offset;
     const char *const stop = (uint64_t)(end - p) > room ? p + room : end;
@@ -322,10 +348,9 @@ bool rc_items_feed(rc_items *items, const char *bytes, size_t length) {
     memcpy(items->bytes.memory + items->bytes.tail, bytes, taken);
     items->bytes.tail += taken;
     memset(items->bytes.memory + items->bytes.tail, 0, RC_SCAN_PADDING);
-    const char *const first = rc_queue_at(&items->bytes, fed);
-    if (!scan(items, first, first + taken)) {
-      return false;
-    }
+  }
+  if (length > 0 && !scan(items, taken == length)) {
+    return false;
   }
   return taken == length || rc_items_fail(items, RC_ITEMS_BODY_SIZE, items->max_bytes);
 }
@@ -339,7 +364,7 @@ static void release_if_done(rc_items *items) {
 }
 
 bool rc_items_finish(rc_items *items) {
-  if (items->error != RC_ITEMS_OK) {
+  if (items->error != RC_ITEMS_OK || !scan(items, false)) {
     return false;
   }
   rc_json_event event = rc_json_finish(&items->json);

@@ -40,7 +40,7 @@ struct rc_items {
   size_t max_item;
 
   rc_queue bytes;       /* of the document, from the first one still needed */
-  rc_habits habits;     /* of the items */
+  rc_scanner scanner;   /* of the items */
   rc_queue entries;     /* of the items that wait and, behind them, of the one that is arriving */
   uint64_t waiting_end; /* the position in entries behind the items that wait */
   uint64_t item_offset; /* of the arriving item; its entry stands at waiting_end */
@@ -54,6 +54,7 @@ struct rc_items {
   pattern_set led;
   unsigned longest; /* segments of the longest pattern */
   bool in_array, in_item, array_found, finished;
+  uint64_t held_at;     /* + 1: of the item that was last held, see take_whole_items; 0: none was */
   unsigned array_level; /* of the array of items, while in it */
 
   bool containers;       /* may be captured, too */

@@ -2,11 +2,11 @@
  * every way ends there at the latest. */
 #include "scan.h"
 
+#include <string.h>
+
 #include "plain.h"
 
 #define MAX_DEPTH 64 /* a bit each; it gives up on deeper ones */
-
-_Static_assert(RC_SCAN_FIELDS <= RC_SCAN_PLACES, "each field has a place of its own");
 
 static bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -103,25 +103,29 @@ typedef struct scanned {
 } scanned;
 
 /* The rest of a string, from the first byte that is not plain. */
-static scanned scan_rest(const char *p, uint32_t escaped) {
+static scanned scan_rest(const char *p, uint32_t escaped, rc_scanner *scanner) {
   uint32_t flags = 0;
   for (;;) {
+    const char *before = p;
     if (*p == '"') {
       return (scanned){p + 1, flags};
     }
     if (*p == '\\') {
       flags = escaped;
       do {
+        before = p;
         p = scan_escape(p);
       } while (p != NULL && *p == '\\');
     } else if ((unsigned char)*p >= 0x80) {
       do {
+        before = p;
         p = scan_utf8(p);
       } while (p != NULL && (unsigned char)*p >= 0x80);
     } else {
       p = NULL;
     }
     if (p == NULL) {
+      scanner->stopped = before;
       return (scanned){NULL, 0};
     }
     p = rc_plain_end(p);
@@ -129,9 +133,10 @@ static scanned scan_rest(const char *p, uint32_t escaped) {
 }
 
 /* Past the string that p stands on the first byte of. `rest` as for rc_plain_end_again. */
-static inline scanned scan_string(const char *p, uint32_t escaped, uint8_t *rest) {
+static inline scanned scan_string(const char *p, uint32_t escaped, uint8_t *rest,
+                                  rc_scanner *scanner) {
   p = rc_plain_end_again(p, rest);
-  return *p == '"' ? (scanned){p + 1, 0} : scan_rest(p, escaped);
+  return *p == '"' ? (scanned){p + 1, 0} : scan_rest(p, escaped, scanner);
 }
 
 static inline const char *skip_digits(const char *p) {
@@ -190,30 +195,84 @@ static const char *scan_word(const char *p, uint32_t *tag) {
   }
 }
 
-/* Past the colon after a name, on the first byte of the value, or NULL. */
-static inline const char *scan_colon(const char *p) {
+/* p is where it gives up. */
+static inline const char *give_up(rc_scanner *scanner, const char *p) {
+  scanner->stopped = p;
+  return NULL;
+}
+
+static inline rc_habit *habit_of(rc_scanner *scanner, unsigned level, unsigned place) {
+  return &scanner
+              ->habits[level < RC_SCAN_LEVELS ? level : RC_SCAN_LEVELS - 1][place % RC_SCAN_PLACES];
+}
+
+/* Past the habit's name and colon, where p begins with them, or NULL. */
+static inline const char *skip_habit(const char *p, const rc_habit *habit) {
+  const unsigned length = habit->name_length;
+  return length != 0 && rc_begins_with(p, habit->name, length) ? p + rc_opaque(length) : NULL;
+}
+
+/* Past a name that is not the habit of its place, and the colon after it, or NULL. */
+static const char *scan_other_name(rc_scanner *scanner, unsigned level, uint8_t *place,
+                                   const char *p) {
+  /* A field that was there before may be missing. */
+  for (unsigned missing = 1; missing <= RC_SCAN_MISSING; missing++) {
+    const char *const end = skip_habit(p, habit_of(scanner, level, *place + missing));
+    if (end != NULL) {
+      *place = (uint8_t)(*place + missing);
+      return end;
+    }
+  }
+  const char *const quote = p;
+  if (*quote != '"') {
+    return give_up(scanner, quote);
+  }
+  const scanned string = scan_rest(rc_plain_end(quote + 1), RC_FIELD_NAME_ESCAPED, scanner);
+  if (string.end == NULL) {
+    return NULL;
+  }
+  p = skip_space(string.end);
   if (*p != ':') {
-    p = skip_space(p);
-    if (*p != ':') {
+    return give_up(scanner, p);
+  }
+  p++;
+  rc_habit *const habit = habit_of(scanner, level, *place);
+  habit->tag = rc_field_name_tag(quote + 1, (size_t)(string.end - quote) - 2) | string.flags;
+  habit->name_length = p - quote <= RC_SCAN_NAME ? (uint8_t)(p - quote) : 0;
+  memcpy(habit->name, quote, RC_SCAN_NAME);
+  return p;
+}
+
+/* Past the name that p stands on, the colon and the space after it, or NULL. The name's tag is that
+ * of the habit of *place then, which goes on to where the name was before. */
+static inline const char *scan_name(rc_scanner *scanner, unsigned level, uint8_t *place,
+                                    const char *p) {
+  const char *end = skip_habit(p, habit_of(scanner, level, *place));
+  if (end == NULL) {
+    end = scan_other_name(scanner, level, place, p);
+    if (end == NULL) {
       return NULL;
     }
   }
-  return skip_space(p + 1);
+  return skip_space(end);
 }
 
 /* Past the array or object that p stands on, or NULL. */
-static const char *scan_container(const char *p, unsigned max_depth, rc_habits *habits) {
+static const char *scan_container(rc_scanner *scanner, const char *p, unsigned max_depth) {
   uint8_t outer[MAX_DEPTH]; /* the places in what is around */
   uint8_t place = 0;        /* names so far */
   uint64_t objects = 0;     /* a bit a level, the innermost lowest */
   unsigned depth = 0;
+  const char *before;
   if (max_depth > MAX_DEPTH) {
     max_depth = MAX_DEPTH;
   }
 value:
   if (*p == '"') {
-    uint8_t *strings = habits->strings[depth < RC_SCAN_LEVELS ? depth : RC_SCAN_LEVELS - 1];
-    p = scan_string(p + 1, 0, &strings[place % RC_SCAN_PLACES]).end;
+    p = scan_string(p + 1, 0, &habit_of(scanner, depth, place)->string, scanner).end;
+    if (p == NULL) {
+      return NULL;
+    }
   } else if (*p == '{' || *p == '[') {
     const bool object = *p == '{';
     if (depth == max_depth) {
@@ -232,10 +291,11 @@ value:
     goto value;
   } else {
     uint32_t tag = 0;
+    before = p;
     p = scan_word(p, &tag);
-  }
-  if (p == NULL || depth == 0) {
-    return p;
+    if (p == NULL) {
+      return give_up(scanner, before);
+    }
   }
 after_value:
   if (*p != ',') {
@@ -244,21 +304,20 @@ after_value:
       goto close;
     }
     if (*p != ',') {
-      return NULL;
+      return give_up(scanner, p);
     }
   }
   p = skip_space(p + 1);
   if ((objects & 1u) == 0) {
     goto value;
   }
-name : {
-  uint8_t *names = habits->names[depth < RC_SCAN_LEVELS ? depth : RC_SCAN_LEVELS - 1];
-  uint8_t *rest = &names[++place % RC_SCAN_PLACES];
-  if (*p != '"' || (p = scan_string(p + 1, 0, rest).end) == NULL || (p = scan_colon(p)) == NULL) {
+name:
+  place++;
+  p = scan_name(scanner, depth, &place, p);
+  if (p == NULL) {
     return NULL;
   }
   goto value;
-}
 close:
   p++;
   place = outer[--depth];
@@ -269,10 +328,11 @@ close:
   return p;
 }
 
-size_t rc_scan_object(const char *bytes, unsigned max_depth, rc_habits *habits,
+size_t rc_scan_object(rc_scanner *scanner, const char *bytes, unsigned max_depth,
                       rc_field fields[RC_SCAN_FIELDS], uint32_t *count) {
   const char *p = skip_space(bytes + 1);
   uint32_t n = 0;
+  scanner->stopped = bytes;
   if (max_depth == 0) {
     return 0;
   }
@@ -280,25 +340,27 @@ size_t rc_scan_object(const char *bytes, unsigned max_depth, rc_habits *habits,
     *count = 0;
     return (size_t)(p + 1 - bytes);
   }
-  for (; n < RC_SCAN_FIELDS; n++) {
+  for (uint8_t place = 0; n < RC_SCAN_FIELDS; n++, place++) {
     const char *const name = p + 1;
-    if (*p != '"') {
+    p = scan_name(scanner, 0, &place, p);
+    if (p == NULL) {
       return 0;
     }
-    scanned string = scan_string(name, RC_FIELD_NAME_ESCAPED, &habits->names[0][n]);
-    if (string.end == NULL || (p = scan_colon(string.end)) == NULL) {
-      return 0;
-    }
-    uint32_t tag = rc_field_name_tag(name, (size_t)(string.end - 1 - name)) | string.flags;
+    rc_habit *const habit = habit_of(scanner, 0, place);
+    uint32_t tag = habit->tag;
     if (*p == '"') {
-      string = scan_string(p + 1, RC_FIELD_VALUE_ESCAPED, &habits->strings[0][n]);
+      const scanned string = scan_string(p + 1, RC_FIELD_VALUE_ESCAPED, &habit->string, scanner);
       tag |= RC_FIELD_TYPE_BITS(RC_JSON_STRING) | string.flags;
       p = string.end;
     } else if (*p == '{' || *p == '[') {
       tag |= RC_FIELD_TYPE_BITS(*p == '{' ? RC_JSON_OBJECT : RC_JSON_ARRAY);
-      p = scan_container(p, max_depth - 1, habits);
+      p = scan_container(scanner, p, max_depth - 1);
     } else {
+      const char *const word = p;
       p = scan_word(p, &tag);
+      if (p == NULL) {
+        scanner->stopped = word;
+      }
     }
     if (p == NULL) {
       return 0;
@@ -311,6 +373,7 @@ size_t rc_scan_object(const char *bytes, unsigned max_depth, rc_habits *habits,
         return p - bytes < INT32_MAX ? (size_t)(p + 1 - bytes) : 0; /* else offsets were cut */
       }
       if (*p != ',') {
+        scanner->stopped = p;
         return 0;
       }
     }

@@ -107,15 +107,16 @@ static void check_names(const rc_object *object) {
 
 /* The quick way, from an exact copy with its padding: what it takes is a whole, valid object, and
  * indexed as the tokenizer does. */
-static void check_scan_after(rc_habits *habits, const char *text, size_t length,
+static void check_scan_after(rc_scanner *scanner, const char *text, size_t length,
                              unsigned max_depth) {
   rc_field fields[RC_SCAN_FIELDS];
   uint32_t count = 0;
   char *padded = calloc(1, length + RC_SCAN_PADDING);
   CHECK(padded != NULL);
   memcpy(padded, text, length);
-  const size_t taken = rc_scan_object(padded, max_depth, habits, fields, &count);
+  const size_t taken = rc_scan_object(scanner, padded, max_depth, fields, &count);
   CHECK(taken <= length && count <= RC_SCAN_FIELDS);
+  CHECK(taken > 0 || (scanner->stopped >= padded && scanner->stopped <= padded + length));
   if (taken > 0) {
     rc_json json;
     rc_json_init(&json, max_depth);
@@ -131,11 +132,18 @@ static void check_scan_after(rc_habits *habits, const char *text, size_t length,
   free(padded);
 }
 
-/* The second time it is as the time before. */
+/* The second time it is as the time before, then all but one byte behind the brace is. */
 static void check_scan(const char *text, size_t length, unsigned max_depth) {
-  rc_habits habits = {0};
-  check_scan_after(&habits, text, length, max_depth);
-  check_scan_after(&habits, text, length, max_depth);
+  rc_scanner scanner = {0};
+  check_scan_after(&scanner, text, length, max_depth);
+  check_scan_after(&scanner, text, length, max_depth);
+  for (size_t at = 1 + length % 7; at < length; at += length / 5 + 1) {
+    char *other = fuzz_copy(text, length);
+    other[at] = (char)(text[at] ^ (1 << at % 8));
+    check_scan_after(&scanner, other, length, max_depth);
+    free(other);
+    check_scan_after(&scanner, text, length, max_depth);
+  }
 }
 
 /* -- a whole document ------------------------------------------------------------------------- */
