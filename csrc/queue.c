@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define QUEUE_LEAST ((size_t)4 << 10)
-#define QUEUE_LARGE ((size_t)256 << 10) /* from here on a queue grows by an eighth */
+#define QUEUE_LARGE ((size_t)64 << 10) /* from here on a queue grows by an eighth */
 
 /* Bytes are moved to the front. Where that was little work for what had left there, and makes room
  * enough, that is all; otherwise the block grows, a large one by less. */

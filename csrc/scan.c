@@ -259,9 +259,9 @@ static inline const char *scan_name(rc_scanner *scanner, unsigned level, uint8_t
 
 /* Past the array or object that p stands on, or NULL. */
 static const char *scan_container(rc_scanner *scanner, const char *p, unsigned max_depth) {
-  uint8_t outer[MAX_DEPTH]; /* the places in what is around */
-  uint8_t place = 0;        /* names so far */
-  uint64_t objects = 0;     /* a bit a level, the innermost lowest */
+  uint8_t outer[MAX_DEPTH] = {0}; /* the places in what is around */
+  uint8_t place = 0;              /* names so far */
+  uint64_t objects = 0;           /* a bit a level, the innermost lowest */
   unsigned depth = 0;
   const char *before;
   if (max_depth > MAX_DEPTH) {

@@ -853,7 +853,7 @@ describe("core.wait", function()
     local engine = core.engine()
     local transfer = ask(engine, users_of "P321")
     assert.is_false(transfer:waits())
-    local n = 0
+    local n, announced = 0, 0
     repeat
       core.wait({ engine }, 1)
       local user
@@ -862,9 +862,11 @@ describe("core.wait", function()
         user = transfer:next() or transfer:next()
         assert.is_true(user ~= nil or not waits) -- one may also come in the turn that next gives the engine
         n = n + (user and 1 or 0)
+        announced = announced + (waits and 1 or 0)
       until not user
     until transfer:done() and not transfer:waits()
     assert.equal(45, n)
+    assert.is_true(announced > 0)
     engine:close()
   end)
 

@@ -8,7 +8,6 @@ local core = require "rollcall.core"
 local fields = require "rollcall.fields"
 local limits = require "rollcall.limits"
 local loops = require "rollcall.loop"
-local merge = require "rollcall.merge"
 local paging_types = require "rollcall.paging"
 local provider = require "rollcall.provider"
 local query = require "rollcall.query"
@@ -500,7 +499,7 @@ local function merged(self, collection, name, accounts, variables, checked)
       return nil, ("resume: this checkpoint is of %s %s, too"):format(name, schema.show(account))
     end
   end
-  return merge.new(streams, { limit = checked.limit }, self.loop, names)
+  return require("rollcall.merge").new(streams, { limit = checked.limit }, self.loop, names)
 end
 
 --- What a client shares with its streams; nil where this is no client.

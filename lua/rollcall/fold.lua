@@ -24,13 +24,18 @@ local function encode(code)
   return string.char(0xE0 + math.floor(code / 4096), 0x80 + math.floor(code / 64) % 64, 0x80 + code % 64)
 end
 
--- Each capital's UTF-8 to that of its small letter.
-local small = { ["ς"] = "σ" } -- the end of a word is no other letter
-for _, range in ipairs(RANGES) do
-  for code = range[1], range[2], range[4] do
-    small[encode(code)] = encode(code + range[3])
+--- Each capital's UTF-8 to that of its small letter.
+local function small_letters()
+  local small = { ["ς"] = "σ" } -- the end of a word is no other letter
+  for _, range in ipairs(RANGES) do
+    for code = range[1], range[2], range[4] do
+      small[encode(code)] = encode(code + range[3])
+    end
   end
+  return small
 end
+
+local small -- made for the first text that is not all ASCII
 
 --- The text in small letters.
 ---@param text string UTF-8
@@ -40,6 +45,7 @@ function fold.lower(text)
   if not text:find "[\194-\244]" then
     return text
   end
+  small = small or small_letters()
   return (text:gsub("[\194-\225][\128-\191]+", small))
 end
 

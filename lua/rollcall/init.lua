@@ -6,16 +6,11 @@ end
 
 local client = require "rollcall.client"
 local core = require "rollcall.core"
-local csv = require "rollcall.csv"
 local errors = require "rollcall.errors"
 local loops = require "rollcall.loop"
-local merge = require "rollcall.merge"
-local ndjson = require "rollcall.ndjson"
 local provider = require "rollcall.provider"
 local stream = require "rollcall.stream"
 local task = require "rollcall.task"
-local time = require "rollcall.time"
-local where = require "rollcall.where"
 
 ---@class rollcall.User: userdata
 ---@field id string|number|nil
@@ -34,14 +29,41 @@ local where = require "rollcall.where"
 
 -- The parentheses below keep a call from being a tail call: a raise names its caller by counting levels.
 
+---@alias rollcall.Predicate fun(user: rollcall.User|table): boolean
+
 ---@class rollcall
 ---@field tesouro fun(options: rollcall.ClientOptions): rollcall.Client a client of Tesouro
 ---@field dintero fun(options: rollcall.ClientOptions): rollcall.Client a client of Dintero
 ---@field scim fun(options: rollcall.ClientOptions): rollcall.Client a client of a service that speaks SCIM 2.0
 ---@field github fun(options: rollcall.ClientOptions): rollcall.Client a client of a GitHub organization's members
 ---@field okta fun(options: rollcall.ClientOptions): rollcall.Client a client of Okta
+---@field where fun(expressions: string|string[], options: rollcall.WhereOptions?): rollcall.Predicate see where.lua
+---@field csv fun(columns: rollcall.Column[], options: rollcall.CsvOptions?): rollcall.Csv writes CSV (RFC 4180)
+---@field ndjson fun(columns: rollcall.Column[]?): fun(user: rollcall.User|table): string writes lines of JSON
+---@field time rollcall.Time RFC 3339 times and durations
 ---@field [string] fun(options: rollcall.ClientOptions): rollcall.Client a client of the provider of that name
 local rollcall = {}
+
+-- What a walk does not need is loaded when it is first asked for: it would cost every script time and memory.
+local parts = {
+  --- What writes CSV (RFC 4180) of these fields: `header()` and `row(user)` answer lines.
+  csv = function()
+    return require("rollcall.csv").new
+  end,
+  --- A function that makes a line of JSON of a user: of these fields, or as received where none are named.
+  ndjson = function()
+    return require("rollcall.ndjson").new
+  end,
+  --- RFC 3339 times as seconds since 1970 and back, and durations such as "90d" in seconds.
+  time = function()
+    return require "rollcall.time"
+  end,
+  --- A predicate for stream:filter of expressions such as "status=ACTIVE" and "last_seen_at<90d": true for users of
+  --- whom all hold.
+  where = function()
+    return require("rollcall.where").all
+  end,
+}
 
 --- The table of a built-in provider; nil where there is none of that name.
 local function built_in(name)
@@ -69,8 +91,12 @@ local function named(caller, declared)
   return found
 end
 
---- rollcall.NAME makes a client of each provider in the folder providers.
+--- rollcall.NAME is a part, or makes a client of a provider in the folder providers.
 setmetatable(rollcall, { __index = function(self, name)
+  if parts[name] then
+    rawset(self, name, parts[name]())
+    return rawget(self, name)
+  end
   local declared = built_in(name)
   if declared then
     rawset(self, name, function(options)
@@ -102,6 +128,7 @@ end
 ---@param options rollcall.MergeOptions?
 ---@return rollcall.Stream
 function rollcall.merge(streams, options)
+  local merge = require "rollcall.merge"
   merge.check(streams, options, 2)
   return stream.iterator(merge.new(streams, options, streams[1] and streams[1].loop or loops.detect()))
 end
@@ -155,22 +182,5 @@ rollcall.pairs = core.pairs
 --- What a JSON Pointer leads to in a user, without making tables of what is around it.
 ---@type fun(user: rollcall.User, pointer: string): any
 rollcall.at = core.at
-
---- A predicate for stream:filter of expressions such as "status=ACTIVE" and "last_seen_at<90d": true for
---- users of whom all hold. See lua/rollcall/where.lua for what they take.
----@type fun(expressions: string|string[], options: rollcall.WhereOptions?): fun(user: rollcall.User|table): boolean
-rollcall.where = where.all
-
---- What writes CSV (RFC 4180) of these fields: `header()` and `row(user)` answer lines.
----@type fun(columns: rollcall.Column[], options: rollcall.CsvOptions?): rollcall.Csv
-rollcall.csv = csv.new
-
---- A function that makes a line of JSON of a user: of these fields, or as received where none are named.
----@type fun(columns: rollcall.Column[]?): fun(user: rollcall.User|table): string
-rollcall.ndjson = ndjson.new
-
---- RFC 3339 times as seconds since 1970 and back, and durations such as "90d" in seconds.
----@type rollcall.Time
-rollcall.time = time
 
 return rollcall
