@@ -69,7 +69,8 @@ typedef struct rc_items rc_items;
 rc_items *rc_items_new(const rc_items_options *options, const char **problem);
 void rc_items_free(rc_items *items);
 
-/* Takes the bytes; false on an error, which stays. Items found before it can still be taken. */
+/* Takes the bytes; false on an error, which stays. Items found before it can still be taken. What
+ * is wrong with an item's last bytes may be found with those that follow, or by rc_items_finish. */
 bool rc_items_feed(rc_items *items, const char *bytes, size_t length);
 
 /* Says that the document ends here; false where that is an error. */

@@ -310,6 +310,57 @@ describe("the decoder", function()
     assert.is_nil(decoder:next())
   end)
 
+  it("gives at once what a piece brought whole, whatever stands behind it", function()
+    local fields = {}
+    for i = 1, 70 do
+      fields[i] = ('"f%d":%d'):format(i, i)
+    end
+    local wide = "{" .. table.concat(fields, ",") .. "}"
+    local deep = '{"id":2,"a":' .. ("["):rep(80) .. ("]"):rep(80) .. "}"
+    for _, cut in ipairs { "", "{", '{"', '{"id":3', '{"id":"' .. ("x"):rep(5000) } do
+      local decoder = core.decoder { items = "" }
+      assert(decoder:feed("[" .. wide .. "," .. deep .. "," .. cut))
+      assert.equal(70, decoder:next().f70)
+      assert.equal(2, decoder:next().id)
+      assert.is_nil(decoder:next())
+    end
+  end)
+
+  it("goes on with a user whom a piece's end cut, however often", function()
+    local name = ("Zoë 💶 \\u20ac "):rep(1000)
+    local text = ('[{"id":1,"name":"%s"},{"id":2}]'):format(name)
+    for _, size in ipairs { 7, 100, 4000, #text - 12 } do
+      local decoder, ids = core.decoder { items = "" }, {}
+      for first = 1, #text, size do
+        assert(decoder:feed(text:sub(first, first + size - 1)))
+        for user in function() return (decoder:next()) end do
+          ids[#ids + 1] = user.id
+        end
+      end
+      assert(decoder:finish())
+      assert.same({ 1, 2 }, ids)
+    end
+  end)
+
+  it("finds what is wrong in a piece's last bytes with those that follow, or at the end", function()
+    for _, bad in ipairs { '{"id":tru]', '{"id":1,]', '{"id":"\1', '{"id":"\\u12x', '{"id"=', '{"id":"\255' } do
+      for _, rest in ipairs { "", '{"id":2}]' } do
+        local decoder = core.decoder { items = "" }
+        local _, err = decoder:feed('[{"id":1},' .. bad)
+        if not err and rest ~= "" then
+          _, err = decoder:feed(rest)
+        elseif not err then
+          _, err = decoder:finish()
+        end
+        local whole = core.decoder { items = "" }
+        local _, expected = whole:feed('[{"id":1},' .. bad .. " and more than the scanner's last bytes")
+        assert.equal(expected.code, err.code)
+        assert.equal(expected.offset, err.offset)
+        assert.equal(1, decoder:next().id)
+      end
+    end
+  end)
+
   it("gives every user before an error, then the error, again and again", function()
     local decoder = core.decoder { items = "/data", capture = { "/n" } }
     local good, err = decoder:feed '{"n":7,"data":[{"id":1},{"id":2},}'

@@ -25,7 +25,8 @@ function core.decoder(options) end
 local Decoder = {}
 
 --- Takes bytes, which may end anywhere. An error is of kind "decode", with `code` and `offset`, and
---- stays; the records before it can still be taken.
+--- stays; the records before it can still be taken. What is wrong with the last bytes may be found with those that
+--- follow, or by `finish`.
 ---@param bytes string
 ---@return true? good
 ---@return rollcall.Error? err
