@@ -259,7 +259,7 @@ static void drop_taken(rc_items *items) {
 }
 
 /* An item that the scanner gave up may lack nothing but its end: the quick way is open to it, once,
- * when more bytes are there. */
+ * when more bytes are there. It must not be too long already, which is found at its byte. */
 static bool hold(rc_items *items, const char *end) {
   const uint64_t offset = items->json.offset;
   const bool is_cut = end - items->scanner.stopped < RC_SCAN_TAIL;
@@ -272,8 +272,9 @@ static bool hold(rc_items *items, const char *end) {
 }
 
 /* Takes items the quick way, as long as they are whole and *bytes stands between two. Sets *held
- * where all that is left is an item that waits for its end. */
-static bool take_whole_items(rc_items *items, const char **bytes, const char *end, bool *held) {
+ * where, if more may come, all that is left is an item that waits for its end. */
+static bool take_whole_items(rc_items *items, const char **bytes, const char *end, bool more,
+                             bool *held) {
   rc_json *json = &items->json;
   while (rc_json_seek_element(json, bytes, end) && **bytes == '{') {
     if (!rc_queue_reserve(&items->entries, sizeof(entry) + RC_SCAN_FIELDS * sizeof(rc_field))) {
@@ -283,7 +284,7 @@ static bool take_whole_items(rc_items *items, const char **bytes, const char *en
     const size_t length = rc_scan_object(&items->scanner, *bytes, json->max_depth - json->depth,
                                          item->fields, &item->field_count);
     if (length == 0) {
-      *held = hold(items, end);
+      *held = more && hold(items, end);
       return true;
     }
     items->item_offset = json->offset;
@@ -310,10 +311,10 @@ static bool scan(rc_items *items, bool more) {
   const char *const end = items->bytes.memory + items->bytes.tail;
   while (p < end) {
     bool held = false;
-    if (items->in_array && !items->in_item && !take_whole_items(items, &p, end, &held)) {
+    if (items->in_array && !items->in_item && !take_whole_items(items, &p, end, more, &held)) {
       return false;
     }
-    if (held && more) {
+    if (held) {
       return true;
     }
     const uint64_t room = needed_from(items) + items->max_item + 1 - json->offset;

@@ -7,10 +7,8 @@
 #ifndef RC_PLAIN_H
 #define RC_PLAIN_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #if !defined(RC_PLAIN_C) && defined(__SSE2__)
 #define RC_PLAIN_BLOCK 16
@@ -24,16 +22,6 @@ static inline unsigned rc_plain_block(const char *p) {
   const __m128i plain = _mm_andnot_si128(marks, _mm_cmpgt_epi8(v, _mm_set1_epi8(0x1F)));
   /* The bits above the block's are no plain bytes either: they end the count at the latest. */
   return (unsigned)__builtin_ctz(~(unsigned)_mm_movemask_epi8(plain));
-}
-
-/* Does p begin with the text of 1 to 32 bytes? 32 are readable at either. */
-static inline bool rc_begins_with(const char *p, const char *text, unsigned length) {
-  const __m128i *const ours = (const __m128i *)(const void *)p;
-  const __m128i *const its = (const __m128i *)(const void *)text;
-  const __m128i low = _mm_cmpeq_epi8(_mm_loadu_si128(ours), _mm_loadu_si128(its));
-  const __m128i high = _mm_cmpeq_epi8(_mm_loadu_si128(ours + 1), _mm_loadu_si128(its + 1));
-  const unsigned equal = (unsigned)_mm_movemask_epi8(low) | (unsigned)_mm_movemask_epi8(high) << 16;
-  return ~equal << (32 - length) == 0;
 }
 
 #elif !defined(RC_PLAIN_C) && defined(__ARM_NEON) && defined(__aarch64__)
@@ -59,12 +47,6 @@ static inline unsigned rc_plain_block(const char *p) {
   return c != '"' && c != '\\' && c >= 0x20 && c < 0x80;
 }
 
-#endif
-
-#if RC_PLAIN_BLOCK == 1 || defined(__ARM_NEON)
-static inline bool rc_begins_with(const char *p, const char *text, unsigned length) {
-  return memcmp(p, text, length) == 0;
-}
 #endif
 
 /* The first byte from p on that is not plain. It must exist, with RC_PLAIN_BLOCK readable bytes. */

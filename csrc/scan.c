@@ -2,11 +2,11 @@
  * every way ends there at the latest. */
 #include "scan.h"
 
-#include <string.h>
-
 #include "plain.h"
 
 #define MAX_DEPTH 64 /* a bit each; it gives up on deeper ones */
+
+_Static_assert(RC_SCAN_FIELDS <= RC_SCAN_PLACES, "each field has a place of its own");
 
 static bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -195,88 +195,40 @@ static const char *scan_word(const char *p, uint32_t *tag) {
   }
 }
 
-/* p is where it gives up. */
+/* It gives up at p, where the text may have been cut. */
 static inline const char *give_up(rc_scanner *scanner, const char *p) {
   scanner->stopped = p;
   return NULL;
 }
 
-static inline rc_habit *habit_of(rc_scanner *scanner, unsigned level, unsigned place) {
-  return &scanner
-              ->habits[level < RC_SCAN_LEVELS ? level : RC_SCAN_LEVELS - 1][place % RC_SCAN_PLACES];
-}
-
-/* Past the habit's name and colon, where p begins with them, or NULL. */
-static inline const char *skip_habit(const char *p, const rc_habit *habit) {
-  const unsigned length = habit->name_length;
-  return length != 0 && rc_begins_with(p, habit->name, length) ? p + rc_opaque(length) : NULL;
-}
-
-/* Past a name that is not the habit of its place, and the colon after it, or NULL. */
-static const char *scan_other_name(rc_scanner *scanner, unsigned level, uint8_t *place,
-                                   const char *p) {
-  /* A field that was there before may be missing. */
-  for (unsigned missing = 1; missing <= RC_SCAN_MISSING; missing++) {
-    const char *const end = skip_habit(p, habit_of(scanner, level, *place + missing));
-    if (end != NULL) {
-      *place = (uint8_t)(*place + missing);
-      return end;
-    }
-  }
-  const char *const quote = p;
-  if (*quote != '"') {
-    return give_up(scanner, quote);
-  }
-  const scanned string = scan_rest(rc_plain_end(quote + 1), RC_FIELD_NAME_ESCAPED, scanner);
-  if (string.end == NULL) {
-    return NULL;
-  }
-  p = skip_space(string.end);
+/* Past the colon after a name, on the first byte of the value, or NULL. */
+static inline const char *scan_colon(const char *p, rc_scanner *scanner) {
   if (*p != ':') {
-    return give_up(scanner, p);
-  }
-  p++;
-  rc_habit *const habit = habit_of(scanner, level, *place);
-  habit->tag = rc_field_name_tag(quote + 1, (size_t)(string.end - quote) - 2) | string.flags;
-  habit->name_length = p - quote <= RC_SCAN_NAME ? (uint8_t)(p - quote) : 0;
-  memcpy(habit->name, quote, RC_SCAN_NAME);
-  return p;
-}
-
-/* Past the name that p stands on, the colon and the space after it, or NULL. The name's tag is that
- * of the habit of *place then, which goes on to where the name was before. */
-static inline const char *scan_name(rc_scanner *scanner, unsigned level, uint8_t *place,
-                                    const char *p) {
-  const char *end = skip_habit(p, habit_of(scanner, level, *place));
-  if (end == NULL) {
-    end = scan_other_name(scanner, level, place, p);
-    if (end == NULL) {
-      return NULL;
+    p = skip_space(p);
+    if (*p != ':') {
+      return give_up(scanner, p);
     }
   }
-  return skip_space(end);
+  return skip_space(p + 1);
 }
 
 /* Past the array or object that p stands on, or NULL. */
-static const char *scan_container(rc_scanner *scanner, const char *p, unsigned max_depth) {
-  uint8_t outer[MAX_DEPTH] = {0}; /* the places in what is around */
-  uint8_t place = 0;              /* names so far */
-  uint64_t objects = 0;           /* a bit a level, the innermost lowest */
+static const char *scan_container(const char *p, unsigned max_depth, rc_scanner *scanner) {
+  uint8_t outer[MAX_DEPTH]; /* the places in what is around */
+  uint8_t place = 0;        /* names so far */
+  uint64_t objects = 0;     /* a bit a level, the innermost lowest */
   unsigned depth = 0;
-  const char *before;
   if (max_depth > MAX_DEPTH) {
     max_depth = MAX_DEPTH;
   }
 value:
   if (*p == '"') {
-    p = scan_string(p + 1, 0, &habit_of(scanner, depth, place)->string, scanner).end;
-    if (p == NULL) {
-      return NULL;
-    }
+    uint8_t *strings = scanner->strings[depth < RC_SCAN_LEVELS ? depth : RC_SCAN_LEVELS - 1];
+    p = scan_string(p + 1, 0, &strings[place % RC_SCAN_PLACES], scanner).end;
   } else if (*p == '{' || *p == '[') {
     const bool object = *p == '{';
     if (depth == max_depth) {
-      return NULL;
+      return NULL; /* unusual, however it goes on */
     }
     outer[depth++] = place;
     place = 0;
@@ -291,11 +243,14 @@ value:
     goto value;
   } else {
     uint32_t tag = 0;
-    before = p;
+    const char *const word = p;
     p = scan_word(p, &tag);
     if (p == NULL) {
-      return give_up(scanner, before);
+      return give_up(scanner, word);
     }
+  }
+  if (p == NULL || depth == 0) {
+    return p;
   }
 after_value:
   if (*p != ',') {
@@ -311,13 +266,18 @@ after_value:
   if ((objects & 1u) == 0) {
     goto value;
   }
-name:
-  place++;
-  p = scan_name(scanner, depth, &place, p);
-  if (p == NULL) {
+name : {
+  uint8_t *names = scanner->names[depth < RC_SCAN_LEVELS ? depth : RC_SCAN_LEVELS - 1];
+  uint8_t *rest = &names[++place % RC_SCAN_PLACES];
+  if (*p != '"') {
+    return give_up(scanner, p);
+  }
+  if ((p = scan_string(p + 1, 0, rest, scanner).end) == NULL ||
+      (p = scan_colon(p, scanner)) == NULL) {
     return NULL;
   }
   goto value;
+}
 close:
   p++;
   place = outer[--depth];
@@ -340,21 +300,24 @@ size_t rc_scan_object(rc_scanner *scanner, const char *bytes, unsigned max_depth
     *count = 0;
     return (size_t)(p + 1 - bytes);
   }
-  for (uint8_t place = 0; n < RC_SCAN_FIELDS; n++, place++) {
+  for (; n < RC_SCAN_FIELDS; n++) {
     const char *const name = p + 1;
-    p = scan_name(scanner, 0, &place, p);
-    if (p == NULL) {
+    if (*p != '"') {
+      scanner->stopped = p;
       return 0;
     }
-    rc_habit *const habit = habit_of(scanner, 0, place);
-    uint32_t tag = habit->tag;
+    scanned string = scan_string(name, RC_FIELD_NAME_ESCAPED, &scanner->names[0][n], scanner);
+    if (string.end == NULL || (p = scan_colon(string.end, scanner)) == NULL) {
+      return 0;
+    }
+    uint32_t tag = rc_field_name_tag(name, (size_t)(string.end - 1 - name)) | string.flags;
     if (*p == '"') {
-      const scanned string = scan_string(p + 1, RC_FIELD_VALUE_ESCAPED, &habit->string, scanner);
+      string = scan_string(p + 1, RC_FIELD_VALUE_ESCAPED, &scanner->strings[0][n], scanner);
       tag |= RC_FIELD_TYPE_BITS(RC_JSON_STRING) | string.flags;
       p = string.end;
     } else if (*p == '{' || *p == '[') {
       tag |= RC_FIELD_TYPE_BITS(*p == '{' ? RC_JSON_OBJECT : RC_JSON_ARRAY);
-      p = scan_container(scanner, p, max_depth - 1);
+      p = scan_container(p, max_depth - 1, scanner);
     } else {
       const char *const word = p;
       p = scan_word(p, &tag);
@@ -379,5 +342,6 @@ size_t rc_scan_object(rc_scanner *scanner, const char *bytes, unsigned max_depth
     }
     p = skip_space(p + 1);
   }
+  scanner->stopped = bytes; /* unusual: too many fields */
   return 0;
 }

@@ -11,27 +11,20 @@
 #pragma GCC visibility push(hidden)
 
 #define RC_SCAN_FIELDS 64  /* of an object; it gives up on more */
-#define RC_SCAN_PADDING 32 /* NUL bytes that must be readable after the text */
-#define RC_SCAN_TAIL 12    /* more bytes than the longest escape sequence, or word, but its last */
+#define RC_SCAN_PADDING 16 /* NUL bytes that must be readable after the text */
+#define RC_SCAN_TAIL 12    /* more bytes than are there of an escape or a literal that lacks some */
 
 #define RC_SCAN_LEVELS 4  /* deeper ones share the last one's habits, */
-#define RC_SCAN_PLACES 32 /* and further fields that of an earlier one */
-#define RC_SCAN_MISSING 2 /* places that are looked ahead for a name */
-#define RC_SCAN_NAME 32   /* bytes of a name that can be a habit, with its quotes and colon */
+#define RC_SCAN_PLACES 64 /* and further ones that of an earlier one */
 
-/* What stood at a place of the object before. It makes the scan of one that is alike quicker, and
- * no other difference. */
-typedef struct rc_habit {
-  char name[RC_SCAN_NAME]; /* from quote to colon */
-  uint32_t tag;            /* of the name */
-  uint8_t name_length;     /* of what stands in `name`; 0: none */
-  uint8_t string;          /* bytes of the value's string after the last whole block */
-} rc_habit;
-
-/* Zeroed memory will do. */
+/* How long names and strings were at each place of the object before. It makes the scan of one that
+ * is alike quicker, and no other difference. Zeroed memory will do. */
 typedef struct rc_scanner {
-  rc_habit habits[RC_SCAN_LEVELS][RC_SCAN_PLACES];
-  const char *stopped; /* where it last gave up */
+  uint8_t names[RC_SCAN_LEVELS][RC_SCAN_PLACES];
+  uint8_t strings[RC_SCAN_LEVELS][RC_SCAN_PLACES];
+  /* Where it gave up the last object, in its text; its first byte where it is not to be taken
+   * however it goes on: it has too many fields, or is nested too deep. */
+  const char *stopped;
 } rc_scanner;
 
 /* `bytes` stands on a '{'. Answers the object's length and the number of its fields, or 0. Where it

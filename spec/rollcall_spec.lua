@@ -1,5 +1,6 @@
 local check = require "spec.support.check"
 local cjson = require "cjson"
+local command = require "spec.support.command"
 local core = require "rollcall.core"
 local rollcall = require "rollcall"
 local sandbox = require "spec.support.sandbox"
@@ -27,6 +28,22 @@ describe("the module", function()
       assert.truthy(name:find "^[%l_]+ function$" or name == "VERSION string" or name == "null userdata"
         or name == "time table", name)
     end
+  end)
+
+  it("loads what a walk does not need once it is asked for", function()
+    local script = [[
+      local rollcall = require "rollcall"
+      for _, name in ipairs { "csv", "merge", "ndjson", "time", "where" } do
+        assert(not package.loaded["rollcall." .. name], name)
+      end
+      assert(rollcall.where "status=ACTIVE" { status = "ACTIVE" })
+      assert(rollcall.csv and rollcall.ndjson and rollcall.time.parse)
+      print "good"
+    ]]
+    local pipe = assert(io.popen(("%s -e %s 2>&1"):format(assert(os.getenv "RUN_LUA"), command.quote(script))))
+    local output = pipe:read "*a"
+    pipe:close()
+    assert.equal("good\n", output)
   end)
 
   it("has a version that it sends", function()

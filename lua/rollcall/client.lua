@@ -499,7 +499,8 @@ local function merged(self, collection, name, accounts, variables, checked)
       return nil, ("resume: this checkpoint is of %s %s, too"):format(name, schema.show(account))
     end
   end
-  return require("rollcall.merge").new(streams, { limit = checked.limit }, self.loop, names)
+  local merge = require "rollcall.merge" -- here, since most scripts need none
+  return merge.new(streams, { limit = checked.limit }, self.loop, names)
 end
 
 --- What a client shares with its streams; nil where this is no client.

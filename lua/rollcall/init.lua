@@ -29,37 +29,34 @@ local task = require "rollcall.task"
 
 -- The parentheses below keep a call from being a tail call: a raise names its caller by counting levels.
 
----@alias rollcall.Predicate fun(user: rollcall.User|table): boolean
-
 ---@class rollcall
 ---@field tesouro fun(options: rollcall.ClientOptions): rollcall.Client a client of Tesouro
 ---@field dintero fun(options: rollcall.ClientOptions): rollcall.Client a client of Dintero
 ---@field scim fun(options: rollcall.ClientOptions): rollcall.Client a client of a service that speaks SCIM 2.0
 ---@field github fun(options: rollcall.ClientOptions): rollcall.Client a client of a GitHub organization's members
 ---@field okta fun(options: rollcall.ClientOptions): rollcall.Client a client of Okta
----@field where fun(expressions: string|string[], options: rollcall.WhereOptions?): rollcall.Predicate see where.lua
----@field csv fun(columns: rollcall.Column[], options: rollcall.CsvOptions?): rollcall.Csv writes CSV (RFC 4180)
----@field ndjson fun(columns: rollcall.Column[]?): fun(user: rollcall.User|table): string writes lines of JSON
----@field time rollcall.Time RFC 3339 times and durations
+---@field where fun(expressions: string|string[], options: rollcall.WhereOptions?): rollcall.Predicate
+---  for stream:filter, of expressions such as "status=ACTIVE" and "last_seen_at<90d": true for users of whom all hold.
+---  See lua/rollcall/where.lua for what they take
+---@field csv fun(columns: rollcall.Column[], options: rollcall.CsvOptions?): rollcall.Csv what writes CSV (RFC 4180) of
+---  these fields: `header()` and `row(user)` answer lines
+---@field ndjson fun(columns: rollcall.Column[]?): fun(user: rollcall.User|table): string what makes a line of JSON of a
+---  user: of these fields, or as received where none are named
+---@field time rollcall.Time RFC 3339 times as seconds since 1970 and back, and durations such as "90d" in seconds
 ---@field [string] fun(options: rollcall.ClientOptions): rollcall.Client a client of the provider of that name
 local rollcall = {}
 
 -- What a walk does not need is loaded when it is first asked for: it would cost every script time and memory.
 local parts = {
-  --- What writes CSV (RFC 4180) of these fields: `header()` and `row(user)` answer lines.
   csv = function()
     return require("rollcall.csv").new
   end,
-  --- A function that makes a line of JSON of a user: of these fields, or as received where none are named.
   ndjson = function()
     return require("rollcall.ndjson").new
   end,
-  --- RFC 3339 times as seconds since 1970 and back, and durations such as "90d" in seconds.
   time = function()
     return require "rollcall.time"
   end,
-  --- A predicate for stream:filter of expressions such as "status=ACTIVE" and "last_seen_at<90d": true for users of
-  --- whom all hold.
   where = function()
     return require("rollcall.where").all
   end,
@@ -94,8 +91,9 @@ end
 --- rollcall.NAME is a part, or makes a client of a provider in the folder providers.
 setmetatable(rollcall, { __index = function(self, name)
   if parts[name] then
-    rawset(self, name, parts[name]())
-    return rawget(self, name)
+    local part = parts[name]()
+    rawset(self, name, part)
+    return part
   end
   local declared = built_in(name)
   if declared then

@@ -19,6 +19,8 @@ local path = require "rollcall.path"
 local schema = require "rollcall.schema"
 local time = require "rollcall.time"
 
+---@alias rollcall.Predicate fun(user: rollcall.User|table): boolean
+
 ---@class rollcall.WhereOptions
 ---@field now number? seconds since 1970 from which durations count back; os.time() by default
 
@@ -175,7 +177,7 @@ end
 --- A predicate for stream:filter: true for users of whom all the expressions hold.
 ---@param expressions string|string[]
 ---@param options rollcall.WhereOptions?
----@return fun(user: rollcall.User|table): boolean
+---@return rollcall.Predicate
 function where.all(expressions, options)
   if type(expressions) == "string" then
     expressions = { expressions }
