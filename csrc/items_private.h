@@ -54,7 +54,7 @@ struct rc_items {
   pattern_set led;
   unsigned longest; /* segments of the longest pattern */
   bool in_array, in_item, array_found, finished;
-  uint64_t held_at;     /* + 1: of the item that was last held, see take_whole_items; 0: none was */
+  uint64_t held_at;     /* the offset, and 1, of the item that was last held; 0: none was */
   unsigned array_level; /* of the array of items, while in it */
 
   bool containers;       /* may be captured, too */

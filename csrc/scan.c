@@ -342,6 +342,5 @@ size_t rc_scan_object(rc_scanner *scanner, const char *bytes, unsigned max_depth
     }
     p = skip_space(p + 1);
   }
-  scanner->stopped = bytes; /* unusual: too many fields */
-  return 0;
+  return 0; /* too many fields, however it goes on */
 }
