@@ -1,6 +1,5 @@
 local check = require "spec.support.check"
 local cjson = require "cjson"
-local command = require "spec.support.command"
 local core = require "rollcall.core"
 local rollcall = require "rollcall"
 local sandbox = require "spec.support.sandbox"
@@ -31,7 +30,9 @@ describe("the module", function()
   end)
 
   it("loads what a walk does not need once it is asked for", function()
-    local script = [[
+    local script = os.tmpname()
+    local file = assert(io.open(script, "w"))
+    file:write [[
       local rollcall = require "rollcall"
       for _, name in ipairs { "csv", "merge", "ndjson", "time", "where" } do
         assert(not package.loaded["rollcall." .. name], name)
@@ -40,10 +41,12 @@ describe("the module", function()
       assert(rollcall.csv and rollcall.ndjson and rollcall.time.parse)
       print "good"
     ]]
-    local pipe = assert(io.popen(("%s -e %s 2>&1"):format(assert(os.getenv "RUN_LUA"), command.quote(script))))
+    file:close()
+    local pipe = assert(io.popen(("%s '%s' 2>&1"):format(assert(os.getenv "RUN_LUA"), script)))
     local output = pipe:read "*a"
     pipe:close()
-    assert.equal("good\n", output)
+    os.remove(script)
+    check.contains(output, "good")
   end)
 
   it("has a version that it sends", function()

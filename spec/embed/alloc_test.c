@@ -162,6 +162,7 @@ static const char script[] =
     "assert(again:given() == 12)\n"
     "local broken = core.decoder { items = '' }\n"
     "local good, err = broken:feed '[{\"a\":nil}]'\n"
+    "if good then good, err = broken:finish() end\n"
     "if err.code == 'no_memory' then error(err) end\n"
     "assert(not good and err.code == 'bad_literal' and tostring(err):find 'null', tostring(err))\n"
     "assert(not pcall(core.decoder, { items = 'x' }))\n"
