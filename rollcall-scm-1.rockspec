@@ -121,6 +121,7 @@ build = {
     ["rollcall.providers.scim"] = "lua/rollcall/providers/scim.lua",
     ["rollcall.providers.tesouro"] = "lua/rollcall/providers/tesouro.lua",
     ["rollcall.query"] = "lua/rollcall/query.lua",
+    ["rollcall.record_type"] = "lua/rollcall/record_type.lua",
     ["rollcall.redact"] = "lua/rollcall/redact.lua",
     ["rollcall.request"] = "lua/rollcall/request.lua",
     ["rollcall.retry"] = "lua/rollcall/retry.lua",

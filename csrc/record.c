@@ -313,6 +313,79 @@ void rc_record_push_plain_type(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &plain_type_key);
 }
 
+#if LUA_VERSION_NUM < 502
+/* What LuaJIT's FFI is told of a field. record_type.lua declares the same. */
+typedef struct reading {
+  const char *text; /* in the record or in `unescaped` */
+  size_t length;
+  double number;
+  char unescaped[512];
+} reading;
+
+typedef enum reading_kind {
+  READ_NOTHING, /* there is no such field, or it is null */
+  READ_TEXT,
+  READ_NUMBER,
+  READ_TRUE,
+  READ_FALSE,
+  READ_BY_CORE /* anything else: core's own __index knows */
+} reading_kind;
+
+static int read_text(rc_span span, reading *to) {
+  to->text = span.bytes + 1;
+  to->length = span.length - 2;
+  if ((span.flags & RC_JSON_ESCAPED) != 0) {
+    if (to->length > sizeof to->unescaped) {
+      return READ_BY_CORE;
+    }
+    to->length = rc_json_unescape(to->unescaped, to->text, to->length);
+    to->text = to->unescaped;
+  }
+  return READ_TEXT;
+}
+
+static int read_number(rc_span span, reading *to) {
+  const bool is_negative_zero = span.bytes[0] == '-' && span.bytes[1] == '0';
+  if ((span.flags & RC_JSON_INTEGER) == 0 || span.length > RC_QUICK_DIGITS || is_negative_zero) {
+    return READ_BY_CORE;
+  }
+  to->number = (double)rc_read_integer(span.bytes, span.length);
+  return READ_NUMBER;
+}
+
+/* Called by the FFI: no Lua in it. */
+static int read_field(const void *memory, const char *name, size_t length, reading *to) {
+  const rc_object object = record_object(memory);
+  const rc_field *field = rc_field_find(&object, name, length);
+  if (field == NULL) {
+    return READ_NOTHING;
+  }
+  const rc_span span = rc_field_value(&object, field);
+  switch (span.type) {
+  case RC_JSON_NULL:
+    return READ_NOTHING;
+  case RC_JSON_STRING:
+    return read_text(span, to);
+  case RC_JSON_NUMBER:
+    return read_number(span, to);
+  case RC_JSON_TRUE:
+    return READ_TRUE;
+  case RC_JSON_FALSE:
+    return READ_FALSE;
+  default:
+    return READ_BY_CORE;
+  }
+}
+
+/* Sets read_field in the table on top: a userdata that is a pointer to the function. */
+static void set_read_field(lua_State *L) {
+  int (**function)(const void *, const char *, size_t, reading *) =
+      lua_newuserdata(L, sizeof *function);
+  *function = read_field;
+  lua_setfield(L, -2, "read_field");
+}
+#endif
+
 void rc_record_open(lua_State *L) {
   static const luaL_Reg functions[] = {{"record_type", record_type},
                                        {"json", record_json},
@@ -322,6 +395,9 @@ void rc_record_open(lua_State *L) {
   luaL_setfuncs(L, functions, 0);
   push_pairs(L);
   lua_setfield(L, -2, "pairs");
+#if LUA_VERSION_NUM < 502
+  set_read_field(L);
+#endif
 
   lua_rawgetp(L, LUA_REGISTRYINDEX, &types_key);
   if (lua_isnil(L, -1)) { /* loaded twice, the types of before stay types */

@@ -121,10 +121,19 @@ static void push_number_text(lua_State *L, const char *text, size_t length) {
   lua_remove(L, -2);
 }
 
+int64_t rc_read_integer(const char *text, size_t length) {
+  const bool negative = text[0] == '-';
+  int64_t n = 0;
+  for (size_t i = negative ? 1 : 0; i < length; i++) {
+    n = n * 10 + (text[i] - '0');
+  }
+  return negative ? -n : n;
+}
+
 static void push_number(lua_State *L, const char *text, size_t length, bool integer) {
   const bool negative = text[0] == '-';
   const size_t digits = negative ? length - 1 : length;
-  if (!integer || digits > 18) { /* 18 digits fit 64 bits */
+  if (!integer || digits > RC_QUICK_DIGITS) {
     push_number_text(L, text, length);
     return;
   }
@@ -132,14 +141,10 @@ static void push_number(lua_State *L, const char *text, size_t length, bool inte
     lua_pushnumber(L, -0.0); /* no integer has that sign */
     return;
   }
-  int64_t n = 0;
-  for (size_t i = negative ? 1 : 0; i < length; i++) {
-    n = n * 10 + (text[i] - '0');
-  }
 #if LUA_VERSION_NUM >= 503
-  lua_pushinteger(L, negative ? -n : n);
+  lua_pushinteger(L, rc_read_integer(text, length));
 #else
-  lua_pushnumber(L, (lua_Number)(negative ? -n : n));
+  lua_pushnumber(L, (lua_Number)rc_read_integer(text, length));
 #endif
 }
 

@@ -24,6 +24,10 @@ void rc_set_null(lua_State *L);
 /* Pushes the inside of a string (without its quotes). */
 void rc_push_string(lua_State *L, const char *bytes, size_t length, bool escaped);
 
+/* The whole number that a text of at most RC_QUICK_DIGITS digits says, which fit 64 bits. */
+#define RC_QUICK_DIGITS 18u
+int64_t rc_read_integer(const char *text, size_t length);
+
 /* Pushes the value; the text must be valid and nested at most RC_JSON_DEPTH_CAP deep. A null by
  * itself is nil or the sentinel, as `nulls` says. */
 void rc_push_value(lua_State *L, rc_span text, rc_nulls nulls);

@@ -100,6 +100,10 @@ function core.pairs(record) end
 ---@return any
 function core.at(record, pointer) end
 
+--- On LuaJIT, for its FFI: a pointer to a C function that reads a field. rollcall.record_type stands on it.
+---@type userdata?
+core.read_field = nil
+
 --- A clock that never goes back.
 ---@return number seconds
 function core.now() end

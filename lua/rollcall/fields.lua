@@ -15,6 +15,7 @@
 --   { first = { rule… } }                       what the first of these rules gives that gives anything
 
 local core = require "rollcall.core"
+local record_type = require "rollcall.record_type"
 local schema = require "rollcall.schema"
 
 local at = core.at
@@ -192,7 +193,7 @@ function compilers.join(rule)
   end
 end
 
---- What a rule gives, as core.record_type takes it.
+--- What a rule gives, as record_type.new takes it.
 local function compile(rule, options)
   if type(rule) == "string" then
     return rule
@@ -261,7 +262,7 @@ function fields.record_type(rules, provider, options)
   for name, rule in pairs(rules or {}) do
     common[name] = compile(rule, options)
   end
-  return core.record_type(common)
+  return record_type.new(common)
 end
 
 return fields
