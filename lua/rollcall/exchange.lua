@@ -268,7 +268,7 @@ function states.start(self)
   for _, lines in ipairs { spec.headers, self.authorization or {} } do
     for _, line in ipairs(lines) do
       headers[#headers + 1] = line
-      has_accept = has_accept or line:lower():find("^accept:") ~= nil
+      has_accept = has_accept or line:sub(1, 7):lower() == "accept:"
     end
   end
   headers[#headers + 1] = not has_accept and "Accept: application/json" or nil
@@ -402,13 +402,15 @@ function states.running(self, now, is_read)
     return "open" -- what has come before it broke off is given first
   end
   count(self, "bytes", bytes)
-  self:tell("response", {
-    status = transfer:status(),
-    request_id = transfer:header("x-request-id"),
-    bytes = bytes,
-    seconds = seconds,
-    failure = failure,
-  })
+  if self.client.hooks.response then
+    self:tell("response", {
+      status = transfer:status(),
+      request_id = transfer:header("x-request-id"),
+      bytes = bytes,
+      seconds = seconds,
+      failure = failure,
+    })
+  end
   if not self.client.engine then
     self:fail(self:error("closed", "the client was closed"))
   elseif failure == "refused" or (not failure and is_success(transfer:status())) then

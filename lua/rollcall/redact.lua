@@ -167,8 +167,32 @@ function Redactor:search(view, moves, spans, left_out)
   end
 end
 
+--- Is a text too short for any secret? However a secret is spelt, no spelling is shorter than it.
+function Redactor:is_shorter(text)
+  for _, list in pairs(self.uses) do
+    for _, secret in ipairs(list) do
+      if #secret <= #text then
+        return false
+      end
+    end
+  end
+  return true
+end
+
+--- Is a secret the one of its use that was remembered last?
+---@param secret string
+---@param use any
+---@return boolean
+function Redactor:is_newest(secret, use)
+  local list = self.uses[use]
+  return list ~= nil and list[#list] == secret
+end
+
 --- As much of a text as may have a part of a secret in its first bytes.
 function Redactor:beginning(text, most)
+  if most >= #text then
+    return text
+  end
   local longest = 0
   for _, list in pairs(self.uses) do
     for _, secret in ipairs(list) do
@@ -186,6 +210,9 @@ end
 ---@return string
 function Redactor:clean(text, left_out, most)
   most = math.min(most or #text, #text)
+  if self:is_shorter(text) then
+    return text:sub(1, most)
+  end
   text = self:beginning(text, most)
   local spans = {}
   self:search(text, {}, spans, left_out)

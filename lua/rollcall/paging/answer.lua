@@ -19,7 +19,8 @@ local function value_of(text, read, ...)
   if text == nil then
     return nil
   end
-  return text:find "^[%[{]" and {} or read(...)
+  local first = text:sub(1, 1)
+  return (first == "{" or first == "[") and {} or read(...)
 end
 
 --- Reads what is needed of an exchange that has ended well.
