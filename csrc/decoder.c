@@ -160,15 +160,24 @@ static int decoder_found(lua_State *L) {
   return 1;
 }
 
+/* Pushes a text for a hash, another one for each mark. */
+static void push_marked(lua_State *L, unsigned mark, uint64_t hash) {
+  char text[1 + sizeof hash];
+  text[0] = (char)mark;
+  memcpy(text + 1, &hash, sizeof hash);
+  lua_pushlstring(L, text, sizeof text);
+}
+
 /* decoder:opening() -> how many records are in it, at most 16; a text for the first one, and a text
- * for all of them in their order, by their ids; the bytes that wait to be taken. */
+ * for all of them in their order, by their ids, which is never one of the former; the bytes that
+ * wait to be taken. */
 static int decoder_opening(lua_State *L) {
   const rc_decoder *decoder = rc_decoder_check(L, 1);
   const rc_opening opening = rc_items_opening(decoder->items);
   const uint64_t waiting = rc_items_waiting(decoder->items);
   lua_pushinteger(L, (lua_Integer)opening.count);
-  lua_pushlstring(L, (const char *)&opening.first, sizeof opening.first);
-  lua_pushlstring(L, (const char *)&opening.all, sizeof opening.all);
+  push_marked(L, RC_ITEMS_OPENING + 1, opening.first);
+  push_marked(L, opening.count, opening.all);
   rc_push_count(L, waiting);
   return 4;
 }

@@ -314,60 +314,62 @@ void rc_record_push_plain_type(lua_State *L) {
 }
 
 #if LUA_VERSION_NUM < 502
-/* What LuaJIT's FFI is told of a field. record_type.lua declares the same. */
-typedef struct reading {
-  const char *text; /* in the record or in `unescaped` */
-  size_t length;
-  double number;
-  char unescaped[512];
-} reading;
+/* What LuaJIT's FFI is told of a field, in one double, which record_type.lua takes apart: what it
+ * is, and the place of its text in the record's memory. Nothing is kept between two calls: Lua code
+ * may run there, of a finalizer or of a hook, and read another record. */
+#define KIND_BITS 3
+#define LENGTH_BITS 18
+#define MOST_LENGTH ((1u << LENGTH_BITS) - 1)
+#define MOST_OFFSET (((size_t)1 << 30) - 1) /* the sum stays below 2^51, where bit.band ends */
 
-typedef enum reading_kind {
+typedef enum reading {
   READ_NOTHING, /* there is no such field, or it is null */
   READ_TEXT,
-  READ_NUMBER,
+  READ_ESCAPED,
+  READ_INTEGER,
   READ_TRUE,
   READ_FALSE,
   READ_BY_CORE /* anything else: core's own __index knows */
-} reading_kind;
+} reading;
 
-static int read_text(rc_span span, reading *to) {
-  to->text = span.bytes + 1;
-  to->length = span.length - 2;
-  if ((span.flags & RC_JSON_ESCAPED) != 0) {
-    if (to->length > sizeof to->unescaped) {
-      return READ_BY_CORE;
-    }
-    to->length = rc_json_unescape(to->unescaped, to->text, to->length);
-    to->text = to->unescaped;
-  }
-  return READ_TEXT;
-}
-
-static int read_number(rc_span span, reading *to) {
-  const bool is_negative_zero = span.bytes[0] == '-' && span.bytes[1] == '0';
-  if ((span.flags & RC_JSON_INTEGER) == 0 || span.length > RC_QUICK_DIGITS || is_negative_zero) {
+static double place(const char *memory, rc_span text, reading kind) {
+  const size_t offset = (size_t)(text.bytes - memory);
+  if (offset > MOST_OFFSET || text.length > MOST_LENGTH) {
     return READ_BY_CORE;
   }
-  to->number = (double)rc_read_integer(span.bytes, span.length);
-  return READ_NUMBER;
+  const uint32_t low = (uint32_t)text.length << KIND_BITS | (uint32_t)kind;
+  return (double)((uint64_t)offset << (KIND_BITS + LENGTH_BITS) | low);
 }
 
-/* Called by the FFI: no Lua in it. */
-static int read_field(const void *memory, const char *name, size_t length, reading *to) {
+static double place_of_string(const char *memory, rc_span string) {
+  const rc_span inside = {string.bytes + 1, string.length - 2, string.type, string.flags};
+  return place(memory, inside, (string.flags & RC_JSON_ESCAPED) != 0 ? READ_ESCAPED : READ_TEXT);
+}
+
+static double place_of_number(const char *memory, rc_span number) {
+  const bool is_negative_zero = number.bytes[0] == '-' && number.bytes[1] == '0';
+  if ((number.flags & RC_JSON_INTEGER) == 0 || number.length > RC_QUICK_DIGITS ||
+      is_negative_zero) {
+    return READ_BY_CORE;
+  }
+  return place(memory, number, READ_INTEGER);
+}
+
+/* What the field of this name is, and where. */
+static double read_field(const void *memory, const char *name, size_t length) {
   const rc_object object = record_object(memory);
   const rc_field *field = rc_field_find(&object, name, length);
   if (field == NULL) {
     return READ_NOTHING;
   }
-  const rc_span span = rc_field_value(&object, field);
-  switch (span.type) {
+  const rc_span value = rc_field_value(&object, field);
+  switch (value.type) {
   case RC_JSON_NULL:
     return READ_NOTHING;
   case RC_JSON_STRING:
-    return read_text(span, to);
+    return place_of_string(memory, value);
   case RC_JSON_NUMBER:
-    return read_number(span, to);
+    return place_of_number(memory, value);
   case RC_JSON_TRUE:
     return READ_TRUE;
   case RC_JSON_FALSE:
@@ -377,12 +379,28 @@ static int read_field(const void *memory, const char *name, size_t length, readi
   }
 }
 
-/* Sets read_field in the table on top: a userdata that is a pointer to the function. */
-static void set_read_field(lua_State *L) {
-  int (**function)(const void *, const char *, size_t, reading *) =
-      lua_newuserdata(L, sizeof *function);
-  *function = read_field;
-  lua_setfield(L, -2, "read_field");
+static double read_integer(const void *memory, double offset, int length) {
+  return (double)rc_read_integer((const char *)memory + (size_t)offset, (size_t)length);
+}
+
+/* Writes the text without its escapes to `text`, which has room for `length` bytes; answers how
+ * long it is. */
+static int read_escaped(const void *memory, double offset, int length, char *text) {
+  return (int)rc_json_unescape(text, (const char *)memory + (size_t)offset, (size_t)length);
+}
+
+/* What the userdata core.reader is: record_type.lua declares the same. */
+typedef struct reader {
+  double (*field)(const void *memory, const char *name, size_t length);
+  double (*integer)(const void *memory, double offset, int length);
+  int (*escaped)(const void *memory, double offset, int length, char *text);
+} reader;
+
+/* Sets `reader` in the table on top. */
+static void set_reader(lua_State *L) {
+  reader *functions = lua_newuserdata(L, sizeof *functions);
+  *functions = (reader){read_field, read_integer, read_escaped};
+  lua_setfield(L, -2, "reader");
 }
 #endif
 
@@ -396,7 +414,7 @@ void rc_record_open(lua_State *L) {
   push_pairs(L);
   lua_setfield(L, -2, "pairs");
 #if LUA_VERSION_NUM < 502
-  set_read_field(L);
+  set_reader(L);
 #endif
 
   lua_rawgetp(L, LUA_REGISTRYINDEX, &types_key);

@@ -44,6 +44,27 @@ describe("auth bearer", function()
   end)
 end)
 
+describe("a token of a function", function()
+  it("is looked at, and remembered, whenever it is another one", function()
+    local tokens = { "tok-good", "tok-good", "tok-bad\n", "tok-new" }
+    local asked = 0
+    local one = client({ type = "bearer" }, { token = function()
+      asked = asked + 1
+      return tokens[asked]
+    end })
+    server:script { ["/people"] = { PEOPLE, PEOPLE, { status = 403, body = '{"message":"not for tok-new"}' } } }
+    assert.equal(1, one:users():count())
+    assert.equal(1, one:users():count())
+    local _, err = one:users():next()
+    check.failure(err, "auth", { "tok-bad" })
+    check.contains(err.message, "control characters")
+    assert.equal(2, #server:requests "/people")
+    _, err = one:users():next()
+    check.failure(err, "auth", { "tok-new" })
+    check.contains(err.message, "not for [secret]")
+  end)
+end)
+
 describe("auth header", function()
   it("is a key in a header of any name, behind any prefix", function()
     local headers = sent({ type = "header", name = "X-Api-Key" }, { token = "key-7f3a" })

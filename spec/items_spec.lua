@@ -717,6 +717,11 @@ describe("the edges and the opening", function()
     end
     local count, first, all = opening { "1", "2", "3" }
     assert.equal(3, count)
+    assert.not_equal(first, all)
+    local one, only, all_of_one = opening { "1" }
+    assert.equal(1, one)
+    assert.equal(first, only)
+    assert.not_equal(only, all_of_one)
     for step = 1, 60, 7 do
       local again, same_first, same_all = opening({ "1", "2", "3" }, nil, step)
       assert.same({ count, first, all }, { again, same_first, same_all })

@@ -55,7 +55,8 @@ describe("paging cursor", function()
   it("asks by its parameters", function()
     local function parameters(position, query, paging)
       local one = request.new { parameters = { Status = "ALL" }, paging = paging or PAGING }
-      cursor.apply(paging or PAGING, position, one, query)
+      cursor.prepare(paging or PAGING, one, query)
+      cursor.apply(paging or PAGING, position, one)
       return one.parameters
     end
     assert.same({ { "Status", "ALL" }, { "limit", "50" } }, parameters({}, { page_size = 50 }))

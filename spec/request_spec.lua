@@ -49,12 +49,27 @@ local function sent(query, options)
   return server:requests()[1]
 end
 
+describe("a request's Accept", function()
+  it("is the provider's own, however it is spelt, or JSON", function()
+    for _, name in ipairs { "Accept", "accept", "ACCEPT" } do
+      server:script { ["/people"] = { { body = "[]" } } }
+      rollcall.client({ name = "acme", base_url = { production = "https://a.example" }, headers = { [name] = "a/b" },
+        users = { path = "/people", items = "", paging = { type = "none" } } }, { token = "t-7f3a",
+        base_url = server.url }):users():count()
+      assert.equal("a/b", server:requests()[1].headers.accept)
+    end
+    assert.equal("application/json", sent({ org = "x" }).headers.accept)
+  end)
+end)
+
 describe("filters", function()
   it("go to the query, lists in three spellings", function()
     local one = sent { org = "x", tags = { "a b", "c&d" }, ids = { UUID, UUID }, kinds = { "a", "b" } }
     assert.equal(("fields=id%%2Cname&id%%5B%%5D=%s&id%%5B%%5D=%s&kind=a%%2Cb&region=eu&tag=a%%20b&tag=c%%26d")
       :format(UUID, UUID), one.query)
     assert.equal("fields=id%2Cname&region=eu&tag=a", sent({ org = "x", tags = "a" }).query)
+    assert.equal(("fields=id%%2Cname&id%%5B%%5D=%s&region=eu"):format(UUID), sent({ org = "x", ids = UUID }).query)
+    assert.equal("fields=id%2Cname&kind=b&region=eu", sent({ org = "x", kinds = "b" }).query)
     assert.equal("fields=id%2Cname&region=eu", sent({ org = "x", tags = {} }).query)
   end)
 
@@ -161,6 +176,15 @@ describe("request.new", function()
       assert.equal(text, one.body.f)
       assert.same({ { "f", text } }, one.parameters)
     end
+  end)
+
+  it("writes a number alike whoever has it as a float", function()
+    local one = request.new {}
+    for _, place in ipairs { "a", { query = "b" }, { header = "X-C" } } do
+      one:put(place, 10.0)
+    end
+    assert.same({ { "a", "10" }, { "b", "10" } }, one.parameters)
+    assert.same({ "X-C: 10" }, one.headers)
   end)
 
   it("has the provider's headers", function()

@@ -459,10 +459,14 @@ local function stream_of(self, name, variables, checked, resume, budget)
   local type_key = name .. "\n" .. key
   self.record_types[type_key] = self.record_types[type_key]
     or fields.record_type(collection.fields, self.provider.name, variables)
+  local one = query.request(collection, self.provider.headers, checked)
+  if kind.prepare then
+    kind.prepare(collection.paging, one, checked)
+  end
   return stream.new(walk.new(self, {
     collection = collection,
     query = checked,
-    request = query.request(collection, self.provider.headers, checked),
+    request = one,
     first = first,
     auth = self.auths[key],
     variables = variables,

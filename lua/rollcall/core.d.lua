@@ -56,7 +56,7 @@ function Decoder:found() end
 --- What the records begin with, by their ids: equal for the same records in the same order.
 ---@return integer count of the records in it, 16 at most
 ---@return string first a text for the first one
----@return string all a text for all of them
+---@return string all a text for all of them, and for how many they are; never that of a first one
 ---@return integer waiting bytes that wait to be taken
 function Decoder:opening() end
 
@@ -100,9 +100,9 @@ function core.pairs(record) end
 ---@return any
 function core.at(record, pointer) end
 
---- On LuaJIT, for its FFI: a pointer to a C function that reads a field. rollcall.record_type stands on it.
+--- On LuaJIT, for its FFI: pointers to C functions that read a field. rollcall.record_type stands on it.
 ---@type userdata?
-core.read_field = nil
+core.reader = nil
 
 --- A clock that never goes back.
 ---@return number seconds

@@ -20,6 +20,8 @@
 ---@field places fun(paging: table): rollcall.Place[] where it puts what it sends; the first is the position's
 ---@field goes_back fun(paging: table): boolean
 ---@field first fun(paging: table, query: rollcall.Query, base: string): rollcall.Position?, string? or a problem
+---@field prepare (fun(paging: table, request: rollcall.Request, query: rollcall.Query))? adds what every page's
+---  request has alike
 ---@field apply fun(paging: table, position: rollcall.Position, request: rollcall.Request, query: rollcall.Query)
 ---@field after fun(paging: table, answer: rollcall.Answer, query: rollcall.Query): rollcall.Position?, string?, string?
 ---  the next page's position; nil at the end; nil, what is wrong, and the kind of the error ("decode" by default)

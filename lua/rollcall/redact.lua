@@ -53,8 +53,8 @@ local function utf8_text(code)
     0x80 + math.floor(code / 64) % 64, 0x80 + code % 64)
 end
 
--- How a server may spell what it echoes. Each looks for the next escape of its kind from a place on:
--- where it begins and ends, and what it stands for.
+-- How a server may spell what it echoes: in no fewer bytes than it has, as is_shorter takes for granted. Each looks
+-- for the next escape of its kind from a place on: where it begins and ends, and what it stands for.
 
 local function in_json(text, from)
   local first = text:find("\\", from, true)

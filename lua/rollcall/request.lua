@@ -132,7 +132,7 @@ end
 ---@param list "comma"|"repeat"|"bracket"|"array"|nil how a list is written
 function Request:put(place, value, list)
   local parameter = request.query_name(place)
-  if parameter and type(value) ~= "table" then -- as is most of what every page sends
+  if parameter and type(value) ~= "table" and list ~= "bracket" then -- as is most of what every page sends
     self.parameters[#self.parameters + 1] = { parameter, text_of(value) }
     return
   elseif type(place) == "string" then

@@ -411,12 +411,6 @@ function Walk:settle(index)
   self:judge(index)
 end
 
---- By what a page is known again: the ids that it begins with, and whether they are all.
-local function opening_keys(asked)
-  local count, first, all, waiting = asked.decoder:opening()
-  return count, "first " .. first, ("%d "):format(count) .. all, waiting
-end
-
 --- Ends a page that has come before.
 function Walk:repeated(page)
   local kind, declared = self.paging, self.spec.collection.paging
@@ -432,7 +426,7 @@ function Walk:clear(page)
   if not page.asked.decoder then
     return
   end
-  local count, first, all, waiting = opening_keys(page.asked)
+  local count, first, all, waiting = page.asked.decoder:opening()
   if count == 0 then
     page.cleared = page.ended
   elseif not self.openings:has(first) then
@@ -449,7 +443,7 @@ end
 
 --- Remembers what a page began with that was read to its end; false where it cannot go on like this.
 function Walk:remember(page)
-  local count, first, all = opening_keys(page.asked)
+  local count, first, all = page.asked.decoder:opening()
   if count == 0 then
     self.empty = self.empty + 1
     if self.empty > (self.paging.is_counted and EMPTY_PAGES or NAMED_EMPTY_PAGES) then

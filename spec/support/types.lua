@@ -147,7 +147,7 @@ for name in pairs(real) do
 end
 --- Is it there on some systems, or on LuaJIT, only?
 local function is_elsewhere(name)
-  return name:find "^Poller" or name == "core.poller" or name == "core.read_field"
+  return name:find "^Poller" or name == "core.poller" or name == "core.reader"
 end
 for name, definition in pairs(declared) do
   if name:find "[.:]" and not real[name] and not is_elsewhere(name) then

@@ -62,10 +62,9 @@ function after.first(paging, query)
   return not problem and { token = query.page_token } or nil, problem
 end
 
-function after.apply(paging, position, request, query)
-  if paging.size and query.page_size then
-    request:put(paging.size, query.page_size)
-  end
+after.prepare = declared.put_size
+
+function after.apply(paging, position, request)
   if position.before then
     request:put(paging.before, token.value(paging, position.before))
   elseif position.token then

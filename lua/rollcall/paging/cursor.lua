@@ -32,11 +32,10 @@ function cursor.first(paging, query)
   return not problem and { token = query.page_token } or nil, problem
 end
 
+cursor.prepare = declared.put_size
+
 --- Adds what asks for the page at this position.
-function cursor.apply(paging, position, request, query)
-  if paging.size and query.page_size then
-    request:put(paging.size, query.page_size)
-  end
+function cursor.apply(paging, position, request)
   if position.token then
     request:put(declared.own_place(paging), token.value(paging, position.token))
   end

@@ -76,6 +76,16 @@ function declared.own_place(paging)
   return { query = paging.query, header = paging.header, body = paging.body }
 end
 
+--- Adds the page size, where every page is asked for with the same one.
+---@param paging table
+---@param request rollcall.Request
+---@param query rollcall.Query
+function declared.put_size(paging, request, query)
+  if paging.size and query.page_size then
+    request:put(paging.size, query.page_size)
+  end
+end
+
 --- Reports unless exactly one of query, header and body is declared.
 function declared.check_own_place(paging, report)
   local count = 0

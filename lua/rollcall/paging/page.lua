@@ -41,10 +41,9 @@ function page.first(paging, query)
   return { number = number, given = before == 0 and 0 or query.page_size and before * query.page_size or nil }
 end
 
-function page.apply(paging, position, request, query)
-  if paging.size and query.page_size then
-    request:put(paging.size, query.page_size)
-  end
+page.prepare = declared.put_size
+
+function page.apply(paging, position, request)
   request:put(declared.own_place(paging), position.number)
 end
 
