@@ -100,6 +100,29 @@ describe("a request that fails for now", function()
     end
   end)
 
+  it("is sent again where the body breaks off just behind what is wrong with it", function()
+    -- What is wrong with the last bytes is found with those that follow: it may have been the line that broke.
+    local wrong = '{"data":[{"id":"a"},{"id":tru'
+    for _, broken in ipairs {
+      { body = wrong .. "?}]}", cut = #wrong + 1 },
+      { body = wrong .. "?}]}", cut = #wrong + 1, chunked = true },
+      { body = wrong .. "?", length = 500, reset = true },
+    } do
+      local users, _, stats = walk { broken, GOOD }
+      assert.equal(2, users)
+      assert.equal(1, stats.retries)
+    end
+    -- Where the body has ended, or went on for long enough, it is wrong however often it is asked for.
+    for _, bad in ipairs { { body = wrong .. "?" }, { body = wrong .. "?" .. (" "):rep(100) .. "}]}", cut = 100 } } do
+      local users, err, stats = walk { bad, GOOD }
+      assert.is_nil(users)
+      assert.equal("decode", err.kind)
+      assert.equal(#wrong, err.offset)
+      assert.equal(0, stats.retries)
+      assert.same({ "a" }, { err.before[1].id })
+    end
+  end)
+
   it("is sent again after a timeout", function()
     local users, _, stats = walk({ { delay = 2 }, GOOD }, { idle_timeout = 0.1 })
     assert.equal(2, users)
