@@ -402,15 +402,13 @@ function states.running(self, now, is_read)
     return "open" -- what has come before it broke off is given first
   end
   count(self, "bytes", bytes)
-  if self.client.hooks.response then
-    self:tell("response", {
-      status = transfer:status(),
-      request_id = transfer:header("x-request-id"),
-      bytes = bytes,
-      seconds = seconds,
-      failure = failure,
-    })
-  end
+  self:tell("response", {
+    status = transfer:status(),
+    request_id = transfer:header("x-request-id"),
+    bytes = bytes,
+    seconds = seconds,
+    failure = failure,
+  })
   if not self.client.engine then
     self:fail(self:error("closed", "the client was closed"))
   elseif failure == "refused" or (not failure and is_success(transfer:status())) then

@@ -50,7 +50,7 @@ local function compiled(common, by_core)
   local band, rshift = require("bit").band, require("bit").rshift
   local string_of, cast, bytes = ffi.string, ffi.cast, ffi.typeof "const char *"
   local field_of, integer_of, escaped_of = reader.field, reader.integer, reader.escaped
-  local renamed, computed = {}, {}
+  local renamed, computed = {}, {} -- common names that stand for a field; those that core works out
   for name, rule in pairs(common) do
     local field = type(rule) == "string" and rule:match "^/([^/~]+)$"
     if field then

@@ -116,26 +116,12 @@ local function text_of(value)
   return type(value) == "number" and json.number(value) or tostring(value)
 end
 
---- The name of a query parameter that a place is; nil where it is another place.
----@param place rollcall.Place?
----@return string?
-function request.query_name(place)
-  if type(place) == "table" then
-    return place.query
-  end
-  return place
-end
-
 --- Puts a value, or a list of values, in its place.
 ---@param place rollcall.Place
 ---@param value any
 ---@param list "comma"|"repeat"|"bracket"|"array"|nil how a list is written
 function Request:put(place, value, list)
-  local parameter = request.query_name(place)
-  if parameter and type(value) ~= "table" and list ~= "bracket" then -- as is most of what every page sends
-    self.parameters[#self.parameters + 1] = { parameter, text_of(value) }
-    return
-  elseif type(place) == "string" then
+  if type(place) == "string" then
     place = { query = place }
   end
   if place.body and not (type(value) == "table" and list == "comma") then
@@ -165,6 +151,16 @@ function Request:put(place, value, list)
   end
 end
 
+--- The name of a query parameter that a place is; nil where it is another place.
+---@param place rollcall.Place?
+---@return string?
+function request.query_name(place)
+  if type(place) == "table" then
+    return place.query
+  end
+  return place
+end
+
 --- What a place is called in a message.
 ---@param place rollcall.Place
 ---@return string
@@ -187,12 +183,9 @@ function Request:address(base, path, variables, names)
   if self.url then
     return self.url
   end
-  local values = variables
-  if next(self.path) then
-    values = shallow(variables)
-    for name, value in pairs(self.path) do
-      values[name] = value
-    end
+  local values = shallow(variables)
+  for name, value in pairs(self.path) do
+    values[name] = value
   end
   local parameters = self.parameters
   if next(names) then
