@@ -157,6 +157,7 @@ build = {
         "csrc/record.c",
         "csrc/scan.c",
         "csrc/seen.c",
+        "csrc/selection.c",
         "csrc/terminal.c",
         "csrc/transfer.c",
         "csrc/value.c",

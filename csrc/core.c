@@ -10,6 +10,7 @@
 #include "ledger.h"
 #include "poller.h"
 #include "record.h"
+#include "selection.h"
 #include "terminal.h"
 #include "transfer.h"
 #include "value.h"
@@ -53,6 +54,7 @@ int luaopen_rollcall_core(lua_State *L) {
   lua_newtable(L);
   rc_failure_open(L);
   rc_record_open(L);
+  rc_selection_open(L);
   rc_decoder_open(L);
   rc_ledger_open(L);
   rc_transfer_open(L);

@@ -11,6 +11,7 @@
 #include "options.h"
 #include "pointer.h"
 #include "record.h"
+#include "selection.h"
 #include "value.h"
 
 #define METATABLE "rollcall.decoder"
@@ -62,22 +63,66 @@ static int decoder_finish(lua_State *L) {
   return answer(L, decoder, rc_items_finish(decoder->items));
 }
 
-bool rc_decoder_push_next(lua_State *L, int index, rc_decoder *decoder) {
-  rc_item seen;
+/* Is there an item that waits? */
+static bool peek(const rc_decoder *decoder, rc_item *item) {
+  return is_open(decoder) && rc_items_peek(decoder->items, item);
+}
+
+/* The same, after Lua made room: a finalizer may have closed the decoder, fed it, or taken the item
+ * that was seen before. */
+static bool peek_again(const rc_decoder *decoder, const rc_item *seen, rc_item *item) {
+  return peek(decoder, item) && item->offset == seen->offset;
+}
+
+/* Pushes the item that was seen as a record; false where it is gone. */
+static bool push_record(lua_State *L, int index, const rc_decoder *decoder, const rc_item *seen) {
   rc_item item;
-  if (!is_open(decoder) || !rc_items_peek(decoder->items, &seen)) {
-    return false;
-  }
   lua_getiuservalue(L, index, 1);
   lua_rawgeti(L, -1, 1);
-  rc_record *record = rc_record_push_empty(L, seen.object.field_count, seen.object.length);
-  /* A finalizer may have closed the decoder, fed it, or taken the item. */
-  if (!is_open(decoder) || !rc_items_peek(decoder->items, &item) || item.offset != seen.offset) {
+  rc_record *record = rc_record_push_empty(L, seen->object.field_count, seen->object.length);
+  if (!peek_again(decoder, seen, &item)) {
     return false;
   }
   rc_record_fill(L, record, &item.object, -2);
+  return true;
+}
+
+bool rc_decoder_push_next(lua_State *L, int index, rc_decoder *decoder) {
+  rc_item item;
+  if (!peek(decoder, &item) || !push_record(L, index, decoder, &item)) {
+    return false;
+  }
   rc_items_take(decoder->items);
   return true;
+}
+
+bool rc_decoder_push_values(lua_State *L, int index, rc_decoder *decoder, int selection) {
+  rc_item seen;
+  rc_item item;
+  if (!peek(decoder, &seen)) {
+    return false;
+  }
+  if (!rc_selection_push(L, selection, &seen.object)) {
+    if (!push_record(L, index, decoder, &seen)) {
+      return false;
+    }
+    rc_selection_push_of_record(L, selection, lua_gettop(L));
+  }
+  if (!peek_again(decoder, &seen, &item)) {
+    return false;
+  }
+  rc_items_take(decoder->items);
+  return true;
+}
+
+/* What `next` and `values` answer where no item waits: nil | nil, err */
+static int nothing_more(lua_State *L, const rc_decoder *decoder) {
+  lua_pushnil(L);
+  if (!is_open(decoder) || rc_items_failure(decoder->items) == RC_ITEMS_OK) {
+    return 1;
+  }
+  push_error(L, decoder);
+  return 2;
 }
 
 /* decoder:next() -> record | nil | nil, err */
@@ -90,13 +135,24 @@ static int decoder_next(lua_State *L) {
     if (rc_decoder_push_next(L, 1, decoder)) {
       return 1;
     }
-  } while (is_open(decoder) && rc_items_peek(decoder->items, &item));
-  lua_pushnil(L);
-  if (!is_open(decoder) || rc_items_failure(decoder->items) == RC_ITEMS_OK) {
-    return 1;
-  }
-  push_error(L, decoder);
-  return 2;
+  } while (peek(decoder, &item));
+  return nothing_more(L, decoder);
+}
+
+/* decoder:values(selection) -> true, value… of the next record | nil | nil, err */
+static int decoder_values(lua_State *L) {
+  rc_decoder *decoder = rc_check_self(L, METATABLE);
+  const int size = rc_selection_size(rc_selection_check(L, 2));
+  rc_item item;
+  luaL_argcheck(L, is_open(decoder), 1, GONE);
+  luaL_checkstack(L, size + LUA_MINSTACK, "too many values");
+  do {
+    lua_settop(L, 2);
+    if (rc_decoder_push_values(L, 1, decoder, 2)) {
+      return size;
+    }
+  } while (peek(decoder, &item));
+  return nothing_more(L, decoder);
 }
 
 static void release(rc_decoder *decoder) {
@@ -339,10 +395,11 @@ static int decoder_new(lua_State *L) {
 }
 
 void rc_decoder_open(lua_State *L) {
-  static const luaL_Reg methods[] = {
-      {"feed", decoder_feed},         {"next", decoder_next},   {"finish", decoder_finish},
-      {"captured", decoder_captured}, {"found", decoder_found}, {"opening", decoder_opening},
-      {"edge", decoder_edge},         {"close", decoder_close}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"values", decoder_values},     {"feed", decoder_feed},
+                                     {"next", decoder_next},         {"finish", decoder_finish},
+                                     {"captured", decoder_captured}, {"found", decoder_found},
+                                     {"opening", decoder_opening},   {"edge", decoder_edge},
+                                     {"close", decoder_close},       {NULL, NULL}};
   rc_new_metatable(L, METATABLE, methods, decoder_gc);
   lua_pushcfunction(L, decoder_new);
   lua_setfield(L, -2, "decoder");

@@ -20,6 +20,9 @@ rc_decoder *rc_decoder_check(lua_State *L, int index);
  * false: there is none, or a finalizer that ran meanwhile took it; some values may be pushed. */
 bool rc_decoder_push_next(lua_State *L, int index, rc_decoder *decoder);
 
+/* The same with the values that the selection at stack index `selection` gives of it. */
+bool rc_decoder_push_values(lua_State *L, int index, rc_decoder *decoder, int selection);
+
 /* Adds decoder to the table on top. */
 void rc_decoder_open(lua_State *L);
 

@@ -119,3 +119,21 @@ const rc_field *rc_field_find(const rc_object *object, const char *name, size_t 
   }
   return NULL;
 }
+
+bool rc_field_find_at(const rc_object *object, const rc_pointer *pointer, rc_span *found) {
+  if (pointer->count == 0) {
+    *found = (rc_span){object->bytes, object->length, RC_JSON_OBJECT, 0};
+    return true;
+  }
+  const rc_segment *first = &pointer->segments[0];
+  const rc_field *field = rc_field_find(object, first->text, first->length);
+  if (field == NULL) {
+    return false;
+  }
+  const rc_span value = rc_field_value(object, field);
+  if (pointer->count > 1) {
+    return rc_pointer_find(pointer, 1, value, found);
+  }
+  *found = value;
+  return true;
+}

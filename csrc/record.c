@@ -107,14 +107,8 @@ static void push_at(lua_State *L, const record *r, const char *text, size_t leng
     luaL_error(L, "JSON Pointer \"%s\": %s", text, problem);
   }
   const rc_object object = record_object(r);
-  rc_span found = {object.bytes, object.length, RC_JSON_OBJECT, 0};
-  bool any = true;
-  if (pointer.count > 0) {
-    const rc_segment *first = &pointer.segments[0];
-    const rc_field *field = rc_field_find(&object, first->text, first->length);
-    any = field != NULL && rc_pointer_find(&pointer, 1, rc_field_value(&object, field), &found);
-  }
-  if (any) {
+  rc_span found;
+  if (rc_field_find_at(&object, &pointer, &found)) {
     rc_push_value(L, found, RC_NULLS_OMITTED);
   } else {
     lua_pushnil(L);

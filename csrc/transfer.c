@@ -17,6 +17,7 @@
 #include "http.h"
 #include "ledger.h"
 #include "options.h"
+#include "selection.h"
 
 #define ENGINE "rollcall.engine"
 #define TRANSFER "rollcall.transfer"
@@ -445,6 +446,51 @@ static bool record_waits(transfer *t) {
   return ledger != NULL ? next_is_due(t) : rc_items_peek(t->decoder->items, &item);
 }
 
+/* Moves the transfer on, and says whether `next` is to give a record now, where one waits. */
+static bool gives_now(transfer *t) {
+  if (!may_give(t)) {
+    return false;
+  }
+  if (t->engine->turn != 0 && !t->told && loop_is_due(t->engine)) {
+    t->told = true;
+    return false;
+  }
+  if (clock_moved(t)) {
+    if (t->engine->http != NULL) {
+      rc_http_drive(t->engine->http);
+    }
+    if (t->has_budget && !t->told) {
+      t->told = true;
+      return false;
+    }
+  }
+  const bool is_due = t->ledger == NULL || next_is_due(t);
+  resume_if_drained(t);
+  if (!is_due) {
+    return false;
+  }
+  if (!t->told_done && !t->told && rc_transfer_state(t->transfer) == RC_HTTP_DONE) {
+    t->told_done = t->told = true;
+    return false;
+  }
+  return true;
+}
+
+/* The record that waited has been given. */
+static void gave(transfer *t) {
+  if (t->ledger != NULL) {
+    rc_delivery_gave(&t->ledger->delivery);
+  }
+  t->judged = t->told = false;
+}
+
+/* Pushes the decoder, and answers where it stands. */
+static int push_decoder(lua_State *L) {
+  lua_getiuservalue(L, 1, 1);
+  lua_rawgeti(L, -1, 2);
+  return lua_gettop(L);
+}
+
 /* transfer:next() -> record | nil
  *
  * nil is no end: it says that there is something to look at. No whole item waits, or the ledger
@@ -454,42 +500,25 @@ static bool record_waits(transfer *t) {
  * waits. */
 static int transfer_next(lua_State *L) {
   transfer *t = check_transfer(L);
-  rc_ledger *ledger = t->ledger;
-  if (!may_give(t)) {
+  if (!gives_now(t) || !rc_decoder_push_next(L, push_decoder(L), t->decoder)) {
     return 0;
   }
-  if (t->engine->turn != 0 && !t->told && loop_is_due(t->engine)) {
-    t->told = true;
-    return 0;
-  }
-  if (clock_moved(t)) {
-    if (t->engine->http != NULL) {
-      rc_http_drive(t->engine->http);
-    }
-    if (t->has_budget && !t->told) {
-      t->told = true;
-      return 0;
-    }
-  }
-  if (ledger != NULL && !next_is_due(t)) {
-    resume_if_drained(t);
-    return 0;
-  }
-  resume_if_drained(t);
-  if (!t->told_done && !t->told && rc_transfer_state(t->transfer) == RC_HTTP_DONE) {
-    t->told_done = t->told = true;
-    return 0;
-  }
-  lua_getiuservalue(L, 1, 1);
-  lua_rawgeti(L, -1, 2);
-  if (!rc_decoder_push_next(L, lua_gettop(L), t->decoder)) {
-    return 0;
-  }
-  if (ledger != NULL) {
-    rc_delivery_gave(&ledger->delivery);
-  }
-  t->judged = t->told = false;
+  gave(t);
   return 1;
+}
+
+/* transfer:values(selection) -> true, value… | nil
+ *
+ * The same as next, with values of the record in its place. */
+static int transfer_values(lua_State *L) {
+  transfer *t = check_transfer(L);
+  const int size = rc_selection_size(rc_selection_check(L, 2));
+  luaL_checkstack(L, size + LUA_MINSTACK, "too many values");
+  if (!gives_now(t) || !rc_decoder_push_values(L, push_decoder(L), t->decoder, 2)) {
+    return 0;
+  }
+  gave(t);
+  return size;
 }
 
 /* transfer:conflict() -> true where the body is not the one that its ledger knows */
@@ -623,17 +652,11 @@ void rc_transfer_open(lua_State *L) {
       {"close", engine_close},     {"counters", engine_counters},
       {"sockets", engine_sockets}, {"timeout", engine_timeout},
       {"action", engine_action},   {NULL, NULL}};
-  static const luaL_Reg transfer_methods[] = {{"next", transfer_next},
-                                              {"conflict", transfer_conflict},
-                                              {"waits", transfer_waits},
-                                              {"done", transfer_done},
-                                              {"failure", transfer_failure},
-                                              {"status", transfer_status},
-                                              {"header", transfer_header},
-                                              {"body", transfer_body},
-                                              {"usage", transfer_usage},
-                                              {"cancel", transfer_cancel},
-                                              {NULL, NULL}};
+  static const luaL_Reg transfer_methods[] = {
+      {"next", transfer_next},     {"values", transfer_values}, {"conflict", transfer_conflict},
+      {"waits", transfer_waits},   {"done", transfer_done},     {"failure", transfer_failure},
+      {"status", transfer_status}, {"header", transfer_header}, {"body", transfer_body},
+      {"usage", transfer_usage},   {"cancel", transfer_cancel}, {NULL, NULL}};
   rc_new_metatable(L, ENGINE, engine_methods, engine_close);
   rc_new_metatable(L, TRANSFER, transfer_methods, transfer_gc);
   static const luaL_Reg functions[] = {

@@ -1,10 +1,11 @@
 local check = require "spec.support.check"
 local core = require "rollcall.core"
 local fields = require "rollcall.fields"
+local record_type = require "rollcall.record_type"
 
 --- The user that a JSON text is, with these rules.
 local function user(text, rules, options)
-  local decoder = core.decoder { items = "", record = fields.record_type(rules, "acme", options or {}) }
+  local decoder = core.decoder { items = "", record = record_type.new(fields.common(rules, "acme", options or {})) }
   assert(decoder:feed("[" .. text .. "]"))
   assert(decoder:finish())
   return assert(decoder:next())

@@ -104,7 +104,45 @@ local function walk(pointer, chunks, generator, f)
   return count
 end
 
+--- The values of all fields of the next record, by their names, compared with those of the record itself.
+local function check_values(decoder, user, text)
+  local names, rules = {}, {}
+  for name in pairs(cjson.decode(text)) do
+    if #names < 64 then
+      names[#names + 1] = name
+      rules[#rules + 1] = "/" .. name:gsub("~", "~0"):gsub("/", "~1")
+    end
+  end
+  if #names == 0 then
+    return assert(decoder:next())
+  end
+  local values = { decoder:values(core.selection(rules)) }
+  assert(values[1] == true)
+  for i, name in ipairs(names) do
+    if not same(values[i + 1], user[name]) then
+      error(("values: field %q of %q"):format(name, text), 2)
+    end
+  end
+end
+
 describe("users as lua-cjson sees them", function()
+  it("have the same values without a record", function()
+    local total = 0
+    for seed = 2001, 2200 do
+      local generator = documents.new(seed)
+      local texts = generator:users(generator:int(20) - 1)
+      local text, pointer = generator:document(texts)
+      local decoder = core.decoder { items = pointer }
+      assert(decoder:feed(text))
+      assert(decoder:finish())
+      walk(pointer, { text }, generator, function(user, number)
+        check_values(decoder, user, texts[number])
+        total = total + 1
+      end)
+    end
+    assert.is_true(total > 1500)
+  end)
+
   it("come out equal from thousands of generated documents", function()
     local total = 0
     for seed = 1, 400 do

@@ -628,9 +628,9 @@ describe("misuse raises:", function()
 
   it("methods with a wrong self", function()
     local methods = {
-      decoder = { "feed", "next", "finish", "captured" },
+      decoder = { "feed", "next", "values", "finish", "captured" },
       engine = { "request", "drive", "close" },
-      transfer = { "next", "done", "failure", "status", "header", "body", "usage", "cancel" },
+      transfer = { "next", "values", "done", "failure", "status", "header", "body", "usage", "cancel" },
       ledger = { "given", "allow", "take", "save", "begin_body" },
       seen = { "add" },
     }
@@ -660,7 +660,8 @@ describe("misuse raises:", function()
         { objects.decoder.feed, objects.decoder, value }, { objects.decoder.captured, objects.decoder, value },
         { objects.ledger.allow, objects.ledger, value }, { objects.ledger.save, objects.ledger, value },
         { objects.seen.add, objects.seen, value }, { core.wait, { engine }, value }, { core.at, objects.user, value },
-        { objects.transfer.header, objects.transfer, value },
+        { objects.transfer.header, objects.transfer, value }, { objects.transfer.values, objects.transfer, value },
+        { objects.decoder.values, objects.decoder, value }, { core.selection, value },
       } do
         assert.is_false(pcall(call[1], call[2], call[3]))
       end

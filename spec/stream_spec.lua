@@ -4,6 +4,8 @@ local rollcall = require "rollcall"
 local page = require("spec.support.pages").page
 local sandbox = require "spec.support.sandbox"
 
+local unpack = rawget(_G, "unpack") or rawget(table, "unpack")
+
 local USERS = "/identity/v1/users"
 local server
 
@@ -347,6 +349,173 @@ describe("stream:pages", function()
     local merged = rollcall.merge { three(), (three()) }
     check.misuse(function() merged:pages() end, "pages")
     check.misuse(function() three():map(function(user) return user end):pages() end, "pages")
+  end)
+end)
+
+--- What `values` of a stream gives, a text for each user, and the error that it raises.
+local function lines_of(users, ...)
+  local names, list = { ... }, {}
+  local good, err = pcall(function()
+    for n, a, b, c in users:values(unpack(names)) do
+      list[#list + 1] = ("%d:%s,%s,%s"):format(n, tostring(a), tostring(b), tostring(c))
+    end
+  end)
+  return table.concat(list, " "), not good and err or nil
+end
+
+describe("stream:values", function()
+  it("gives a number and the fields' values of each user", function()
+    assert.equal("1:1,user 1,nil 2:2,user 2,nil 3:3,user 3,nil", (lines_of(three(), "id", "name")))
+    assert.equal("1:nil,1,user 1 2:nil,2,user 2 3:nil,3,user 3", (lines_of(three(), "absent", "/id", "name")))
+    assert.equal("1:tesouro,nil,1 2:tesouro,nil,2 3:tesouro,nil,3", (lines_of(three(), "provider", "a.b", "id")))
+  end)
+
+  it("gives what the users' fields are, of every kind and both providers", function()
+    sandbox.reset()
+    local names = { "id", "email", "name", "status", "created_at", "updated_at", "last_seen_at", "account_id",
+      "account_name", "role_names", "mfa", "provider", "absent", "department.name", "/department/name", "/roles/0",
+      "roles", "location.name", "/firstName", "preferences" }
+    for _, make in ipairs {
+      function() return (sandbox.tesouro():users { status = "ALL", limit = 700 }) end,
+      function() return (sandbox.dintero():users { expand = { "roles" }, limit = 700 }) end,
+    } do
+      local get = {}
+      for i, name in ipairs(names) do
+        get[i] = require("rollcall.path").compile(name)
+      end
+      local users, n, kinds = make(), 0, {}
+      local function compare(number, ...)
+        n = n + 1
+        local user = assert(users:next())
+        assert.equal(n, number)
+        assert.equal(#names, select("#", ...))
+        for i, name in ipairs(names) do
+          local value = (select(i, ...))
+          kinds[type(value)] = true
+          if type(value) == "table" then
+            assert.same(get[i](user), value, name)
+          elseif value ~= get[i](user) then
+            error(("%s: %s, not %s"):format(name, tostring(value), tostring(get[i](user))))
+          end
+        end
+      end
+      local iterator = make():values(unpack(names))
+      local function step(number, ...)
+        if number then
+          compare(number, ...)
+        end
+        return number
+      end
+      while step(iterator()) do end -- luacheck: ignore 542
+      assert.equal(700, n)
+      assert.is_nil((users:next()))
+      assert.is_true(kinds.string and kinds.table and kinds["nil"])
+    end
+  end)
+
+  it("goes on where the stream stood, and counts its own", function()
+    local users = three()
+    assert.equal("1", users:next().id)
+    local iterator = users:values "id"
+    local n, id = iterator()
+    assert.is_true(n == 1 and id == "2")
+    assert.equal("3", users:next().id)
+    assert.is_nil(iterator())
+    assert.is_nil(iterator())
+    assert.equal("exhausted", users:reason())
+    assert.equal(3, users:stats().users)
+  end)
+
+  it("raises the error after the values before it, again and again", function()
+    local users = walk { page("1 2", "t2"), FAILED }
+    local lines, err = lines_of(users, "id")
+    assert.equal("1:1,nil,nil 2:2,nil,nil", lines)
+    check.failure(err, "http", { "tok-7f3a" })
+    lines, err = lines_of(users, "id")
+    assert.equal("", lines)
+    check.failure(err, "http", { "tok-7f3a" })
+    users = three()
+    users:close()
+    lines, err = lines_of(users, "id")
+    assert.equal("", lines)
+    check.failure(err, "closed", { "tok-7f3a" })
+  end)
+
+  it("gives each user once where a body breaks off and comes again", function()
+    local whole = page "1 2 3 4 5 6"
+    for cut = 1, #whole.body - 1, 7 do
+      server:script { [USERS] = { { body = whole.body, cut = cut }, whole } }
+      local users = rollcall.tesouro({ token = "t", base_url = server.url,
+        retry = { base = 0.001 } }):users()
+      assert.equal("1:1,nil,nil 2:2,nil,nil 3:3,nil,nil 4:4,nil,nil 5:5,nil,nil 6:6,nil,nil", (lines_of(users, "id")))
+    end
+  end)
+
+  it("stops at a limit, and its checkpoints are those of the users", function()
+    local answers = { page("1 2", "t2"), page("3 4", "t3"), page "5" }
+    local users = walk(answers, { limit = 3 })
+    assert.equal("1:1,nil,nil 2:2,nil,nil 3:3,nil,nil", (lines_of(users, "id")))
+    assert.equal("limit", users:reason())
+    for _, stop in ipairs { 1, 2, 3, 4 } do
+      users = walk(answers)
+      local iterator = users:values "id"
+      for _ = 1, stop do
+        iterator()
+      end
+      local saved = users:checkpoint()
+      users:close()
+      local rest = walk({ unpack(answers, stop < 3 and 1 or 2) }, { resume = saved }) -- from the page where it stood
+      local seen = {}
+      for _, id in rest:values "id" do
+        seen[#seen + 1] = id
+      end
+      assert.equal(("1 2 3 4 5"):sub(2 * stop + 1), table.concat(seen, " "))
+    end
+  end)
+
+  it("works backwards, in merges, and behind filter, map and take", function()
+    local backward = walk({ page("3 4", nil, "t1"), page("1 2", "t2") }, { direction = "backward", page_token = "t2" })
+    assert.equal("1:4,nil,nil 2:3,nil,nil 3:2,nil,nil 4:1,nil,nil", (lines_of(backward, "id")))
+    assert.equal("1:2,user 2,nil 2:3,user 3,nil", (lines_of(three():filter(function(user)
+      return user.id ~= "1"
+    end), "id", "name")))
+    assert.equal("1:1,nil,nil", (lines_of(three():take(1), "id")))
+    assert.equal("1:a1,x,nil 2:a2,x,nil 3:a3,x,nil", (lines_of(three():map(function(user)
+      return { id = "a" .. user.id, deep = { x = "x" } }
+    end), "id", "deep.x")))
+    local merged = rollcall.merge { three(), (sandbox.tesouro():users { limit = 3 }) }
+    local n = 0
+    for number, id, provider in merged:values("id", "provider") do
+      n = n + 1
+      assert.is_true(number == n and id ~= nil and provider == "tesouro")
+    end
+    assert.equal(6, n)
+    local _, err = lines_of(three():map(function() return 1 end), "id")
+    check.contains(tostring(err), "values: expected users or tables, got a number")
+  end)
+
+  it("is closed by break where a for closes", function()
+    local users = three()
+    for _ in users:values "id" do -- luacheck: ignore 512
+      break
+    end
+    assert.equal(_VERSION == "Lua 5.4" and "closed" or nil, users:reason())
+  end)
+
+  it("sends nothing before the first user is asked for, and is misused without names of fields", function()
+    local users = three()
+    users:values "id"
+    assert.equal(0, #server:requests())
+    check.misuse(function() users:values() end, "values: 1: expected the name of a field, got a nil")
+    check.misuse(function() users:values("id", nil, "name") end, "values: 2: expected the name of a field, got a nil")
+    check.misuse(function() users:values("id", 1) end, "values: 2: expected the name of a field, got a number")
+    check.misuse(function() users:values { "id" } end, "values: 1: expected the name of a field, got a table")
+    check.misuse(function() users:values "a..b" end, 'values: 1: expected the name of a field, got "a..b"')
+    local many = {}
+    for i = 1, 65 do
+      many[i] = "id"
+    end
+    check.misuse(function() users:values(unpack(many)) end, "values: 65: ")
   end)
 end)
 

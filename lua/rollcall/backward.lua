@@ -39,6 +39,7 @@ function backward.reversed(page, is_at_limit)
         end
       end
     end,
+    values = function() end, -- by next: the users are there
     conflict = function(self)
       return self.is_conflict == true
     end,

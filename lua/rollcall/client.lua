@@ -11,6 +11,7 @@ local loops = require "rollcall.loop"
 local paging_types = require "rollcall.paging"
 local provider = require "rollcall.provider"
 local query = require "rollcall.query"
+local record_type = require "rollcall.record_type"
 local redact = require "rollcall.redact"
 local request = require "rollcall.request"
 local retry = require "rollcall.retry"
@@ -386,7 +387,8 @@ function client.new(declared, config, level)
     },
     hooks = kept.on or {},
     auths = {}, -- by the values of the provider's options, as the next
-    record_types = {},
+    common = {}, -- fields, by collection and options
+    record_types = {}, -- by their common fields
   }, Shared)
   hide_credentials(shared.redactor, kept.proxy)
   rawset(self, "shared", function()
@@ -457,8 +459,11 @@ local function stream_of(self, name, variables, checked, resume, budget)
   end
   self.auths[key] = self.auths[key] or auth.new(self, variables)
   local type_key = name .. "\n" .. key
-  self.record_types[type_key] = self.record_types[type_key]
-    or fields.record_type(collection.fields, self.provider.name, variables)
+  local common = self.common[type_key]
+  if not common then
+    common = fields.common(collection.fields, self.provider.name, variables)
+    self.common[type_key], self.record_types[common] = common, record_type.new(common)
+  end
   local one = query.request(collection, self.provider.headers, checked)
   if kind.prepare then
     kind.prepare(collection.paging, one, checked)
@@ -470,7 +475,8 @@ local function stream_of(self, name, variables, checked, resume, budget)
     first = first,
     auth = self.auths[key],
     variables = variables,
-    record_type = self.record_types[type_key],
+    common = common,
+    record_type = self.record_types[common],
     identity = identity,
     resume = saved,
     budget = budget or budgets.new(checked),

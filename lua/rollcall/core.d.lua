@@ -42,6 +42,12 @@ function Decoder:finish() end
 ---@return rollcall.Error? err
 function Decoder:next() end
 
+--- The same with the values that a selection gives of the record, which is not made then. They may be nil.
+---@param selection rollcall.Selection
+---@return true? any
+---@return any ... the values or, behind nil, the error
+function Decoder:values(selection) end
+
 --- A captured value, a scalar unless the decoder has `containers`; core.null for JSON null; nil where there was
 --- none (yet). Raises for a pointer that is not among the captures.
 ---@param pointer string
@@ -77,6 +83,14 @@ function Decoder:close() end
 ---@param common table<string, string|(fun(record: rollcall.User): any)|{ [1]: any }>
 ---@return table type
 function core.record_type(common) end
+
+--- Which values `values` gives of each record: for each rule one, as the rules of core.record_type give them. The
+--- functions are called with the record, which is made only for them, and for values of more than 1 KiB in all.
+---@param rules (string|(fun(record: rollcall.User): any)|{ [1]: any })[] 1 to 64; the list is copied
+---@return rollcall.Selection
+function core.selection(rules) end
+
+---@class rollcall.Selection: userdata
 
 --- See rollcall.json.
 ---@param record rollcall.User
@@ -190,6 +204,12 @@ local Transfer = {}
 --- last byte has arrived (once), or it is the loop's turn. After one of the last two a record comes, if one waits.
 ---@return rollcall.User? record
 function Transfer:next() end
+
+--- The same with values of the record in its place, as Decoder:values gives them.
+---@param selection rollcall.Selection
+---@return true? any
+---@return any ...
+function Transfer:values(selection) end
 
 --- Is the body another one than that which its ledger knows?
 ---@return boolean

@@ -15,7 +15,7 @@
 --   { first = { rule… } }                       what the first of these rules gives that gives anything
 
 local core = require "rollcall.core"
-local record_type = require "rollcall.record_type"
+local path = require "rollcall.path"
 local schema = require "rollcall.schema"
 
 local at = core.at
@@ -252,17 +252,36 @@ function fields.pointers(rule)
   return list
 end
 
---- Makes the type of a provider's records.
+--- The common fields of a provider's records, as record_type.new takes them.
 ---@param rules table<string, string|table>? the provider's
 ---@param provider string its name
 ---@param options table<string, string> of the client
----@return table type for core.decoder
-function fields.record_type(rules, provider, options)
+---@return table<string, string|function|table>
+function fields.common(rules, provider, options)
   local common = { provider = { provider } }
   for name, rule in pairs(rules or {}) do
     common[name] = compile(rule, options)
   end
-  return record_type.new(common)
+  return common
+end
+
+--- What gives the values of some fields of a provider's records, as core.selection takes it.
+---@param common table from fields.common
+---@param names string[] as path.compile takes them
+---@return (string|function|table)[]
+function fields.selection(common, names)
+  local list = {}
+  for i, name in ipairs(names) do
+    local is_pointer = name:sub(1, 1) == "/"
+    if common[name] ~= nil then
+      list[i] = common[name]
+    elseif is_pointer or not name:find(".", 1, true) then
+      list[i] = is_pointer and name or "/" .. name:gsub("~", "~0"):gsub("/", "~1")
+    else
+      list[i] = path.compile(name)
+    end
+  end
+  return list
 end
 
 return fields

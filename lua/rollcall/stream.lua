@@ -1,12 +1,15 @@
 -- The stream: what a script holds of a walk. It stands on a source, which has
---   front        a table whose `head` gives the next user at once, or nil for "poll"
+--   front        a table whose `head` gives the next user at once, or nil for "poll": by next(), or, where the source
+--                has `selection`, by values(selection) as true and the fields' values
 --   poll()       the next user and what belongs to it; or nil and seconds to wait at most
 --   finished, err, reason
+--   selection(names)  what `values` of the head takes; a source need not have it
 --   engines(), close(), statistics(), checkpoint()
 --   holder       the source that stands on it, if any, whose holds(source) says whether it keeps the user
 --                that this one gave last from the script
 
 local errors = require "rollcall.errors"
+local path = require "rollcall.path"
 
 ---@class rollcall.Stream users, one after the other; callable, so that `for user in stream` works
 ---@overload fun(): rollcall.User?, rollcall.Stream?
@@ -21,13 +24,16 @@ Stream.__name = "rollcall.stream"
 local stream = {}
 
 --- The head of a source that has no user to give at once.
-stream.nobody = { next = function() end }
+stream.nobody = { next = function() end, values = function() end }
 
 --- The front of a source that never has one.
 stream.nothing_at_once = { head = stream.nobody }
 
 -- Lua 5.4 closes the fourth value of a `for` when it is left; on LuaJIT it would only be in the way.
 local has_closing = _VERSION == "Lua 5.4"
+
+-- How many fields `values` takes.
+local MOST_VALUES = 64
 
 -- What stream:reason says of errors of these kinds; of the others it is "error".
 local reasons = { loop = "loop", budget = "budget", closed = "closed" }
@@ -188,6 +194,55 @@ function methods:count()
     end
     n = n + 1
   end
+end
+
+--- The values that the getters from the i-th on make of a user.
+local function read(getters, user, i)
+  if getters[i] then
+    return getters[i](user), read(getters, user, i + 1)
+  end
+end
+
+--- The rest of the users as values of some of their fields, for a `for`: a number, counted from 1, and what
+--- `user[name]` would give for each of the names, 64 at most. That costs less than reading them from users, which
+--- are not made. A name may also be a path, such as "department.name", or a JSON Pointer.
+---@param ... string names of fields
+---@return fun(): integer?, ... iterator and, on Lua 5.4, what a `for` closes
+function methods:values(...)
+  local names, getters = { ... }, {}
+  for i = 1, math.max(1, select("#", ...)) do
+    if not path.is_name(names[i]) or i > MOST_VALUES then
+      error(("values: %d: expected the name of a field, got %s"):format(i, i > MOST_VALUES and "too many"
+        or type(names[i]) == "string" and ("%q"):format(names[i]) or "a " .. type(names[i])), 2)
+    end
+    getters[i] = path.compile(names[i])
+  end
+  local source, front = self.source(), self.front
+  local selection = source.selection and source:selection(names)
+  local n = 0
+  local function give(given, ...)
+    if given then
+      n = n + 1
+      return n, ...
+    end
+    local user, err = advance(self)
+    if user == nil then
+      if err then
+        error(err, 0)
+      end
+      return nil
+    elseif type(user) ~= "table" and type(user) ~= "userdata" then -- of a map
+      error("values: expected users or tables, got a " .. type(user), 3)
+    end
+    n = n + 1
+    return n, read(getters, user, 1)
+  end
+  return stream.iterator(self, function()
+    if selection then
+      return give(front.head:values(selection))
+    end
+    return give()
+  end)
 end
 
 ---@class rollcall.PageInfo

@@ -11,6 +11,7 @@ local checkpoint = require "rollcall.checkpoint"
 local core = require "rollcall.core"
 local errors = require "rollcall.errors"
 local exchange = require "rollcall.exchange"
+local fields = require "rollcall.fields"
 local paging_types = require "rollcall.paging"
 local request = require "rollcall.request"
 local stream = require "rollcall.stream"
@@ -63,7 +64,8 @@ local WATERMARK = 1048576
 ---@field first rollcall.Position of the first page, without a checkpoint
 ---@field auth table
 ---@field variables table<string, string> what {name}s in the path stand for
----@field record_type table
+---@field common table<string, string|function|table> the common fields of its users, from fields.common
+---@field record_type table made of them
 ---@field identity rollcall.WalkIdentity
 ---@field resume rollcall.Checkpoint?
 ---@field budget rollcall.Budget
@@ -662,6 +664,13 @@ function Walk:poll()
     end
   end
   return nil
+end
+
+--- What the head's `values` takes for these fields.
+---@param names string[]
+---@return userdata
+function Walk:selection(names)
+  return core.selection(fields.selection(self.spec.common, names))
 end
 
 function Walk:engines()

@@ -10,7 +10,8 @@ local bodies = {
   { "spellings", "any spelling of JSON" },
 }
 local tasks = {
-  { "fields", "3 fields of each" },
+  { "values", "3 fields of each, by values" },
+  { "fields", "3 fields of each user" },
   { "iterate", "iterate only" },
   { "totable", "totable of each" },
 }
@@ -52,6 +53,7 @@ for _, lua in ipairs(bench.luas) do
       local ratio = row(("%s, %s"):format(body[2], task[2]), body[1], task[1], "rollcall")
       bench.result(("decode.%s.%s.%s"):format(lua, body[1], task[1]), ratio)
     end
+    row(("%s, by values, fed 16 KiB at a time"):format(body[2]), body[1], "values", "pieces")
     row(("%s, 3 fields, fed 16 KiB at a time"):format(body[2]), body[1], "fields", "pieces")
   end
   bench.print(("decode on %s: CPU a user, and how many times as fast as cjson"):format(bench.names[lua]), rows)

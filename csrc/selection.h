@@ -1,0 +1,31 @@
+/* selection.h - some fields of an item as Lua values, without a record. */
+#ifndef RC_SELECTION_H
+#define RC_SELECTION_H
+
+#include "compat.h"
+#include "field.h"
+
+#pragma GCC visibility push(hidden)
+
+typedef struct rc_selection rc_selection;
+
+/* Raises unless a selection stands at the index. */
+rc_selection *rc_selection_check(lua_State *L, int index);
+
+/* How many values it pushes, with the true before them. */
+int rc_selection_size(const rc_selection *selection);
+
+/* Pushes true and what the selection at stack index `index` gives of the object. Its bytes are not
+ * looked at any more when the first value is made, since a finalizer may run then. false, with
+ * nothing pushed: it takes a record. The caller has room for the values, and LUA_MINSTACK more. */
+bool rc_selection_push(lua_State *L, int index, const rc_object *object);
+
+/* The same of a record, which stands at stack index `record`. */
+void rc_selection_push_of_record(lua_State *L, int index, int record);
+
+/* Adds selection to the table on top. */
+void rc_selection_open(lua_State *L);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,251 @@
+-- Values of some fields of each record, in the place of records.
+
+local core = require "rollcall.core"
+local feeding = require "spec.support.feeding"
+
+local function raises(pattern, f, ...)
+  local good, message = pcall(f, ...)
+  assert.is_false(good)
+  assert.truthy(tostring(message):find(pattern, 1, true), tostring(message))
+end
+
+--- A decoder of an array of these objects, which has come whole.
+local function decoder_of(objects, record_type)
+  local decoder = core.decoder { items = "", record = record_type }
+  assert(decoder:feed("[" .. table.concat(objects, ",") .. "]"))
+  assert(decoder:finish())
+  return decoder
+end
+
+--- What the rules give of an object, as a list, and how many values that were.
+local function values_of(object, rules, record_type)
+  local function gather(any, ...)
+    assert.is_true(any)
+    return { ... }, select("#", ...)
+  end
+  return gather(decoder_of({ object }, record_type):values(core.selection(rules)))
+end
+
+describe("decoder:values", function()
+  it("gives true and the values of one record after the other", function()
+    local decoder = core.decoder { items = "/data" }
+    local selection = core.selection { "/b", "/a" }
+    assert.same({ n = 1 }, { n = select("#", decoder:values(selection)), decoder:values(selection) })
+    assert(decoder:feed '{"data":[{"a":1,"b":"x"},{"b":"y"},{"a":')
+    assert.same({ true, "x", 1 }, { decoder:values(selection) })
+    local list = { decoder:values(selection) }
+    assert.same({ true, "y", nil }, list)
+    assert.equal(3, select("#", decoder_of({ '{"b":"y"}' }):values(selection)))
+    assert.is_nil(decoder:values(selection))
+    assert(decoder:feed '3}]}')
+    assert.same({ true, nil, 3 }, { decoder:values(selection) })
+    assert.is_nil(decoder:values(selection))
+    assert(decoder:finish())
+    assert.equal(3, decoder:found())
+  end)
+
+  it("gives the error after the records before it", function()
+    local decoder = core.decoder { items = "" }
+    local selection = core.selection { "/id" }
+    assert.is_nil((decoder:feed '[{"id":1},{"id":tru},{"id":2},{"id":3}]'))
+    assert.same({ true, 1 }, { decoder:values(selection) })
+    for _ = 1, 2 do
+      local none, err = decoder:values(selection)
+      assert.is_nil(none)
+      assert.equal("decode", err.kind)
+      assert.equal(19, err.offset)
+    end
+  end)
+
+  it("takes turns with next", function()
+    local decoder = decoder_of { '{"id":1}', '{"id":2}', '{"id":3}', '{"id":4}' }
+    local selection = core.selection { "/id" }
+    assert.equal(1, decoder:next().id)
+    assert.same({ true, 2 }, { decoder:values(selection) })
+    assert.equal(3, decoder:next().id)
+    assert.same({ true, 4 }, { decoder:values(selection) })
+    assert.is_nil(decoder:next())
+  end)
+
+  it("reads what a record's fields are", function()
+    local object = [[{"s":"text","e":"","u":"\u00e9\n","n":12,"d":1.5,"z":-0.0,"t":true,"f":false,"nil":null,
+      "o":{"a":1,"b":null},"l":[1,null,"x"],"a/b~c":"odd","d":2.5}]]
+    local user = feeding.record(object)
+    local names = { "s", "e", "u", "n", "d", "z", "t", "f", "nil", "o", "l", "a/b~c", "absent", "" }
+    local rules = {}
+    for i, name in ipairs(names) do
+      rules[i] = "/" .. name:gsub("~", "~0"):gsub("/", "~1")
+    end
+    local list, count = values_of(object, rules)
+    assert.equal(#names, count)
+    for i, name in ipairs(names) do
+      assert.same(user[name], list[i], name)
+    end
+  end)
+
+  it("follows JSON Pointers, and gives the whole record for the empty one", function()
+    local list, count = values_of('{"a":{"b":[10,{"c":"deep"}]},"x":null}',
+      { "/a/b/1/c", "/a/b/0", "/a/b/2", "/a/b/c", "/x/y", "/a/b/1", "" })
+    assert.equal(7, count)
+    assert.same({ "deep", 10, nil, nil, nil, { c = "deep" }, { a = { b = { 10, { c = "deep" } } } } }, list)
+  end)
+
+  it("gives constants, and what functions make of the record", function()
+    local seen
+    local kind = core.record_type { name = "/n" }
+    local list, count = values_of('{"n":"Ada","id":7}', { { "acme" }, "/id", function(user)
+      seen = user
+      return user.name .. "!", "cut"
+    end, { false }, {}, function() end, "/n" }, kind)
+    assert.equal(7, count)
+    assert.same({ "acme", 7, "Ada!", false, nil, nil, "Ada" }, list)
+    assert.equal("Ada", seen.name)
+  end)
+
+  it("loses no record where a function raises", function()
+    local fails = true
+    local decoder = decoder_of { '{"id":1}', '{"id":2}' }
+    local selection = core.selection { function(user)
+      if fails then
+        error("no " .. user.id, 0)
+      end
+      return user.id
+    end }
+    raises("no 1", decoder.values, decoder, selection)
+    raises("no 1", decoder.values, decoder, selection)
+    fails = false
+    assert.same({ true, 1 }, { decoder:values(selection) })
+    assert.equal(2, decoder:next().id)
+  end)
+
+  it("gives values of any length", function()
+    for _, size in ipairs { 500, 1000, 1021, 1022, 1023, 1024, 1025, 5000, 100000 } do
+      local a, b = ("a"):rep(size), ("\\u00e9"):rep(size)
+      local list = values_of(('{"a":"%s","b":"%s","c":"%s","n":7}'):format(a, b, a), { "/n", "/a", "/b", "/c", "/n" })
+      assert.is_true(list[1] == 7 and list[2] == a and list[3] == ("é"):rep(size) and list[4] == a and list[5] == 7)
+    end
+  end)
+
+  it("gives 64 values at most, each as often as it is asked for", function()
+    local rules, expected = {}, {}
+    for i = 1, 64 do
+      rules[i], expected[i] = i % 2 == 0 and "/a" or "/b", i % 2 == 0 and 1 or "x"
+    end
+    assert.same(expected, (values_of('{"a":1,"b":"x"}', rules)))
+    rules[65] = "/a"
+    raises("expected a list of 1 to 64 rules", core.selection, rules)
+    raises("expected a list of 1 to 64 rules", core.selection, {})
+  end)
+
+  it("keeps what its rules are made of", function()
+    local rules = { "/a" .. math.random(9), { {} }, function()
+      return collectgarbage() and "made"
+    end }
+    local name, constant = rules[1]:sub(2), rules[2][1]
+    local selection = core.selection(rules)
+    rules[1], rules[2][1], rules[3] = nil, nil, nil
+    collectgarbage()
+    local any, text, kept, made = decoder_of({ ('{"%s":"x"}'):format(name) }):values(selection)
+    assert.is_true(any and text == "x" and kept == constant and made == "made")
+  end)
+
+  it("outlives its decoder's memory", function()
+    local decoder = decoder_of { '{"a":"text","b":"' .. ("x"):rep(2000) .. '"}' }
+    local _, short, long = decoder:values(core.selection { "/a", "/b" })
+    decoder:close()
+    collectgarbage()
+    assert.is_true(short == "text" and long == ("x"):rep(2000))
+    raises("the decoder is closed", decoder.values, decoder, core.selection { "/a" })
+  end)
+
+  it("raises for rules and selections that are none", function()
+    raises('JSON Pointer "name"', core.selection, { "name" })
+    raises('JSON Pointer "/~2"', core.selection, { "/a", "/~2" })
+    for _, rule in ipairs { 1, true, io.stdout } do
+      raises("selection: 2: expected a JSON Pointer, a function or a table, got " .. type(rule), core.selection,
+        { "/a", rule })
+    end
+    for _, rules in ipairs { 1, "x", true, print } do
+      assert.is_false(pcall(core.selection, rules))
+    end
+    local decoder = decoder_of { "{}" }
+    raises("expected a selection, got no value", decoder.values, decoder)
+    for _, value in ipairs { 1, "/a", {}, print, io.stdout, decoder, feeding.record "{}" } do
+      raises("expected a selection, got " .. type(value), decoder.values, decoder, value)
+    end
+    assert.equal("rollcall.selection", getmetatable(core.selection { "/a" }))
+  end)
+end)
+
+describe("a function or a finalizer that runs while values are read", function()
+  it("may feed the decoder, take the record, or close the decoder", function()
+    local decoder
+    local function selection_of(f)
+      return core.selection { "/id", function(user)
+        f()
+        return user.id
+      end, "/text" }
+    end
+    local object = ('{"id":%d,"text":"' .. ("x"):rep(100) .. '"}')
+    decoder = core.decoder { items = "" }
+    assert(decoder:feed("[" .. object:format(1)))
+    local _, id, again, text = decoder:values(selection_of(function()
+      for i = 2, 3000 do
+        assert(decoder:feed("," .. object:format(i)))
+      end
+    end))
+    assert.is_true(id == 1 and again == 1 and text == ("x"):rep(100))
+
+    local took = false
+    _, id, again = decoder:values(selection_of(function()
+      if not took then
+        took = true
+        assert.equal(2, decoder:next().id)
+      end
+    end))
+    assert.is_true(id == 3 and again == 3)
+
+    assert.is_nil(decoder:values(selection_of(function() decoder:close() end)))
+    raises("the decoder is closed", decoder.next, decoder)
+  end)
+
+  it("of a collection in the middle changes nothing", function()
+    local newproxy = rawget(_G, "newproxy")
+    local decoder, active = core.decoder { items = "" }, true
+    local fed, ran = 0, 0
+    local arm
+    function arm() -- a finalizer that feeds the decoder, again and again
+      local function finalizer()
+        if active then
+          ran = ran + 1
+          if decoder:found() < 20000 then
+            for _ = 1, 20 do
+              fed = fed + 1
+              assert(decoder:feed((fed == 1 and "[" or ",") .. ('{"id":%d,"a":"a%d","b":"b%d"}'):format(fed, fed, fed)))
+            end
+          end
+          arm()
+        end
+      end
+      if newproxy then
+        getmetatable(newproxy(true)).__gc = finalizer
+      else
+        setmetatable({}, { __gc = finalizer })
+      end
+    end
+    arm()
+    local selection = core.selection { "/a", "/id", "/b" }
+    local seen = 0
+    while ran < 300 do
+      local any, a, id, b = decoder:values(selection)
+      if any then
+        seen = seen + 1
+        assert(a == "a" .. seen and id == seen and b == "b" .. seen)
+      else
+        collectgarbage "step"
+      end
+    end
+    active = false
+    assert.is_true(seen > 100)
+  end)
+end)
