@@ -337,7 +337,7 @@ static int engine_request(lua_State *L) {
   memset(t, 0, sizeof *t);
   t->engine = e;
   t->has_budget = has_option(L, "has_budget");
-  t->watermark = (size_t)rc_options_size(L, 2, "request", "watermark", 1 << 20, INT32_MAX);
+  t->watermark = (size_t)rc_options_size(L, 2, "request", "watermark", 512 << 10, INT32_MAX);
   luaL_getmetatable(L, TRANSFER);
   lua_setmetatable(L, 4);
   lua_createtable(L, 3, 0);

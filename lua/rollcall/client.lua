@@ -46,7 +46,7 @@ local walk = require "rollcall.walk"
 ---@field max_user_bytes integer? of one user, 8 MiB
 ---@field max_depth integer? of nesting, 512
 ---@field max_header_bytes integer? of one answer, 64 KiB
----@field watermark integer? bytes of users that may wait unread, 1 MiB
+---@field watermark integer? bytes of users that may wait unread, 512 KiB
 ---@field query_names table<string, string>? sends a query parameter of the provider by another name
 ---@field user_agent string?
 ---@field loop rollcall.Loop|"blocking"|"nginx"|"uv"|nil how to wait; by default the host's

@@ -157,7 +157,7 @@ local Engine = {}
 ---@field max_collected integer? bytes that are kept of a body without a decoder, 1 MiB
 ---@field decoder rollcall.Decoder? is fed a 2xx body
 ---@field ledger rollcall.Ledger? what of its records is given
----@field watermark integer? bytes of records that may wait, 1 MiB
+---@field watermark integer? bytes of records that may wait, 512 KiB
 ---@field fresh_connection boolean? none that was used before
 ---@field has_budget boolean? next also answers nil every few milliseconds, for who reads to look at it
 

@@ -55,7 +55,7 @@ local LEAST = 2
 -- Below that, so many in a row that came before are a server that never ends.
 local REPEATED = 100
 -- What waits unread before a transfer pauses, where the client does not say.
-local WATERMARK = 1048576
+local WATERMARK = 524288
 
 ---@class rollcall.WalkSpec
 ---@field collection rollcall.ProviderCollection
