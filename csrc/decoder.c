@@ -395,8 +395,8 @@ static int decoder_new(lua_State *L) {
 }
 
 void rc_decoder_open(lua_State *L) {
-  static const luaL_Reg methods[] = {{"values", decoder_values},     {"feed", decoder_feed},
-                                     {"next", decoder_next},         {"finish", decoder_finish},
+  static const luaL_Reg methods[] = {{"feed", decoder_feed},         {"next", decoder_next},
+                                     {"values", decoder_values},     {"finish", decoder_finish},
                                      {"captured", decoder_captured}, {"found", decoder_found},
                                      {"opening", decoder_opening},   {"edge", decoder_edge},
                                      {"close", decoder_close},       {NULL, NULL}};

@@ -20,7 +20,8 @@ rc_decoder *rc_decoder_check(lua_State *L, int index);
  * false: there is none, or a finalizer that ran meanwhile took it; some values may be pushed. */
 bool rc_decoder_push_next(lua_State *L, int index, rc_decoder *decoder);
 
-/* The same with the values that the selection at stack index `selection` gives of it. */
+/* The same with true and the values that the selection at stack index `selection` gives of it. Both
+ * indices are absolute; it needs the room that rc_selection_push does. */
 bool rc_decoder_push_values(lua_State *L, int index, rc_decoder *decoder, int selection);
 
 /* Adds decoder to the table on top. */

@@ -11,7 +11,6 @@
 #include "value.h"
 
 #define METATABLE "rollcall.selection"
-#define MAX_RULES 64
 #define SCRATCH 1024 /* bytes of JSON that are read without a record */
 
 static const char metatable_key = 0; /* in the registry */
@@ -64,7 +63,7 @@ static void push_found(lua_State *L, const rc_span *found) {
 
 bool rc_selection_push(lua_State *L, int index, const rc_object *object) {
   char scratch[SCRATCH];
-  rc_span found[MAX_RULES];
+  rc_span found[RC_SELECTION_MOST];
   const rc_selection *selection = lua_touserdata(L, index);
   size_t used = 0;
   if (selection->takes_record) {
@@ -117,7 +116,7 @@ void rc_selection_push_of_record(lua_State *L, int index, int record) {
 }
 
 /* Reads the rule on top, and leaves what is to be kept of it in its place. */
-static void read_rule(lua_State *L, rule *r, unsigned number) {
+static void read_rule(lua_State *L, rule *r, int number) {
   *r = (rule){.kind = lua_type(L, -1)};
   switch (r->kind) {
   case LUA_TSTRING: {
@@ -127,7 +126,7 @@ static void read_rule(lua_State *L, rule *r, unsigned number) {
     memcpy(copy, text, length);
     const char *problem = rc_pointer_parse(&r->pointer, copy, length);
     if (problem != NULL) {
-      luaL_error(L, "selection: JSON Pointer \"%s\": %s", text, problem);
+      luaL_error(L, "selection: %d: JSON Pointer \"%s\": %s", number, text, problem);
     }
     lua_remove(L, -2);
     break;
@@ -139,28 +138,44 @@ static void read_rule(lua_State *L, rule *r, unsigned number) {
     lua_remove(L, -2);
     break;
   default:
-    luaL_error(L, "selection: %d: expected a JSON Pointer, a function or a table, got %s",
-               (int)number + 1, luaL_typename(L, -1));
+    luaL_error(L, "selection: %d: expected a JSON Pointer, a function or a table, got %s", number,
+               luaL_typename(L, -1));
   }
+}
+
+/* How many rules the list at index 1 has, up to the first nil. */
+static int count_rules(lua_State *L) {
+  int count = 0;
+  for (;;) {
+    lua_rawgeti(L, 1, count + 1);
+    const bool is_end = lua_isnil(L, -1);
+    lua_pop(L, 1);
+    if (is_end || count > RC_SELECTION_MOST) {
+      break;
+    }
+    count++;
+  }
+  if (count == 0 || count > RC_SELECTION_MOST) {
+    luaL_error(L, "selection: expected a list of 1 to %d rules", RC_SELECTION_MOST);
+  }
+  return count;
 }
 
 /* selection(rules) -> selection. The rules are a list, as record_type has them by name. */
 static int selection_new(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  const size_t count = lua_rawlen(L, 1);
-  if (count == 0 || count > MAX_RULES) {
-    return luaL_error(L, "selection: expected a list of 1 to %d rules", MAX_RULES);
-  }
-  rc_selection *selection = lua_newuserdatauv(L, sizeof *selection + count * sizeof(rule), 1);
+  const int count = count_rules(L);
+  rc_selection *selection =
+      lua_newuserdatauv(L, sizeof *selection + (size_t)count * sizeof(rule), 1);
   selection->count = (unsigned)count;
   selection->takes_record = false;
-  lua_createtable(L, (int)count, 0);
-  for (unsigned i = 0; i < count; i++) {
-    lua_rawgeti(L, 1, (int)i + 1);
-    read_rule(L, &selection->rules[i], i);
+  lua_createtable(L, count, 0);
+  for (int i = 0; i < count; i++) {
+    lua_rawgeti(L, 1, i + 1);
+    read_rule(L, &selection->rules[i], i + 1);
     selection->takes_record |= selection->rules[i].kind == LUA_TFUNCTION;
-    lua_rawseti(L, 3, (int)i + 1);
+    lua_rawseti(L, 3, i + 1);
   }
   lua_setiuservalue(L, 2, 1);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
@@ -181,4 +196,6 @@ void rc_selection_open(lua_State *L) {
   lua_pop(L, 1);
   lua_pushcfunction(L, selection_new);
   lua_setfield(L, -2, "selection");
+  lua_pushinteger(L, RC_SELECTION_MOST);
+  lua_setfield(L, -2, "most_values");
 }

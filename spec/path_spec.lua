@@ -1,5 +1,6 @@
 local check = require "spec.support.check"
 local core = require "rollcall.core"
+local feeding = require "spec.support.feeding"
 local path = require "rollcall.path"
 
 local TEXT = [[{"a":1,"no":false,"nothing":null,"in":{"side":{"of":"x"},"list":[{"n":7},null,3]},"a.b":"dotted",
@@ -47,8 +48,14 @@ describe("a path", function()
     assert.equal("two", path.compile "list.1"(record))
   end)
 
+  it("takes 16 steps at most", function()
+    local deep = feeding.record(('{"a":'):rep(16) .. "7" .. ("}"):rep(16))
+    assert.equal(7, path.compile(("/a"):rep(16))(deep))
+    assert.equal(7, path.compile(("a."):rep(15) .. "a")(deep))
+  end)
+
   it("raises for what names no field", function()
-    for _, name in ipairs { "", ".a", "a.", "a..b", "/a~", "/a~2", "a\nb", 5 } do
+    for _, name in ipairs { "", ".a", "a.", "a..b", "/a~", "/a~2", "a\nb", 5, ("/a"):rep(17), ("a."):rep(16) .. "a" } do
       assert.is_false(path.is_name(name))
       check.misuse(function()
         return (path.compile(name))

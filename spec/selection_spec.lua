@@ -126,8 +126,9 @@ describe("decoder:values", function()
     end
   end)
 
-  it("gives 64 values at most, each as often as it is asked for", function()
+  it("gives core.most_values values at most, each as often as it is asked for", function()
     local rules, expected = {}, {}
+    assert.equal(64, core.most_values)
     for i = 1, 64 do
       rules[i], expected[i] = i % 2 == 0 and "/a" or "/b", i % 2 == 0 and 1 or "x"
     end
@@ -159,8 +160,10 @@ describe("decoder:values", function()
   end)
 
   it("raises for rules and selections that are none", function()
-    raises('JSON Pointer "name"', core.selection, { "name" })
-    raises('JSON Pointer "/~2"', core.selection, { "/a", "/~2" })
+    raises('selection: 1: JSON Pointer "name"', core.selection, { "name" })
+    raises('selection: 2: JSON Pointer "/~2"', core.selection, { "/a", "/~2" })
+    raises('selection: 1: JSON Pointer "/a/a', core.selection, { ("/a"):rep(17) })
+    assert.equal(2, select("#", decoder_of({ "{}" }):values(core.selection { "/a", nil, "/b" }))) -- a list, to its end
     for _, rule in ipairs { 1, true, io.stdout } do
       raises("selection: 2: expected a JSON Pointer, a function or a table, got " .. type(rule), core.selection,
         { "/a", rule })

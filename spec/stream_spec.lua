@@ -490,8 +490,9 @@ describe("stream:values", function()
       assert.is_true(number == n and id ~= nil and provider == "tesouro")
     end
     assert.equal(6, n)
-    local _, err = lines_of(three():map(function() return 1 end), "id")
-    check.contains(tostring(err), "values: expected users or tables, got a number")
+    check.misuse(function()
+      for _ in three():map(function() return 1 end):values "id" do end -- luacheck: ignore 542
+    end, "values: expected users or tables, got a number")
   end)
 
   it("is closed by break where a for closes", function()
@@ -506,16 +507,19 @@ describe("stream:values", function()
     local users = three()
     users:values "id"
     assert.equal(0, #server:requests())
-    check.misuse(function() users:values() end, "values: 1: expected the name of a field, got a nil")
+    check.misuse(function() users:values() end, "values: expected the names of 1 to 64 fields, got 0")
+    check.misuse(function() users.values "id" end, "values: call it with ':'")
+    check.misuse(function() users:values("id", ("/a"):rep(17)) end, "values: 2: expected the name of a field, got \"/a/a")
+    check.misuse(function() users:values(("a."):rep(16) .. "a") end, "values: 1: expected the name of a field, got")
     check.misuse(function() users:values("id", nil, "name") end, "values: 2: expected the name of a field, got a nil")
-    check.misuse(function() users:values("id", 1) end, "values: 2: expected the name of a field, got a number")
+    check.misuse(function() users:values("id", 1) end, "values: 2: expected the name of a field, got 1")
     check.misuse(function() users:values { "id" } end, "values: 1: expected the name of a field, got a table")
     check.misuse(function() users:values "a..b" end, 'values: 1: expected the name of a field, got "a..b"')
     local many = {}
     for i = 1, 65 do
       many[i] = "id"
     end
-    check.misuse(function() users:values(unpack(many)) end, "values: 65: ")
+    check.misuse(function() users:values(unpack(many)) end, "values: expected the names of 1 to 64 fields, got 65")
   end)
 end)
 

@@ -387,8 +387,7 @@ function client.new(declared, config, level)
     },
     hooks = kept.on or {},
     auths = {}, -- by the values of the provider's options, as the next
-    common = {}, -- fields, by collection and options
-    record_types = {}, -- by their common fields
+    users = {}, -- what is known of them, by collection and options
   }, Shared)
   hide_credentials(shared.redactor, kept.proxy)
   rawset(self, "shared", function()
@@ -459,10 +458,11 @@ local function stream_of(self, name, variables, checked, resume, budget)
   end
   self.auths[key] = self.auths[key] or auth.new(self, variables)
   local type_key = name .. "\n" .. key
-  local common = self.common[type_key]
-  if not common then
-    common = fields.common(collection.fields, self.provider.name, variables)
-    self.common[type_key], self.record_types[common] = common, record_type.new(common)
+  local users = self.users[type_key]
+  if not users then
+    local common = fields.common(collection.fields, self.provider.name, variables)
+    users = { common = common, type = record_type.new(common) }
+    self.users[type_key] = users
   end
   local one = query.request(collection, self.provider.headers, checked)
   if kind.prepare then
@@ -475,8 +475,7 @@ local function stream_of(self, name, variables, checked, resume, budget)
     first = first,
     auth = self.auths[key],
     variables = variables,
-    common = common,
-    record_type = self.record_types[common],
+    users = users,
     identity = identity,
     resume = saved,
     budget = budget or budgets.new(checked),

@@ -85,11 +85,16 @@ function Decoder:close() end
 function core.record_type(common) end
 
 --- Which values `values` gives of each record: for each rule one, as the rules of core.record_type give them. The
---- functions are called with the record, which is made only for them, and for values of more than 1 KiB in all.
----@param rules (string|(fun(record: rollcall.User): any)|{ [1]: any })[] 1 to 64; the list is copied
+--- functions are called with the record, which is made only for them, and where the JSON of all is more than 1 KiB.
+---@param rules (string|(fun(record: rollcall.User): any)|{ [1]: any })[] up to most_values; the list is copied
 ---@return rollcall.Selection
 function core.selection(rules) end
 
+--- How many values a selection gives at most.
+---@type integer
+core.most_values = nil
+
+--- What core.selection makes: it may serve any number of decoders.
 ---@class rollcall.Selection: userdata
 
 --- See rollcall.json.

@@ -272,11 +272,12 @@ end
 function fields.selection(common, names)
   local list = {}
   for i, name in ipairs(names) do
-    local is_pointer = name:sub(1, 1) == "/"
-    if common[name] ~= nil then
+    if name:sub(1, 1) == "/" then
+      list[i] = name
+    elseif common[name] ~= nil then
       list[i] = common[name]
-    elseif is_pointer or not name:find(".", 1, true) then
-      list[i] = is_pointer and name or "/" .. name:gsub("~", "~0"):gsub("/", "~1")
+    elseif not name:find(".", 1, true) then
+      list[i] = "/" .. name:gsub("~", "~0"):gsub("/", "~1")
     else
       list[i] = path.compile(name)
     end

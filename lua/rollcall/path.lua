@@ -40,16 +40,19 @@ local function walk(value, steps, from)
   return value
 end
 
---- May a field be named like this? A name, names with dots between them, or a JSON Pointer.
+-- Steps of the longest JSON Pointer that the core takes.
+local MOST_STEPS = 16
+
+--- May a field be named like this? A name, names with dots between them, or a JSON Pointer; of at most 16 steps.
 ---@param name any
 ---@return boolean
 function path.is_name(name)
   if type(name) ~= "string" or name:find "%c" then
     return false
   elseif name:sub(1, 1) == "/" then
-    return not (name .. "$"):find "~[^01]"
+    return not (name .. "$"):find "~[^01]" and select(2, name:gsub("/", "")) <= MOST_STEPS
   end
-  return name ~= "" and not name:find "^%." and not name:find "%.$" and not name:find("..", 1, true)
+  return select(2, name:gsub("%.", "")) < MOST_STEPS and name ~= "" and not name:find "^%." and not name:find "%.$" and not name:find("..", 1, true)
 end
 
 --- What gives this field of a user; nil where it is absent or null. Where the name has dots, a field
@@ -68,7 +71,11 @@ function path.compile(name)
     end
   elseif not name:find(".", 1, true) then
     return function(user)
-      return present(user[name])
+      local value = user[name]
+      if value ~= null then
+        return value
+      end
+      return nil
     end
   else
     for step in name:gmatch "[^.]+" do

@@ -8,8 +8,10 @@
 --   holder       the source that stands on it, if any, whose holds(source) says whether it keeps the user
 --                that this one gave last from the script
 
+local core = require "rollcall.core"
 local errors = require "rollcall.errors"
 local path = require "rollcall.path"
+local schema = require "rollcall.schema"
 
 ---@class rollcall.Stream users, one after the other; callable, so that `for user in stream` works
 ---@overload fun(): rollcall.User?, rollcall.Stream?
@@ -31,9 +33,6 @@ stream.nothing_at_once = { head = stream.nobody }
 
 -- Lua 5.4 closes the fourth value of a `for` when it is left; on LuaJIT it would only be in the way.
 local has_closing = _VERSION == "Lua 5.4"
-
--- How many fields `values` takes.
-local MOST_VALUES = 64
 
 -- What stream:reason says of errors of these kinds; of the others it is "error".
 local reasons = { loop = "loop", budget = "budget", closed = "closed" }
@@ -198,25 +197,44 @@ end
 
 --- The values that the getters from the i-th on make of a user.
 local function read(getters, user, i)
-  if getters[i] then
-    return getters[i](user), read(getters, user, i + 1)
+  local first, second, third, more = getters[i], getters[i + 1], getters[i + 2], getters[i + 3]
+  if more then
+    return first(user), second(user), third(user), read(getters, user, i + 3)
+  elseif third then
+    return first(user), second(user), third(user)
+  elseif second then
+    return first(user), second(user)
   end
+  return (first(user))
 end
 
---- The rest of the users as values of some of their fields, for a `for`: a number, counted from 1, and what
---- `user[name]` would give for each of the names, 64 at most. That costs less than reading them from users, which
---- are not made. A name may also be a path, such as "department.name", or a JSON Pointer.
----@param ... string names of fields
----@return fun(): integer?, ... iterator and, on Lua 5.4, what a `for` closes
-function methods:values(...)
-  local names, getters = { ... }, {}
-  for i = 1, math.max(1, select("#", ...)) do
-    if not path.is_name(names[i]) or i > MOST_VALUES then
-      error(("values: %d: expected the name of a field, got %s"):format(i, i > MOST_VALUES and "too many"
-        or type(names[i]) == "string" and ("%q"):format(names[i]) or "a " .. type(names[i])), 2)
+--- What gives the values of fields of these names; raises for the caller of `values`.
+local function getters_of(names, count)
+  if count == 0 or count > core.most_values then
+    error(("values: expected the names of 1 to %d fields, got %d"):format(core.most_values, count), 3)
+  end
+  local getters = {}
+  for i = 1, count do
+    if not path.is_name(names[i]) then
+      error(("values: %d: expected the name of a field, got %s"):format(i, schema.show(names[i])), 3)
     end
     getters[i] = path.compile(names[i])
   end
+  return getters
+end
+
+--- The rest of the users as values of some of their fields, for a `for`: a number, counted from 1 each time, and what
+--- `user[name]` would give for each of the names, 64 at most. A name may also be a JSON Pointer, or a path such as
+--- "department.name". It costs less than a user, who is not made where all names are of fields that are in the JSON, or
+--- JSON Pointers, and the walk is one of one account, forwards, and not behind filter, map or take.
+---@param ... string names of fields
+---@return fun(): (integer?, ...any) iterator and, on Lua 5.4, what a `for` closes
+function methods:values(...)
+  if not stream.is(self) then
+    error("values: call it with ':', as in stream:values(\"email\")", 2)
+  end
+  local names = { ... }
+  local getters = getters_of(names, select("#", ...))
   local source, front = self.source(), self.front
   local selection = source.selection and source:selection(names)
   local n = 0
@@ -232,15 +250,14 @@ function methods:values(...)
       end
       return nil
     elseif type(user) ~= "table" and type(user) ~= "userdata" then -- of a map
-      error("values: expected users or tables, got a " .. type(user), 3)
+      error("values: expected users or tables, got a " .. type(user), 2)
     end
     n = n + 1
     return n, read(getters, user, 1)
   end
-  return stream.iterator(self, function()
-    if selection then
-      return give(front.head:values(selection))
-    end
+  return stream.iterator(self, selection and function()
+    return give(front.head:values(selection))
+  end or function()
     return give()
   end)
 end

@@ -64,8 +64,7 @@ local WATERMARK = 524288
 ---@field first rollcall.Position of the first page, without a checkpoint
 ---@field auth table
 ---@field variables table<string, string> what {name}s in the path stand for
----@field common table<string, string|function|table> the common fields of its users, from fields.common
----@field record_type table made of them
+---@field users { common: table, type: table } its users' common fields, from fields.common, and their type
 ---@field identity rollcall.WalkIdentity
 ---@field resume rollcall.Checkpoint?
 ---@field budget rollcall.Budget
@@ -144,7 +143,7 @@ function Walk:ask(position, ledger, saved)
           id = id,
           edges = self.paging.edges,
           containers = spec.collection.paging.token == "json",
-          record = spec.record_type,
+          record = spec.users.type,
           max_bytes = limits.max_page_bytes,
           max_item = limits.max_user_bytes,
           max_depth = limits.max_depth,
@@ -670,7 +669,7 @@ end
 ---@param names string[]
 ---@return userdata
 function Walk:selection(names)
-  return core.selection(fields.selection(self.spec.common, names))
+  return core.selection(fields.selection(self.spec.users.common, names))
 end
 
 function Walk:engines()
