@@ -49,10 +49,15 @@ local MOST_STEPS = 16
 function path.is_name(name)
   if type(name) ~= "string" or name:find "%c" then
     return false
-  elseif name:sub(1, 1) == "/" then
-    return not (name .. "$"):find "~[^01]" and select(2, name:gsub("/", "")) <= MOST_STEPS
   end
-  return select(2, name:gsub("%.", "")) < MOST_STEPS and name ~= "" and not name:find "^%." and not name:find "%.$" and not name:find("..", 1, true)
+  local is_pointer = name:sub(1, 1) == "/"
+  local steps = select(2, name:gsub(is_pointer and "/" or "%.", "")) + (is_pointer and 0 or 1)
+  if steps > MOST_STEPS then
+    return false
+  elseif is_pointer then
+    return not (name .. "$"):find "~[^01]"
+  end
+  return name ~= "" and not name:find "^%." and not name:find "%.$" and not name:find("..", 1, true)
 end
 
 --- What gives this field of a user; nil where it is absent or null. Where the name has dots, a field
