@@ -41,7 +41,6 @@ local options_schema = { type = "table", fields = {
 function merge.new(streams, options, loop, names)
   options = options or {}
   local self = setmetatable({
-    front = stream.nothing_at_once,
     finished = false,
     all = {},
     next_waiting = 1,
@@ -54,6 +53,7 @@ function merge.new(streams, options, loop, names)
     limit = options.limit,
     names = names,
   }, Merge)
+  self.front = { head = self }
   for i, one in ipairs(streams) do
     self.all[i] = one
     one.source().holder = self
@@ -144,6 +144,59 @@ function Merge:fill()
   end
 end
 
+--- The stream whose turn it is; nil where `poll` has something to do first.
+function Merge:whose_turn()
+  if not self.limit or self.users < self.limit then
+    return self.active[self.turn]
+  end
+end
+
+--- A stream gives a user.
+function Merge:count(one)
+  self.users = self.users + 1
+  self.last = one.source()
+  self.taken = self.taken + 1
+  if self.taken >= TURN then
+    self.turn, self.taken = self.turn + 1, 0
+  end
+end
+
+--- As a front's head: what the stream whose turn it is has at once.
+function Merge:next()
+  local one = self:whose_turn()
+  local user = one and one.front.head:next()
+  if user ~= nil then
+    self:count(one)
+    return user, one
+  end
+end
+
+--- What `values` takes: a selection for each stream that has one.
+---@param names string[]
+function Merge:selection(names)
+  local selections = {}
+  for _, one in ipairs(self.all) do
+    local source = one.source()
+    selections[one] = source.selection and source:selection(names)
+  end
+  return selections
+end
+
+local function pass_on(self, one, any, ...)
+  if any then
+    self:count(one)
+    return any, ...
+  end
+end
+
+--- The same as values of fields.
+function Merge:values(selections)
+  local one = self:whose_turn()
+  if one and selections[one] then
+    return pass_on(self, one, one.front.head:values(selections[one]))
+  end
+end
+
 --- A user from one stream, without waiting; nil and the seconds it wants to wait otherwise.
 local function try(one)
   local source = one.source()
@@ -174,12 +227,7 @@ function Merge:poll()
     local one = self.active[self.turn]
     local user, wait = try(one)
     if user ~= nil then
-      self.users = self.users + 1
-      self.last = one.source()
-      self.taken = self.taken + 1
-      if self.taken >= TURN then
-        self.turn, self.taken = self.turn + 1, 0
-      end
+      self:count(one)
       return user, one
     end
     self.taken = 0
