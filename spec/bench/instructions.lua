@@ -7,7 +7,12 @@ local bodies = {
   { "tesouro", "Tesouro's pages", share = 0.1, users = 300 },
   { "dintero", "Dintero's users with roles", share = 0.2, users = 150 },
 }
-local tasks = { { "fields", "3 fields of each" }, { "iterate", "iterate only" }, { "totable", "totable of each" } }
+local tasks = {
+  { "values", "3 fields of each, by values" },
+  { "fields", "3 fields of each user" },
+  { "iterate", "iterate only" },
+  { "totable", "totable of each" },
+}
 
 if not bench.has "valgrind" then
   bench.note "instructions: valgrind is not installed, left out"
