@@ -186,6 +186,89 @@ describe("a merge", function()
     check.failure(err, "closed")
   end)
 
+  it("loses nobody where a hook asks it for users, too", function()
+    local function ids(letter, from, count)
+      local list = {}
+      for i = 1, count do
+        list[i] = letter .. from + i - 1
+      end
+      return table.concat(list, " ")
+    end
+    server:script {
+      ["/s1/identity/v1/users"] = { page(ids("a", 1, 100), "t"), page(ids("a", 101, 50)) },
+      ["/s2/identity/v1/users"] = { page(ids("b", 1, 70), "t"), page(ids("b", 71, 5)) },
+    }
+    local merged, is_asking
+    local seen, count = {}, 0
+    local function take(user)
+      if user then
+        assert.is_nil(seen[user.id])
+        seen[user.id] = true
+        count = count + 1
+      end
+    end
+    local function ask()
+      if merged and not is_asking then
+        is_asking = true
+        take((merged:next()))
+        is_asking = false
+      end
+    end
+    local list = {}
+    for i = 1, 2 do
+      list[i] = rollcall.tesouro({ token = "tok-7f3a", base_url = server.url .. "/s" .. i, retry = false,
+        on = { page = ask } }):users()
+    end
+    merged = rollcall.merge(list)
+    for user in merged do
+      take(user)
+    end
+    assert.equal(225, count)
+    assert.equal("exhausted", merged:reason())
+    assert.equal("exhausted", list[1]:reason())
+    assert.equal("exhausted", list[2]:reason())
+  end)
+
+  it("asks for the next page while one is read, as a stream by itself does", function()
+    local ids = {}
+    for i = 1, 4000 do
+      ids[i] = "a" .. i
+    end
+    for _, by_values in ipairs { false, true } do
+      server:script { ["/s1/identity/v1/users"] = { page(table.concat(ids, " "), "t1"), page "b1" } }
+      local client = rollcall.tesouro { token = "tok-7f3a", base_url = server.url .. "/s1", retry = false,
+        watermark = 8192 }
+      local merged = rollcall.merge { (client:users()) }
+      local iterator = by_values and merged:values "id" or merged
+      repeat
+        assert(iterator())
+      until merged:stats().requests == 2
+      local read = merged:stats().users
+      assert.is_true(read > 1 and read < #ids, read)
+      merged:close()
+    end
+  end)
+
+  it("heeds a deadline while users are plentiful", function()
+    local list, answers = {}, { page(("u "):rep(500)) }
+    server:script { ["/s1/identity/v1/users"] = answers, ["/s2/identity/v1/users"] = answers }
+    for i = 1, 2 do
+      list[i] = rollcall.tesouro({ token = "tok-7f3a", base_url = server.url .. "/s" .. i, retry = false }):users {
+        deadline = 0.4 }
+    end
+    local merged, n = rollcall.merge(list, { on_error = "raise" }), 0
+    local start = core.now()
+    local good, err = pcall(function()
+      for _ in merged do
+        n = n + 1
+        core.wait({}, 0.05)
+      end
+    end)
+    assert.is_false(good)
+    assert.equal("budget", err.kind)
+    assert.is_true(core.now() - start < 1.2 and n > 3)
+  end)
+
   it("does without a stream that was closed", function()
     local list = streams({ page "1" }, { page "2" })
     list[1]:close()

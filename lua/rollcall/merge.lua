@@ -41,6 +41,7 @@ local options_schema = { type = "table", fields = {
 function merge.new(streams, options, loop, names)
   options = options or {}
   local self = setmetatable({
+    front = stream.nothing_at_once,
     finished = false,
     all = {},
     next_waiting = 1,
@@ -53,7 +54,6 @@ function merge.new(streams, options, loop, names)
     limit = options.limit,
     names = names,
   }, Merge)
-  self.front = { head = self }
   for i, one in ipairs(streams) do
     self.all[i] = one
     one.source().holder = self
@@ -115,9 +115,25 @@ function Merge:finish(reason, err)
   end
 end
 
+--- The place of an active stream; nil where it has lost it, since a hook that it called has asked for users, too.
+function Merge:place_of(one)
+  for index, other in ipairs(self.active) do
+    if other == one then
+      return index
+    end
+  end
+end
+
 --- A stream has ended, well or not: the next one takes its place.
-function Merge:retire(index)
-  local one = table.remove(self.active, index)
+function Merge:retire(one)
+  local index = self:place_of(one)
+  if not index then
+    return
+  end
+  table.remove(self.active, index)
+  if index < self.turn then
+    self.turn = self.turn - 1
+  end
   local err = one.source().err
   if err then
     if self.on_error == "raise" then
@@ -141,59 +157,6 @@ function Merge:fill()
   while #self.active < self.concurrency and self.all[self.next_waiting] do
     self.active[#self.active + 1] = self.all[self.next_waiting]
     self.next_waiting = self.next_waiting + 1
-  end
-end
-
---- The stream whose turn it is; nil where `poll` has something to do first.
-function Merge:whose_turn()
-  if not self.limit or self.users < self.limit then
-    return self.active[self.turn]
-  end
-end
-
---- A stream gives a user.
-function Merge:count(one)
-  self.users = self.users + 1
-  self.last = one.source()
-  self.taken = self.taken + 1
-  if self.taken >= TURN then
-    self.turn, self.taken = self.turn + 1, 0
-  end
-end
-
---- As a front's head: what the stream whose turn it is has at once.
-function Merge:next()
-  local one = self:whose_turn()
-  local user = one and one.front.head:next()
-  if user ~= nil then
-    self:count(one)
-    return user, one
-  end
-end
-
---- What `values` takes: a selection for each stream that has one.
----@param names string[]
-function Merge:selection(names)
-  local selections = {}
-  for _, one in ipairs(self.all) do
-    local source = one.source()
-    selections[one] = source.selection and source:selection(names)
-  end
-  return selections
-end
-
-local function pass_on(self, one, any, ...)
-  if any then
-    self:count(one)
-    return any, ...
-  end
-end
-
---- The same as values of fields.
-function Merge:values(selections)
-  local one = self:whose_turn()
-  if one and selections[one] then
-    return pass_on(self, one, one.front.head:values(selections[one]))
   end
 end
 
@@ -227,12 +190,17 @@ function Merge:poll()
     local one = self.active[self.turn]
     local user, wait = try(one)
     if user ~= nil then
-      self:count(one)
+      self.users = self.users + 1
+      self.last = one.source()
+      self.taken = self.taken + 1
+      if self.taken >= TURN then
+        self.turn, self.taken = self.turn + 1, 0
+      end
       return user, one
     end
     self.taken = 0
     if one.source().finished then
-      self:retire(self.turn)
+      self:retire(one)
       self:fill()
       idle = 0
     else

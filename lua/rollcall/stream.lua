@@ -1,7 +1,7 @@
 -- The stream: what a script holds of a walk. It stands on a source, which has
---   front        a table whose `head` gives the next user at once, or nil for "poll": by next(), with what belongs to
---                it, or, where the source has `selection`, by values(selection), as true and the fields' values
---   poll()       the same user where there was none at once; or nil and seconds to wait at most
+--   front        a table whose `head` gives the next user at once, or nil for "poll": by next(), or, where the source
+--                has `selection`, by values(selection) as true and the fields' values
+--   poll()       the next user and what belongs to it; or nil and seconds to wait at most
 --   finished, err, reason
 --   selection(names)  what `values` of the head takes; a source need not have it
 --   engines(), close(), statistics(), checkpoint()
@@ -114,10 +114,11 @@ end
 
 --- The next user for a `for`, which has no way to answer an error: it raises.
 function Stream.__call(self)
-  local user, extra = self.front.head:next()
+  local user = self.front.head:next()
   if user ~= nil then
-    return user, extra
+    return user
   end
+  local extra
   user, extra = advance(self)
   if user == nil and extra then
     error(extra, 0)
@@ -133,9 +134,9 @@ end
 ---@return rollcall.User? user
 ---@return rollcall.Error|rollcall.Stream|nil err or, in a merge, the stream that the user came from
 function methods:next()
-  local user, extra = self.front.head:next()
+  local user = self.front.head:next()
   if user ~= nil then
-    return user, extra
+    return user
   end
   return advance(self)
 end
@@ -225,7 +226,7 @@ end
 --- The rest of the users as values of some of their fields, for a `for`: a number, counted from 1 each time, and what
 --- `user[name]` would give for each of the names, 64 at most. A name may also be a JSON Pointer, or a path such as
 --- "department.name". It costs less than a user, who is not made where all names are of fields that are in the JSON, or
---- JSON Pointers, and the walk is forwards, and not behind filter, map or take.
+--- JSON Pointers, and the walk is one of one account, forwards, and not behind filter, map or take.
 ---@param ... string names of fields
 ---@return fun(): (integer?, ...any) iterator and, on Lua 5.4, what a `for` closes
 function methods:values(...)
@@ -322,7 +323,7 @@ function Derived:poll()
   while self.left ~= 0 do
     local user, extra = self.user, self.extra
     if user == nil then
-      user, extra = parent.front.head:next()
+      user = parent.front.head:next()
     end
     if user == nil then
       user, extra = parent:poll()
