@@ -166,6 +166,26 @@ describe("the loop of a client", function()
     check.contains(problem, "uv: ", "not installed here")
   end)
 
+  it("has its turn while a page's users are read from its end, and every user comes", function()
+    local since, longest = 0, 0 -- users since the last turn, each of which takes a millisecond
+    local client = sandbox.tesouro { loop = { wait = core.wait, turn = function()
+      since = 0
+    end } }
+    local last
+    for _, info in client:users({ status = "INACTIVE", page_size = 100 }):pages() do
+      last = info.token
+    end
+    local expected, n = sandbox.data.tesouro.users { status = "INACTIVE" }, 0
+    for user in client:users { status = "INACTIVE", page_size = 100, page_token = last, direction = "backward" } do
+      assert.equal(expected[#expected - n].id, user.id)
+      n, since = n + 1, since + 1
+      longest = math.max(longest, since)
+      core.wait({}, 0.001)
+    end
+    assert.equal(#expected, n)
+    assert.is_true(longest <= 4, longest)
+  end)
+
   it("ends the stream where it refuses to wait", function()
     local refusal = require("rollcall.errors").new("closed", "no time to wait")
     local client = sandbox.tesouro { loop = { wait = function() return nil, refusal end } }

@@ -1,6 +1,11 @@
 -- Pages that are read from their end: all users of one are held until it is whole.
 
+local core = require "rollcall.core"
+
 local backward = {}
+
+-- Seconds after which a list answers nil though it has more, for a loop to have its turn: never twice in a row.
+local TURN = 0.002
 
 --- Holds the users of a page that is read from its end, as they arrive; a body that is fetched again
 --- begins anew.
@@ -23,8 +28,13 @@ end
 ---@param is_at_limit fun(): boolean
 function backward.reversed(page, is_at_limit)
   local list, size = page.held, #page.held
+  local turned, told = core.now(), false
   return {
     next = function(self)
+      if not told and core.now() - turned >= TURN then
+        turned, told = core.now(), true
+        return nil
+      end
       while size > 0 and not is_at_limit() do
         local user = list[size]
         local fresh = page.ledger:take(user)
@@ -35,6 +45,7 @@ function backward.reversed(page, is_at_limit)
         list[size] = nil
         size = size - 1
         if fresh then
+          told = false
           return user
         end
       end
