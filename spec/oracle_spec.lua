@@ -125,13 +125,19 @@ local function check_values(decoder, user, text)
   end
 end
 
+--- A document of up to 19 users: its text, where they stand in it, the text of each, and what goes on generating.
+local function generated(seed)
+  local generator = documents.new(seed)
+  local texts = generator:users(generator:int(20) - 1)
+  local text, pointer = generator:document(texts)
+  return text, pointer, texts, generator
+end
+
 describe("users as lua-cjson sees them", function()
   it("have the same values without a record", function()
     local total = 0
     for seed = 2001, 2200 do
-      local generator = documents.new(seed)
-      local texts = generator:users(generator:int(20) - 1)
-      local text, pointer = generator:document(texts)
+      local text, pointer, texts, generator = generated(seed)
       local decoder = core.decoder { items = pointer }
       assert(decoder:feed(text))
       assert(decoder:finish())
@@ -146,9 +152,7 @@ describe("users as lua-cjson sees them", function()
   it("come out equal from thousands of generated documents", function()
     local total = 0
     for seed = 1, 400 do
-      local generator = documents.new(seed)
-      local texts = generator:users(generator:int(20) - 1)
-      local text, pointer = generator:document(texts)
+      local text, pointer, texts, generator = generated(seed)
       cjson.decode(text)
       local chunks = feeding.cut(text, generator, generator:pick { 1, 7, 64, 4096, 65536 })
       local count = walk(pointer, chunks, generator, function(user, number)

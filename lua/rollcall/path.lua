@@ -76,11 +76,7 @@ function path.compile(name)
     end
   elseif not name:find(".", 1, true) then
     return function(user)
-      local value = user[name]
-      if value ~= null then
-        return value
-      end
-      return nil
+      return present(user[name])
     end
   else
     for step in name:gmatch "[^.]+" do

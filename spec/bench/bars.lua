@@ -2,12 +2,17 @@
 -- the parts keep (bench.result), one a Lua where LUA stands in the name. `least` or `most` is the bar,
 -- `aim` where we would like to be.
 
-local FIELDS = "3 fields of each user, by values, CPU against cjson"
+local FIELDS = "3 fields of each user, CPU against cjson"
+local VALUES = "3 fields of each, by values, CPU against cjson"
 
 return {
-  { part = "decode", figure = "decode.lua5.4.tesouro.values", text = "decode: " .. FIELDS, least = 6, aim = 8 },
-  { part = "decode", figure = "decode.luajit.tesouro.values", text = "decode: " .. FIELDS, least = 4.5, aim = 6 },
-  { part = "decode", figure = "decode.LUA.dintero.values", text = "decode, users of 2 KB with roles: " .. FIELDS,
+  { part = "decode", figure = "decode.lua5.4.tesouro.fields", text = "decode: " .. FIELDS, least = 6, aim = 8 },
+  { part = "decode", figure = "decode.luajit.tesouro.fields", text = "decode: " .. FIELDS, least = 4.5, aim = 6 },
+  { part = "decode", figure = "decode.LUA.dintero.fields", text = "decode, users of 2 KB with roles: " .. FIELDS,
+    least = 8, aim = 12 },
+  { part = "decode", figure = "decode.lua5.4.tesouro.values", text = "decode: " .. VALUES, least = 6, aim = 8 },
+  { part = "decode", figure = "decode.luajit.tesouro.values", text = "decode: " .. VALUES, least = 4.5, aim = 6 },
+  { part = "decode", figure = "decode.LUA.dintero.values", text = "decode, users of 2 KB with roles: " .. VALUES,
     least = 8, aim = 12 },
   { part = "decode", figure = "decode.LUA.tesouro.totable", text = "totable of every user, CPU against cjson",
     least = 1, aim = 1.3 },
