@@ -1,8 +1,11 @@
 -- The command `rollcall` in a process of its own, on this Lua and with this run's tool.
 
+local core = require "rollcall.core"
+
 local command = {}
 
 local SCRIPT = "lua/rollcall/cli/rollcall"
+local LONGEST_WAIT = 120 -- seconds; valgrind takes half a minute for what is there at once without it
 
 function command.quote(word)
   return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
@@ -74,16 +77,18 @@ function command.has_terminals()
   return output:find "yes" ~= nil
 end
 
---- Waits until something is so; answers what it gave, or nil after half a minute.
+--- Waits until something is so, and answers what it gave; raises where it does not come.
 ---@param is_so fun(): any
 function command.await(is_so)
-  for _ = 1, 300 do
+  local ends_at = core.now() + LONGEST_WAIT
+  while core.now() < ends_at do
     local value = is_so()
     if value then
       return value
     end
     os.execute "sleep 0.1"
   end
+  error(("what was waited for has not come in %d seconds"):format(LONGEST_WAIT), 2)
 end
 
 function command.lines(text)
