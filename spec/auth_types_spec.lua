@@ -223,6 +223,13 @@ describe("auth client_credentials", function()
     assert.is_nil(request.headers.authorization)
   end)
 
+  it("is that where the provider does not say", function()
+    local request = asked {}
+    assert.equal("application/x-www-form-urlencoded", request.headers["content-type"])
+    assert.equal("grant_type=client_credentials&client_id=id-7f3a&client_secret=s3+cr%2Bt", request.body)
+    assert.is_nil(request.headers.authorization)
+  end)
+
   it("is a form, with the credentials in a Basic header", function()
     local request = asked { body = "form", credentials = "basic", parameters = { resource = "r&1", extra = "x" } }
     assert.equal("grant_type=client_credentials&extra=x&resource=r%261", request.body)

@@ -99,7 +99,7 @@ local REQUIRED = {
   groups = { path = true, items = true, paging = true },
   devices = { path = true, items = true, paging = true },
   paging = { type = true },
-  auth = { type = true, path = true, body = true, credentials = true },
+  auth = { type = true, path = true },
   expired = { status = true, message = true },
 }
 

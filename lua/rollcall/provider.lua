@@ -37,8 +37,8 @@ local provider = {}
 ---@field prefix string? header: what stands before the token, such as "SSWS "
 ---@field path string? client_credentials: of the token endpoint, below base_url
 ---@field url string? client_credentials: instead of path, where it is on another host
----@field body "form"|"json"|nil client_credentials: how the token request is written
----@field credentials "body"|"basic"|nil client_credentials: where id and secret stand
+---@field body "form"|"json"|nil client_credentials: how the token request is written, "form" by default
+---@field credentials "body"|"basic"|nil client_credentials: where id and secret stand, "body" by default
 ---@field audience string? client_credentials
 ---@field scope string? client_credentials
 ---@field parameters table<string, string>? client_credentials: more of the token request

@@ -19,8 +19,8 @@ function client_credentials.schema(nodes)
   return {
     path = nodes.path,
     url = nodes.url,
-    body = { type = "string", enum = { "form", "json" }, required = true },
-    credentials = { type = "string", enum = { "body", "basic" }, required = true },
+    body = { type = "string", enum = { "form", "json" } },
+    credentials = { type = "string", enum = { "body", "basic" } },
     audience = nodes.template,
     scope = nodes.template,
     parameters = { type = "table", keys = { type = "string" }, values = nodes.template },
