@@ -1,5 +1,6 @@
 -- What the engine gives a foreign loop, and how a loop is chosen. The loops themselves have specs of their own.
 
+local backward = require "rollcall.backward"
 local check = require "spec.support.check"
 local core = require "rollcall.core"
 local loops = require "rollcall.loop"
@@ -184,6 +185,59 @@ describe("the loop of a client", function()
     end
     assert.equal(#expected, n)
     assert.is_true(longest <= 4, longest)
+  end)
+
+  it("has never two turns without a user between them, while a page is read from its end", function()
+    local decoder, held, ledger = core.decoder { items = "" }, {}, core.ledger { id = "id" }
+    assert(decoder:feed '[{"id":1},{"id":2},{"id":3}]')
+    for i = 1, 3 do
+      held[i] = decoder:next()
+    end
+    local list = backward.reversed({ held = held, ledger = ledger }, 0, function()
+      return false
+    end)
+    for i = 3, 1, -1 do
+      assert.is_nil((list:next())) -- the time for a turn has always come
+      assert.equal(i, list:next().id)
+    end
+    assert.is_nil((list:next()))
+    assert.is_nil((list:next()))
+  end)
+
+  it("has its turn after the seconds that it names while a page is read from its end, between two users", function()
+    local turns, since = 0, 0
+    local function read(slice, method)
+      local client = sandbox.tesouro { loop = { wait = core.wait, slice = slice, turn = function()
+        turns, since = turns + 1, 0
+      end } }
+      local last
+      for _, info in client:users({ status = "INACTIVE", page_size = 100 }):pages() do
+        last = info.token
+      end
+      local users = client:users { status = "INACTIVE", page_size = 100, page_token = last, direction = "backward" }
+      turns = 0
+      local n, least = 0, math.huge
+      for _ in method(users) do
+        n = n + 1
+        if since == 0 and n > 100 then -- its first page has come
+          least = math.min(least, turns)
+        end
+        since = since + 1
+        core.wait({}, 0.001)
+      end
+      assert.equal(#sandbox.data.tesouro.users { status = "INACTIVE" }, n)
+      return turns, n
+    end
+    for _, method in ipairs { function(users)
+      return users
+    end, function(users)
+      return users:values "id"
+    end } do
+      local often, n = read(0.0001, method)
+      assert.is_true(often >= n / 2, often)
+      local seldom = read(1, method)
+      assert.is_true(seldom < n / 4, seldom)
+    end
   end)
 
   it("ends the stream where it refuses to wait", function()

@@ -229,6 +229,44 @@ describe("a merge", function()
     assert.equal("exhausted", list[2]:reason())
   end)
 
+  it("does not wait while users are there, where a hook has asked it for one of them", function()
+    server:script {
+      ["/s1/identity/v1/users"] = { { body = page("a1 a2 a3 a4").body, delay = 0.3 } },
+      ["/s2/identity/v1/users"] = { page("b1", "t"), { body = page("b2").body, delay = 2 } },
+    }
+    local merged, came, begin
+    local function ask()
+      if merged then
+        local user = merged:next()
+        came[#came + 1] = user and user.id
+      end
+    end
+    local list = {}
+    for i = 1, 2 do
+      list[i] = rollcall.tesouro({ token = "tok-7f3a", base_url = server.url .. "/s" .. i, retry = false,
+        on = { page = i == 2 and ask or nil } }):users()
+    end
+    came, begin = {}, core.now()
+    merged = rollcall.merge(list)
+    local waited
+    for user in merged do
+      came[#came + 1] = user.id
+      if #came == 5 then
+        waited = core.now() - begin
+      end
+    end
+    assert.same({ "b1", "a1", "a2", "a3", "a4", "b2" }, came)
+    assert.is_true(waited < 1.5, waited)
+  end)
+
+  it("walks one after the other with a concurrency of 1", function()
+    local ids = {}
+    for user in rollcall.merge(streams({ page "1 2" }, { page "3" }, { page "" }, { page "4 5" }), { concurrency = 1 }) do
+      ids[#ids + 1] = user.id
+    end
+    assert.same({ "1", "2", "3", "4", "5" }, ids)
+  end)
+
   it("asks for the next page while one is read, as a stream by itself does", function()
     local ids = {}
     for i = 1, 4000 do

@@ -750,6 +750,21 @@ describe("pages that come again", function()
   end)
 end)
 
+describe("a page that begins like one before it", function()
+  it("is read though its second user does not come before a transfer pauses", function()
+    local large = {}
+    for i = 3, 10 do
+      large[#large + 1] = cjson.encode { id = i, text = ("x"):rep(150000) }
+    end
+    server:script {
+      ["/people?page=1"] = { { body = '{"data":[{"id":1},{"id":2}]}' } },
+      ["/people?page=2"] = { { body = '{"data":[{"id":1},' .. table.concat(large, ",") .. "]}" } },
+      ["/people?page=3"] = { { body = '{"data":[]}' } },
+    }
+    assert.equal(11, client({ paging = { type = "page", query = "page" } }):users({ deadline = 20 }):count())
+  end)
+end)
+
 describe("a collection that is asked for by POST", function()
   local function searching(paging, collection)
     return rollcall.client({

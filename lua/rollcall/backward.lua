@@ -4,9 +4,6 @@ local core = require "rollcall.core"
 
 local backward = {}
 
--- Seconds after which a list answers nil though it has more, for a loop to have its turn: never twice in a row.
-local TURN = 0.002
-
 --- Holds the users of a page that is read from its end, as they arrive; a body that is fetched again
 --- begins anew.
 ---@param page rollcall.Page
@@ -25,13 +22,15 @@ end
 
 --- What gives the users of a page from its end: all of them were held until the page was whole.
 ---@param page rollcall.Page whole
+---@param turn number? seconds after which it answers nil though it has more, for a loop to have its turn: never twice
+---  in a row
 ---@param is_at_limit fun(): boolean
-function backward.reversed(page, is_at_limit)
+function backward.reversed(page, turn, is_at_limit)
   local list, size = page.held, #page.held
   local turned, told = core.now(), false
   return {
     next = function(self)
-      if not told and core.now() - turned >= TURN then
+      if turn and not told and core.now() - turned >= turn then
         turned, told = core.now(), true
         return nil
       end
@@ -50,7 +49,6 @@ function backward.reversed(page, is_at_limit)
         end
       end
     end,
-    values = function() end, -- by next: the users are there
     conflict = function(self)
       return self.is_conflict == true
     end,

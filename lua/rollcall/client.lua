@@ -112,6 +112,8 @@ local client = {}
 
 -- So often, in seconds, a stream of plentiful users comes by its loop, which decides whether it is time.
 local TURN = 0.002
+-- Bytes that may wait unread before a transfer pauses, where the script does not say.
+local WATERMARK = 524288
 
 local function clean_string(expected)
   return { type = "string", expected = expected, test = function(value)
@@ -366,18 +368,21 @@ function client.new(declared, config, level)
     base_url = base_url,
     loop = type(kept.loop) == "string" and loops.named(kept.loop) or kept.loop or loops.detect(),
   }, Client)
+  local turn = self.loop.turn and (self.loop.slice or TURN) or nil
   local shared = setmetatable({
     provider = checked,
     config = kept,
     base_url = base_url,
     -- What goes to this machine does not leave it, whatever proxy the environment has for the rest of the world.
     proxy = kept.proxy or (url.is_loopback(url.parse(base_url)) and "" or nil),
-    engine = core.engine { turn = self.loop.turn and (self.loop.slice or TURN) or nil },
+    engine = core.engine { turn = turn },
+    turn = turn, -- seconds after which a loop that wants it is to have its turn; nil: never
     limits = limits.new(),
     running = setmetatable({}, { __mode = "k" }), -- exchanges whose answer's headers were not looked at yet
     retry = retry.new(kept.retry),
     redactor = redact.new(),
     loop = self.loop,
+    watermark = kept.watermark or WATERMARK,
     query_names = kept.query_names or {},
     user_agent = kept.user_agent or "rollcall/" .. version,
     limits_of_bodies = {
@@ -387,7 +392,7 @@ function client.new(declared, config, level)
     },
     hooks = kept.on or {},
     auths = {}, -- by the values of the provider's options, as the next
-    users = {}, -- what is known of them, by collection and options
+    records = {}, -- what is known of them, by collection and options
   }, Shared)
   hide_credentials(shared.redactor, kept.proxy)
   rawset(self, "shared", function()
@@ -408,7 +413,7 @@ function Shared:transport()
     idle_timeout = config.idle_timeout,
     max_body = config.max_page_bytes,
     max_headers = config.max_header_bytes,
-    watermark = config.watermark,
+    watermark = self.watermark,
   }
 end
 
@@ -457,12 +462,12 @@ local function stream_of(self, name, variables, checked, resume, budget)
     end
   end
   self.auths[key] = self.auths[key] or auth.new(self, variables)
-  local type_key = name .. "\n" .. key
-  local users = self.users[type_key]
-  if not users then
+  local record_key = name .. "\n" .. key
+  local records = self.records[record_key]
+  if not records then
     local common = fields.common(collection.fields, self.provider.name, variables)
-    users = { common = common, type = record_type.new(common) }
-    self.users[type_key] = users
+    records = { common = common, type = record_type.new(common) }
+    self.records[record_key] = records
   end
   local one = query.request(collection, self.provider.headers, checked)
   if kind.prepare then
@@ -475,7 +480,7 @@ local function stream_of(self, name, variables, checked, resume, budget)
     first = first,
     auth = self.auths[key],
     variables = variables,
-    users = users,
+    records = records,
     identity = identity,
     resume = saved,
     budget = budget or budgets.new(checked),

@@ -49,6 +49,7 @@ function merge.new(streams, options, loop, names)
     turn = 1,
     taken = 0, -- in this turn
     users = 0,
+    polls = 0, -- begun, or ended inside another: a hook may ask for users, too
     concurrency = options.concurrency or 16,
     on_error = options.on_error,
     limit = options.limit,
@@ -131,9 +132,6 @@ function Merge:retire(one)
     return
   end
   table.remove(self.active, index)
-  if index < self.turn then
-    self.turn = self.turn - 1
-  end
   local err = one.source().err
   if err then
     if self.on_error == "raise" then
@@ -177,6 +175,8 @@ function Merge:poll()
   end
   local wake = exchange.FOREVER
   local idle = 0 -- streams in a row that had nothing
+  self.polls = self.polls + 1
+  local polls = self.polls
   self:fill()
   while not self.finished do
     if #self.active == 0 then
@@ -203,6 +203,8 @@ function Merge:poll()
       self:retire(one)
       self:fill()
       idle = 0
+    elseif self.polls ~= polls then -- others were asked meanwhile, and may have more
+      polls, idle, wake = self.polls, 0, exchange.FOREVER
     else
       wake = math.min(wake, wait or 0)
       self.turn = self.turn + 1

@@ -3,7 +3,7 @@
 --                has `selection`, by values(selection) as true and the fields' values
 --   poll()       the next user and what belongs to it; or nil and seconds to wait at most
 --   finished, err, reason
---   selection(names)  what `values` of the head takes; a source need not have it
+--   selection(names)  what `values` of the head takes, or nil; a source need not have it
 --   engines(), close(), statistics(), checkpoint()
 --   holder       the source that stands on it, if any, whose holds(source) says whether it keeps the user
 --                that this one gave last from the script
@@ -243,7 +243,13 @@ function methods:values(...)
       n = n + 1
       return n, ...
     end
-    local user, err = advance(self)
+    local user, err
+    if not selection then
+      user = front.head:next()
+    end
+    if user == nil then
+      user, err = advance(self)
+    end
     if user == nil then
       if err then
         error(err, 0)

@@ -31,7 +31,8 @@ local stream = require "rollcall.stream"
 ---@field err rollcall.Error? what went wrong after the users that are there
 
 ---@class rollcall.Walk
----@field front { head: { next: fun(self): userdata? } } its head gives the next user at once, or nil
+---@field front { head: { next: (fun(self): userdata?), values: (fun(self, selection: userdata): ...) } } its head
+---  gives the next user at once, or nil
 ---@field finished boolean
 ---@field err rollcall.Error? why it ended, if not well
 ---@field reason string?
@@ -54,8 +55,6 @@ local EMPTY_PAGES, NAMED_EMPTY_PAGES = 100, 10000
 local LEAST = 2
 -- Below that, so many in a row that came before are a server that never ends.
 local REPEATED = 100
--- What waits unread before a transfer pauses, where the client does not say.
-local WATERMARK = 524288
 
 ---@class rollcall.WalkSpec
 ---@field collection rollcall.ProviderCollection
@@ -64,7 +63,7 @@ local WATERMARK = 524288
 ---@field first rollcall.Position of the first page, without a checkpoint
 ---@field auth table
 ---@field variables table<string, string> what {name}s in the path stand for
----@field users { common: table, type: table } its users' common fields, from fields.common, and their type
+---@field records { common: table, type: table } its users' common fields, from fields.common, and their type
 ---@field identity rollcall.WalkIdentity
 ---@field resume rollcall.Checkpoint?
 ---@field budget rollcall.Budget
@@ -143,7 +142,7 @@ function Walk:ask(position, ledger, saved)
           id = id,
           edges = self.paging.edges,
           containers = spec.collection.paging.token == "json",
-          record = spec.users.type,
+          record = spec.records.type,
           max_bytes = limits.max_page_bytes,
           max_item = limits.max_user_bytes,
           max_depth = limits.max_depth,
@@ -432,7 +431,7 @@ function Walk:clear(page)
     page.cleared = page.ended
   elseif not self.openings:has(first) then
     page.cleared = true
-  elseif count == OPENING or page.ended or waiting >= (self.client.config.watermark or WATERMARK) then
+  elseif count == OPENING or page.ended or waiting >= self.client.watermark then -- and no more comes yet
     local is_same = (count == OPENING or page.whole) and count >= (self.paging.least or LEAST)
       and self.openings:has(all)
     page.cleared = not is_same
@@ -543,7 +542,7 @@ function Walk:open(page)
     -- Its rate limits are known before its users are given, who may be the cause of another request.
     self.front.head = page.asked.observed and page.asked.transfer or stream.nobody
   elseif page.whole then
-    page.list = page.list or backward.reversed(page, function()
+    page.list = page.list or backward.reversed(page, self.client.turn, function()
       return self:is_at_limit()
     end)
     self.front.head = page.list
@@ -665,11 +664,14 @@ function Walk:poll()
   return nil
 end
 
---- What the head's `values` takes for these fields.
+--- What the head's `values` takes for these fields; nil where it gives users only.
 ---@param names string[]
----@return userdata
+---@return userdata?
 function Walk:selection(names)
-  return core.selection(fields.selection(self.spec.users.common, names))
+  if self.spec.query.direction == "backward" then
+    return nil -- the users are there
+  end
+  return core.selection(fields.selection(self.spec.records.common, names))
 end
 
 function Walk:engines()
