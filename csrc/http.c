@@ -29,7 +29,9 @@ void rc_http_release_request(rc_transfer *transfer) {
 static void finish(rc_http *engine, rc_transfer *transfer, rc_http_result result,
                    const char *message) {
   CURL *easy = transfer->easy;
-  transfer->wire_bytes = rc_http_wire_bytes_of(easy);
+  const uint64_t wire_bytes = rc_http_wire_bytes_of(easy);
+  if (wire_bytes > transfer->wire_bytes)
+    transfer->wire_bytes = wire_bytes;
   transfer->http_version = rc_http_version_of(easy);
   transfer->elapsed = (uint64_t)(monotonic_ms() - transfer->started);
   transfer->result = result;
@@ -264,6 +266,16 @@ int64_t rc_http_timeout_at(const rc_transfer *transfer) {
                  transfer->active_at + transfer->engine->unattended + transfer->idle_timeout_ms);
 }
 
+static void time_out(rc_http *engine, rc_transfer *transfer, int is_whole) {
+  char line[128];
+  const int64_t ms = is_whole ? transfer->deadline - transfer->started : transfer->idle_timeout_ms;
+  snprintf(line, sizeof line,
+           is_whole ? "the exchange took more than %g seconds"
+                    : "nothing was received for %g seconds",
+           (double)ms / 1000);
+  finish(engine, transfer, RC_HTTP_TIMEOUT, line);
+}
+
 static void expire(rc_http *engine) {
   if (engine->clock < engine->check_at)
     return;
@@ -273,10 +285,8 @@ static void expire(rc_http *engine) {
     next = transfer->next;
     if (at > engine->clock)
       engine->check_at = earlier(engine->check_at, at);
-    else if (at == transfer->deadline)
-      finish(engine, transfer, RC_HTTP_TIMEOUT, "the exchange took too long");
     else
-      finish(engine, transfer, RC_HTTP_TIMEOUT, "nothing was received for too long");
+      time_out(engine, transfer, at == transfer->deadline);
   }
 }
 
@@ -354,13 +364,18 @@ void rc_http_wait_many(rc_http *const *engines, size_t count, long timeout_ms) {
   struct pollfd on_stack[POLL_ON_STACK], *polled = on_stack;
   size_t total = 0, capacity = POLL_ON_STACK, filled = 0;
   int64_t now = 0, until = NEVER;
+  int has_news = 0; /* in a child of fork transfers end as soon as they are looked at */
   for (size_t i = 0; i < count; i++) {
+    const uint64_t finished = engines[i]->finished;
     rc_http_attend(engines[i]);
+    has_news = has_news || engines[i]->finished != finished;
     now = engines[i]->clock;
     total += engines[i]->socket_count;
     until = earlier(until, earlier(engines[i]->timer_at, engines[i]->check_at));
   }
-  if (timeout_ms >= 0)
+  if (has_news)
+    until = now;
+  else if (timeout_ms >= 0)
     until = earlier(until, now + bounded_ms(timeout_ms));
   else if (!total && until == NEVER)
     return;
