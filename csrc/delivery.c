@@ -56,8 +56,8 @@ static uint64_t hash_value(rc_span value) {
 /* The hash of the item's id; of its text where it has none. The last bit says which. */
 static uint64_t identify(const rc_delivery *delivery, const rc_item *item, bool *has_id) {
   const rc_object *object = &item->object;
-  const rc_field *id = rc_field_find(object, delivery->id, delivery->id_length);
-  *has_id = id != NULL && RC_FIELD_TYPE(id->tag) != RC_JSON_NULL;
+  const rc_field *id = rc_field_find_id(object, delivery->id, delivery->id_length);
+  *has_id = id != NULL;
   if (!*has_id) {
     return rc_hash(object->bytes, object->length) & ~HAS_ID;
   }

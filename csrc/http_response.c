@@ -112,8 +112,12 @@ size_t rc_http_on_body(char *bytes, size_t size, size_t count, void *context) {
     transfer->paused = 1;
     return CURL_WRITEFUNC_PAUSE;
   }
-  if (transfer->sink.write(transfer->sink.context, bytes, length) != 0)
+  if (transfer->sink.write(transfer->sink.context, bytes, length) != 0) {
+    /* libcurl forgets how much has come where its user does not take it. It may not have counted
+     * the bytes of its last buffer yet. */
+    transfer->wire_bytes = rc_http_wire_bytes_of(transfer->easy);
     return fail(transfer, RC_HTTP_REFUSED, "the body was refused");
+  }
   transfer->received += length;
   return length;
 }

@@ -135,7 +135,8 @@ static bool keep_edge(edge *kept, const char *bytes, size_t length) {
 /* Adds an item to the opening. */
 static void note_opening(rc_items *items, const rc_object *item) {
   rc_opening *opening = &items->opening;
-  const rc_field *id = items->id != NULL ? rc_field_find(item, items->id, items->id_length) : NULL;
+  const rc_field *id =
+      items->id != NULL ? rc_field_find_id(item, items->id, items->id_length) : NULL;
   const rc_span text = id != NULL ? rc_field_value(item, id)
                                   : (rc_span){.bytes = item->bytes, .length = item->length};
   const uint64_t hash = rc_hash(text.bytes, text.length);

@@ -175,7 +175,39 @@ describe("a token request", function()
   end)
 end)
 
+describe("a function of a secret", function()
+  it("may say why there is none", function()
+    local _, err = rollcall.tesouro({ base_url = server.url, token = function()
+      return nil, "the vault is sealed"
+    end }):users():next()
+    check.failure(err, "auth")
+    check.contains(err.message, "token: ", "the vault is sealed")
+    _, err = tesouro({ client_secret = function()
+      return nil, "the vault is sealed for id-7f3a"
+    end }):users():next()
+    check.failure(err, "auth")
+    check.contains(err.message, "client_secret: ", "the vault is sealed")
+  end)
+end)
+
 describe("a token", function()
+  it("that ends while a request waits after a renewal is renewed again", function()
+    server:script { [TOKEN] = { granted "tok-1", granted "tok-2", granted "tok-3" }, [USERS] = { { status = 401 },
+      { status = 503 }, { status = 401 }, page { "a" } } }
+    assert.equal(1, tesouro({ retry = { base = 0.001 } }):users():count())
+    assert.equal(3, #server:requests(TOKEN))
+    server:script { [TOKEN] = { granted "tok-1", granted "tok-2" }, [USERS] = { { status = 401 }, { status = 503 } } }
+    local _, err = tesouro({ retry = { base = 0.001, attempts = 4 } }):users():next()
+    check.failure(err, "http")
+  end)
+
+  it("that is refused with a body that breaks off is renewed", function()
+    server:script { [TOKEN] = { granted "tok-1", granted "tok-2" }, [USERS] = { { status = 401,
+      body = '{"message":"expired"}', cut = 5 }, page { "a" } } }
+    assert.equal(1, tesouro():users():count())
+    assert.equal(2, #server:requests(TOKEN))
+  end)
+
   it("is kept for later walks", function()
     server:script { [TOKEN] = { granted "tok-1" }, [USERS] = { page { "a" } } }
     local client = tesouro()

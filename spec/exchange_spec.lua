@@ -69,6 +69,38 @@ describe("a request", function()
   end)
 end)
 
+describe("an answer without a body", function()
+  it("is not asked for again where its status says that there is none", function()
+    local _, err = walk { { status = 204, body = "" }, GOOD }
+    check.failure(err, "decode")
+    assert.equal(204, err.status)
+    assert.equal(1, requests())
+  end)
+end)
+
+describe("a request", function()
+  it("is known to its server by an id that has several names", function()
+    for _, name in ipairs { "X-Request-Id", "Request-Id", "X-Correlation-Id", "X-GitHub-Request-Id",
+      "X-Okta-Request-Id", "x-amzn-RequestId" } do
+      local told
+      local _, err = walk({ { status = 400, body = "{}", headers = { name .. ": req-1" } } }, { on = {
+        response = function(event)
+          told = event.request_id
+        end,
+      } })
+      assert.equal("req-1", err.request_id)
+      assert.equal("req-1", told)
+    end
+  end)
+
+  it("counts the bytes of a body that is refused, too", function()
+    local body = '{"data":[{"id":"a"}' .. (" "):rep(50000) .. "x" .. (" "):rep(500) .. "]}"
+    local _, err, stats = walk { { body = body } }
+    check.failure(err, "decode")
+    assert.is_true(stats.bytes > 50000 and stats.bytes < #body + 500, stats.bytes)
+  end)
+end)
+
 describe("a request that fails for now", function()
   for _, status in ipairs { 408, 429, 500, 502, 503, 504 } do
     it(("is sent again after a %d"):format(status), function()
@@ -175,13 +207,36 @@ describe("a request that fails for now", function()
     assert.is_true(stats.waits >= 0.15 and stats.waits < 0.3, stats.waits)
   end)
 
+  it("waits as long as the longer of two Retry-Afters says, such as a gateway's and the server's", function()
+    local users, _, stats = walk { { status = 429, headers = { "Retry-After: 0.1", "Retry-After: 0.2" } }, GOOD }
+    assert.equal(2, users)
+    local list = server:requests(USERS)
+    assert.is_true(list[2].time - list[1].time >= 0.199)
+    assert.is_true(stats.waits >= 0.2, stats.waits)
+  end)
+
+  it("waits as the status' headers say though the body behind them broke off", function()
+    for _, broken in ipairs { { cut = 5 }, { cut = 5, reset = true }, { cut = 5, chunked = true } } do
+      broken.status, broken.headers, broken.body = 429, { "Retry-After: 0.2" }, '{"message":"slowly"}'
+      local users, _, stats = walk { broken, GOOD }
+      assert.equal(2, users)
+      local list = server:requests(USERS)
+      assert.is_true(list[2].time - list[1].time >= 0.199)
+      assert.is_true(stats.waits >= 0.2, stats.waits)
+    end
+    local _, err = walk { { status = 404, body = '{"message":"nobody"}', cut = 5 }, GOOD }
+    assert.equal("http", err.kind)
+    assert.equal(404, err.status)
+    assert.equal(1, requests())
+  end)
+
   it("is given up at once where Retry-After is too long", function()
     local _, err = walk { { status = 429, headers = { "Retry-After: 121" }, body = '{"message":"tomorrow"}' }, GOOD }
     assert.equal("rate_limit", err.kind)
     assert.equal(429, err.status)
     assert.equal(121, err.retry_after)
     assert.equal(1, requests())
-    check.contains(tostring(err), "tomorrow")
+    check.contains(tostring(err), "tomorrow", "it asks to wait 121 seconds, and max_retry_after is 120")
   end)
 
   it("is given up at once where Retry-After is a date too far away", function()
@@ -674,7 +729,7 @@ describe("an answer that says too much", function()
       idle_timeout = 0.3 }
     local _, err = asked:users():next()
     check.failure(err, "auth", { SECRET })
-    check.contains(err.message, "no token", "took too long")
+    check.contains(err.message, "no token", "the exchange took more than 1.2 seconds")
     assert.is_true(core.now() - began < 5)
   end)
 

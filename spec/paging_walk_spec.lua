@@ -751,6 +751,19 @@ describe("pages that come again", function()
 end)
 
 describe("a page that begins like one before it", function()
+  it("is another one where its users have no id, or an empty one, and differ", function()
+    for _, id in ipairs { "null", '""' } do
+      local script = {}
+      for i = 1, 4 do
+        script["/people?page=" .. i] = { { body = ('{"data":[{"id":%s,"email":"a%d"},{"id":%s,"email":"b%d"}]}'):format(
+          id, i, id, i) } }
+      end
+      script["/people?page=5"] = { { body = '{"data":[]}' } }
+      server:script(script)
+      assert.equal(8, client({ paging = { type = "page", query = "page" } }):users():count())
+    end
+  end)
+
   it("is read though its second user does not come before a transfer pauses", function()
     local large = {}
     for i = 3, 10 do

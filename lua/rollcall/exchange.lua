@@ -52,6 +52,20 @@ function exchange.new(client, spec)
   return setmetatable({ client = client, spec = spec, state = "token", attempts = 0, events = {} }, Exchange)
 end
 
+-- By what a server knows the request again: what is usual, then what GitHub, Okta and Amazon call it.
+local REQUEST_IDS = { "x-request-id", "request-id", "x-correlation-id", "x-github-request-id", "x-okta-request-id",
+  "x-amzn-requestid" }
+
+--- What the server calls the request, for those who ask its support.
+local function request_id(transfer)
+  for _, name in ipairs(REQUEST_IDS) do
+    local id = transfer:header(name)
+    if id then
+      return id
+    end
+  end
+end
+
 --- An error about this exchange, with all that is known of it and no secret.
 ---@param kind rollcall.ErrorKind
 ---@param message string
@@ -66,7 +80,7 @@ function Exchange:error(kind, message, fields)
   err.attempts = self.attempts
   if self.transfer then
     err.status = err.status or self.transfer:status()
-    err.request_id = self.transfer:header("x-request-id")
+    err.request_id = request_id(self.transfer)
   end
   return self:clean(err)
 end
@@ -92,6 +106,13 @@ end
 
 local function is_success(status)
   return status ~= nil and status >= 200 and status < 300
+end
+
+-- What leaves the status and the headers as they are, which say what is wrong by themselves.
+local is_broken_off = { network = true, timeout = true }
+
+local function is_failure(status)
+  return status ~= nil and status >= 400
 end
 
 local function first_text(...)
@@ -155,6 +176,10 @@ local transfer_kinds = { network = "network", timeout = "timeout", tls = "tls", 
 
 --- The error of a transfer that brought no whole answer.
 function Exchange:transfer_error(failure, line)
+  local proxy = self.client.config.proxy
+  if proxy and proxy ~= "" and not self.transfer:status() then
+    line = line .. ", by way of the proxy"
+  end
   return self:error(transfer_kinds[failure] or "network", line, { code = failure })
 end
 
@@ -333,6 +358,7 @@ function Exchange:refused_or_failed(now)
     err.kind = "auth"
     return self:fail(err)
   end
+  self.renewed = false -- the token was not what was wrong: it may end while this waits
   return self:again_or_fail(err, now)
 end
 
@@ -364,7 +390,7 @@ function Exchange:conclude(now)
       good, err = finish_collected(body)
     end
   end
-  if not good and err.code == "unexpected_end" then
+  if not good and err.code == "unexpected_end" and self.transfer:status() ~= 204 then
     -- It broke off, though the connection ended in order.
     -- What is left of it may still come, and must not be taken for the next answer.
     self.fresh_connection = true
@@ -402,18 +428,20 @@ function states.running(self, now, is_read)
     return "open" -- what has come before it broke off is given first
   end
   count(self, "bytes", bytes)
-  self:tell("response", {
-    status = transfer:status(),
-    request_id = transfer:header("x-request-id"),
-    bytes = bytes,
-    seconds = seconds,
-    failure = failure,
-  })
+  if self.client.hooks.response then
+    self:tell("response", {
+      status = transfer:status(),
+      request_id = request_id(transfer),
+      bytes = bytes,
+      seconds = seconds,
+      failure = failure,
+    })
+  end
   if not self.client.engine then
     self:fail(self:error("closed", "the client was closed"))
   elseif failure == "refused" or (not failure and is_success(transfer:status())) then
     self:conclude(now)
-  elseif failure then
+  elseif failure and not (is_broken_off[failure] and is_failure(transfer:status())) then
     self:again_or_fail(self:transfer_error(failure, line), now)
   else
     self:refused_or_failed(now)

@@ -65,7 +65,7 @@ function limits.remaining(transfer)
     return remaining, reset
   end
   for _, names in ipairs(SPELLINGS) do
-    remaining = retry.number(transfer:header(names[1]))
+    remaining = retry.number(transfer:header(names[1]), math.min)
     if remaining then
       return remaining, names[3] or retry.number(transfer:header("x-ratelimit-reset-after"))
         or seconds_until(transfer:header(names[2]))

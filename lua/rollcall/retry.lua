@@ -56,12 +56,22 @@ function Retry:random()
   return self.seed / 2147483647
 end
 
---- The decimal number that a header is, and no other that a Lua may read: no hexadecimal, no "inf".
+--- The decimal number that a header is, and no other that a Lua may read: no hexadecimal, no "inf". One of several
+--- where the header comes more than once, such as from a gateway and from the server behind it.
 ---@param text string?
+---@param choose (fun(one: number, other: number): number)? math.max by default
 ---@return number?
-function retry.number(text)
-  -- No number is longer, and the pattern takes the square of a long one's length.
-  return text and #text <= 64 and tonumber((text:match("^%s*(%d+%.?%d*)%s*$"))) or nil
+function retry.number(text, choose)
+  local chosen
+  for part in (text or ""):gmatch "[^,]+" do
+    -- No number is longer, and the pattern takes the square of a long one's length.
+    local number = #part <= 64 and tonumber((part:match "^%s*(%d+%.?%d*)%s*$"))
+    if not number then
+      return nil
+    end
+    chosen = chosen and (choose or math.max)(chosen, number) or number
+  end
+  return chosen
 end
 
 --- What an answer's headers ask to wait, in seconds.
@@ -93,7 +103,8 @@ function Retry:delay(err, attempts)
     return nil
   end
   if err.retry_after and err.retry_after > self.max_retry_after then
-    return nil
+    return nil, ("it asks to wait %.3g seconds, and max_retry_after is %.3g"):format(err.retry_after,
+      self.max_retry_after)
   end
   local cost = err.kind == "timeout" and TIMEOUT_COST or RETRY_COST
   if self.left < cost then

@@ -7,23 +7,27 @@ local secret = {}
 --- Which options are secrets.
 secret.names = { "client_id", "client_secret", "password", "token", "username" }
 
---- A secret, which is remembered so that nobody sees it; nil and an error.
+--- A secret, which is remembered so that nobody sees it; nil and an error. A function answers it, or nil and why not.
 ---@param client rollcall.Shared
 ---@param name string
 ---@return string?
 ---@return rollcall.Error?
 function secret.get(client, name)
-  local value = client.config[name]
-  if type(value) == "function" then
-    value = value()
+  local value, why = client.config[name], nil
+  local is_asked = type(value) == "function"
+  if is_asked then
+    value, why = value()
   end
   if client.redactor:is_newest(value, name) then
     return value -- which was looked at when it was remembered
   end
-  if type(value) ~= "string" or value == "" or value:find("%c") then
-    return nil, errors.new("auth",
-      ("%s: expected a string without control characters, got %s"):format(
-        name, type(value) == "string" and "one with them, or an empty one" or "a " .. type(value)),
+  if is_asked and value == nil and why ~= nil then
+    return nil, errors.new("auth", ("%s: its function answered nil, and: %s"):format(name,
+      client.redactor:clean(tostring(why))), { provider = client.provider.name })
+  elseif type(value) ~= "string" or value == "" or value:find("%c") then
+    return nil, errors.new("auth", ("%s: expected %sa string without control characters, got %s"):format(name,
+      is_asked and "its function to answer " or "",
+      type(value) == "string" and "one with them, or an empty one" or "a " .. type(value)),
       { provider = client.provider.name })
   end
   client.redactor:add(value, name)
