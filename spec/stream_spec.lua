@@ -38,6 +38,24 @@ local function ids_of(list)
   return table.concat(ids, " ")
 end
 
+describe("a stream", function()
+  it("says so where a method is called with '.'", function()
+    local users = three()
+    for _, name in ipairs { "next", "collect", "first", "count", "values", "pages", "filter", "map", "take", "checkpoint",
+      "reason", "stats", "close" } do
+      check.misuse(function() users[name]() end, name .. ": call it with ':', as in stream:" .. name .. "()")
+      check.misuse(function() users[name](print) end, name .. ": call it with ':'")
+    end
+    check.misuse(function() users:take "x" end, 'take: expected a whole number of users, got "x"')
+  end)
+
+  it("says as a text what it is of", function()
+    assert.equal("rollcall.stream of tesouro", tostring(three()))
+    assert.equal("rollcall.stream of dintero T12345678", tostring((sandbox.dintero():users())))
+    assert.equal("rollcall.stream", tostring((rollcall.merge { (three()) })))
+  end)
+end)
+
 describe("a for over a stream", function()
   it("gives every user", function()
     local list = {}
@@ -227,6 +245,38 @@ describe("stream:count", function()
   end)
 end)
 
+describe("a stream whose filter has raised", function()
+  it("gives the user that it raised for to the next one", function()
+    for _, method in ipairs { "filter", "map", "take" } do
+      local users = walk { page("1 2", "t2"), page "3 4" }
+      local ids, raised = {}, false
+      local filtered = users:filter(function(user)
+        if user.id == "3" and not raised then
+          raised = true
+          error("the script's own", 0)
+        end
+        return user
+      end)
+      local good, problem = pcall(function()
+        for user in filtered do
+          ids[#ids + 1] = user.id
+        end
+      end)
+      assert.same({ false, "the script's own" }, { good, problem })
+      local saved = users:checkpoint()
+      local rest = method == "take" and users:take(9) or users[method](users, function(user)
+        return user
+      end)
+      assert.equal(saved, rest:checkpoint())
+      for user in rest do
+        ids[#ids + 1] = user.id
+      end
+      assert.same({ "1", "2", "3", "4" }, ids)
+      assert.equal("3 4", ids_of(walk({ page "3 4" }, { resume = saved }):collect()))
+    end
+  end)
+end)
+
 describe("stream:pages", function()
   it("gives every page, the empty ones too, and what is known of it", function()
     local lists, infos = {}, {}
@@ -306,6 +356,61 @@ describe("stream:pages", function()
     local good, err = pcall(pages)
     assert.is_false(good)
     check.failure(err, "decode")
+  end)
+
+  it("loses nobody where a hook raises in the middle of a page, and pages is called again", function()
+    for _, again in ipairs { "the iterator", "pages" } do
+      local raised = false
+      server:script { [USERS] = { page("1 2", "t2"), { body = page("3 4", "t3").body, step = 20, pause = 0.02 },
+        page "5" } }
+      local users = rollcall.tesouro({ token = "tok-7f3a", base_url = server.url, on = { response = function()
+        if not raised and #server:requests(USERS) == 2 then
+          raised = true
+          error("the hook's own", 0)
+        end
+      end } }):users { prefetch = 0 }
+      local iterator, lists, problems, saved = users:pages(), {}, {}, {}
+      repeat
+        local good, list = pcall(iterator)
+        if not good then
+          problems[#problems + 1] = list
+          saved[#saved + 1] = users:checkpoint()
+          iterator = again == "pages" and users:pages() or iterator
+        elseif list then
+          lists[#lists + 1] = ids_of(list)
+        end
+      until good and not list
+      assert.same({ "the hook's own" }, problems)
+      assert.same({ "1 2", "3 4", "5" }, lists)
+      server:script { [USERS] = { page("3 4", "t3"), page "5" } }
+      local rest = rollcall.tesouro({ token = "tok-7f3a", base_url = server.url }):users { resume = saved[1] }
+      assert.equal("3 4 5", ids_of(rest:collect()))
+    end
+  end)
+
+  it("leaves the checkpoint behind the user given last to those who go on one by one", function()
+    local users = walk { page("1 2", "t2"), page("3 4", "t3"), page "5" }
+    assert.equal("1 2", ids_of((users:pages()())))
+    local between = users:checkpoint()
+    assert.equal("3", users:next().id)
+    local inside = users:checkpoint()
+    users:pages() -- nothing is asked of it
+    assert.equal("4", users:next().id)
+    local behind = users:checkpoint()
+    for saved, rest in pairs { [between] = "3 4 5", [inside] = "4 5", [behind] = "5" } do
+      assert.equal(rest, ids_of(walk({ page("3 4", "t3"), page "5" }, { resume = saved }):collect()))
+    end
+  end)
+
+  it("names no next page where a limit was reached in the middle of one: it would skip users", function()
+    local nexts = {}
+    for _, info in walk({ page("1 2", "t2"), page("3 4", "t3"), page "5" }, { limit = 3 }):pages() do
+      nexts[#nexts + 1] = info.next or "none"
+    end
+    assert.same({ "t2", "none" }, nexts)
+    for _, info in walk({ page("1 2", "t2"), page "3" }, { limit = 2 }):pages() do
+      assert.equal("t2", info.next)
+    end
   end)
 
   it("is empty where all users were taken one by one", function()

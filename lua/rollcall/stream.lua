@@ -18,10 +18,10 @@ local schema = require "rollcall.schema"
 ---@operator call: rollcall.User?
 ---@field provider string? the provider's name, for a walk of one
 ---@field account string? the account it walks, where the provider has accounts
-local Stream = {}
 local methods = {}
-Stream.__index = methods
-Stream.__name = "rollcall.stream"
+
+-- Its metatable.
+local Stream = { __index = methods, __name = "rollcall.stream" }
 
 local stream = {}
 
@@ -74,8 +74,9 @@ function stream.iterator(self, iterator)
   return iterator or self
 end
 
-local function closed(source)
-  return errors.new("closed", "the stream was closed", { checkpoint = source:checkpoint() })
+local function closed(self)
+  return errors.new("closed", "the stream was closed", { provider = self.provider,
+    checkpoint = self.source():checkpoint() })
 end
 
 --- What a loop answers that was to wait, or to have its turn. Where it refused to, since the task was cancelled, the
@@ -100,7 +101,7 @@ local function advance(self)
       heed(self, loop.turn(self))
     end
     if source.finished then
-      return nil, source.err or (source.reason == "closed" and closed(source) or nil)
+      return nil, source.err or (source.reason == "closed" and closed(self) or nil)
     end
     local user, extra = source:poll()
     if user ~= nil then
@@ -124,6 +125,11 @@ function Stream.__call(self)
     error(extra, 0)
   end
   return user, extra
+end
+
+function Stream.__tostring(self)
+  local of = self.provider and (" of %s%s"):format(self.provider, self.account and " " .. self.account or "") or ""
+  return "rollcall.stream" .. of
 end
 
 function Stream.__close(self)
@@ -230,9 +236,6 @@ end
 ---@param ... string names of fields
 ---@return fun(): (integer?, ...any) iterator and, on Lua 5.4, what a `for` closes
 function methods:values(...)
-  if not stream.is(self) then
-    error("values: call it with ':', as in stream:values(\"email\")", 2)
-  end
   local names = { ... }
   local getters = getters_of(names, select("#", ...))
   local source, front = self.source(), self.front
@@ -271,7 +274,7 @@ end
 ---@class rollcall.PageInfo
 ---@field number integer from 1
 ---@field token string? the page's own: what page_token takes, such as a token, a URL, a number
----@field next string? that of the page after it
+---@field next string? that of the page after it; nil, too, where a limit was reached in this one's middle
 ---@field previous string? that of the page before it
 
 --- The rest of the users page by page, for a `for`: a list (empty for an empty page) and what is
@@ -279,16 +282,16 @@ end
 ---@return fun(): rollcall.User[]?, rollcall.PageInfo? iterator and, on Lua 5.4, what a `for` closes
 function methods:pages()
   local source = self.source()
-  if not source.begin_pages then
+  if not source.begin_page then
     error("pages: only a walk of one account has pages, before filter, map and take", 2)
   end
-  source:begin_pages()
-  local list, n = {}, 0 -- of the page under way: they stay where a hook raises
   return stream.iterator(self, function()
+    local list = source:begin_page()
+    local n = #list
     while true do
       if source.finished and n == 0 then
         if source.err or source.reason == "closed" then
-          error(source.err or closed(source), 0)
+          error(source.err or closed(self), 0)
         end
       end
       local user, wait = source.front.head:next(), nil
@@ -297,10 +300,7 @@ function methods:pages()
           heed(self, self.loop.turn(self))
         end
         if source.page_end then
-          local ended, users = source.page_end, list
-          source.page_end = nil
-          list, n = {}, 0
-          return users, ended
+          return list, source:end_page()
         elseif source.finished then
           return nil
         end
@@ -389,6 +389,11 @@ local function derive(self, pick, left)
       return self.loop.turn(self)
     end }
   setmetatable(source, Derived)
+  local left_behind = self.source().holder
+  if left_behind and left_behind.user ~= nil then -- a filter before it has raised
+    source.user, source.extra = left_behind.user, left_behind.extra
+    left_behind.user, left_behind.extra = nil, nil
+  end
   self.source().holder = source
   return stream.iterator(stream.new(source, self.loop, { provider = self.provider, account = self.account }))
 end
@@ -428,7 +433,7 @@ end
 ---@return rollcall.Stream
 function methods:take(n)
   if type(n) ~= "number" or n < 0 or n ~= math.floor(n) then
-    error("take: expected a whole number of users", 2)
+    error("take: expected a whole number of users, got " .. schema.show(n), 2)
   end
   return derive(self, itself, n)
 end
@@ -468,6 +473,15 @@ end
 --- Ends the walk and cancels what is under way. Closing twice is harmless.
 function methods:close()
   self.source():close()
+end
+
+for name, method in pairs(methods) do
+  methods[name] = function(self, ...)
+    if not stream.is(self) then
+      error(("%s: call it with ':', as in stream:%s()"):format(name, name), 2)
+    end
+    return method(self, ...) -- a tail call: it names its caller by counting levels
+  end
 end
 
 return stream

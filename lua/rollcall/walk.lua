@@ -29,6 +29,7 @@ local stream = require "rollcall.stream"
 ---@field answer rollcall.Answer? what it said beside its users, once whole
 ---@field next rollcall.Position? once ended
 ---@field err rollcall.Error? what went wrong after the users that are there
+---@field is_cut boolean? a limit was reached in its middle
 
 ---@class rollcall.Walk
 ---@field front { head: { next: (fun(self): userdata?), values: (fun(self, selection: userdata): ...) } } its head
@@ -37,7 +38,8 @@ local stream = require "rollcall.stream"
 ---@field err rollcall.Error? why it ended, if not well
 ---@field reason string?
 ---@field page_end table? with by_page: what is told of the page whose last user was given, `ended_page`
----@field by_page boolean? its users are handed on page by page: a page counts as given once page_end was taken
+---@field by_page boolean? its users are handed on as a page, which counts as given once page_end was taken
+---@field page_users userdata[]? of it, those that have come
 ---@field holder table? the source that stands on it, which says whether it holds the user given last
 local Walk = {}
 Walk.__index = Walk
@@ -192,13 +194,24 @@ local function save(page, less_last)
   return page.ledger:given() > (less_last and 1 or 0) and page.ledger:save(CHECKPOINT_IDS, less_last) or nil
 end
 
---- From here on users are handed on page by page.
-function Walk:begin_pages()
+--- From here on users are handed on as a page.
+---@return userdata[] users of it that are there: some, where a hook has raised before it was whole
+function Walk:begin_page()
   local page = self.pages[1]
-  self.by_page = true
-  if page then
+  if page and not self.by_page then
     page.saved = save(page)
   end
+  self.by_page = true
+  self.page_users = self.page_users or {}
+  return self.page_users
+end
+
+--- The page, and all of its users, are handed on.
+---@return rollcall.PageInfo
+function Walk:end_page()
+  local ended = self.page_end
+  self.page_end, self.page_users, self.by_page = nil, nil, false
+  return ended
 end
 
 --- Where the walk stands, after the user given last.
@@ -239,7 +252,9 @@ function Walk:describe(page)
       and kind.after(declared, page.answer, { direction = direction, page_size = self.spec.query.page_size })
     return position and kind.show(position)
   end
-  info.next = neighbour "forward"
+  if not page.is_cut then
+    info.next = neighbour "forward"
+  end
   info.previous = kind.goes_back(declared) and neighbour "backward" or nil
   return info
 end
@@ -257,6 +272,7 @@ function Walk:finish(reason, err)
   else
     self.last_checkpoint = reason == "closed" and self:checkpoint() or self:current_checkpoint()
     if self.by_page and page and not self.page_end then -- one that nobody has taken yet comes first
+      page.is_cut = reason == "limit" and page.answer ~= nil and page.ledger:given() < page.answer.count
       self.page_end, self.ended_page = self:describe(page), page
     end
   end
