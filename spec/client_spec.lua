@@ -91,6 +91,7 @@ describe("a client", function()
     { "tesouro", credentials { query_names = { Limit = "" } }, "query_names.Limit: " },
     { "tesouro", credentials { query_names = { ["X-Organization-ID"] = "x" } }, "query_names.X-Organization-ID: " },
     { "tesouro", credentials { watermark = 0 }, "watermark: " },
+    { "tesouro", credentials { client_key = "/key.pem" }, "client_key: expected client_cert" },
     { "dintero", credentials { accounts = { "T123", "P123", "T123" } }, 'accounts: 3: "T123" is there already, as 1' },
     { "dintero", credentials { accounts = { "T123", x = "P123" } }, "accounts: expected a list" },
     { "tesouro", credentials { connect_timeout = -1 }, "connect_timeout: " },

@@ -34,6 +34,17 @@ describe("GitHub", function()
     return rollcall.github(config)
   end
 
+  it("shows no part of a token that the Link header echoes, wherever what is shown of it ends", function()
+    local token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.SECRETSECRETSECRET.abcdefghijklmnop"
+    for _, before in ipairs { 130, 150, 190 } do
+      server:script { ["/orgs/acme/members"] = { { body = "[{}]", headers = { "Link: bad " .. ("x"):rep(before)
+        .. " Bearer " .. token } } } }
+      local _, err = client({ token = token }):users():count()
+      check.failure(err, "decode", { token:sub(1, 8) })
+      check.contains(err.message, "the Link header cannot be read")
+    end
+  end)
+
   it("gives the common fields that a member has", function()
     server:script { ["/orgs/acme/members"] = { { body = "[" .. MEMBER .. "]" } } }
     local user = assert(client():users { role = "admin", filter = "2fa_disabled" }:first())

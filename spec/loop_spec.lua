@@ -165,6 +165,10 @@ describe("the loop of a client", function()
     package.loaded["rollcall.loop.uv"], package.loaded.luv = nil, nil
     assert.is_nil(found)
     check.contains(problem, "uv: ", "not installed here")
+    for _ = 1, 2 do
+      check.contains(select(2, loops.named "nginx"), "nginx")
+      assert.is_nil(select(2, loops.named "nginx"):find("previous error", 1, true))
+    end
   end)
 
   it("has its turn while a page's users are read from its end, and every user comes", function()

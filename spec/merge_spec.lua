@@ -41,6 +41,12 @@ local function sorted_ids(list)
 end
 
 describe("a merge", function()
+  it("takes a list of streams, and says so where it is given streams", function()
+    local list = streams({ page "1" }, { page "2" })
+    check.misuse(function() rollcall.merge(list[1], list[2]) end, "merge: expected a list of streams, got a stream")
+    check.misuse(function() rollcall.merge(5) end, "merge: expected a list of streams, got 5")
+  end)
+
   it("gives every user of every stream once, each with its stream", function()
     sandbox.reset()
     local tesouro = sandbox.tesouro():users { status = "ALL" }

@@ -9,6 +9,12 @@ setup(function()
 end)
 teardown(sandbox.restore)
 
+describe("a provider's function", function()
+  it("says so where it is called with ':'", function()
+    check.misuse(function() rollcall:tesouro { token = "x" } end, "tesouro: call it with '.', as in rollcall.tesouro")
+  end)
+end)
+
 describe("the module", function()
   it("has what is documented, and nothing else", function()
     local names = {}

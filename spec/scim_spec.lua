@@ -47,6 +47,17 @@ describe("SCIM", function()
     return rollcall.scim(config)
   end
 
+  it("shows no part of a token that the server echoes, wherever what is shown of it ends", function()
+    local token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.SECRETSECRETSECRET.abcdefghijklmnop"
+    for _, before in ipairs { "", "Bearer ", ("x"):rep(38) } do
+      server:script { ["/scim/v2/Users"] = { { body = '{"Resources":[{"id":"1"}],"totalResults":"' .. before .. token
+        .. '"}' } } }
+      local _, err = client({ token = token }):users():count()
+      check.failure(err, "decode", { token:sub(1, 8) })
+      check.contains(err.message, "expected a count at /totalResults")
+    end
+  end)
+
   it("gives the common fields", function()
     server:script { ["/scim/v2/Users"] = { { type = "application/scim+json",
       body = '{"totalResults":2,"Resources":[' .. JENSEN .. "," .. SMITH .. "]}" } } }

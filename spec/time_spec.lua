@@ -75,6 +75,12 @@ describe("time.format", function()
       end, "seconds since 1970")
     end
   end)
+
+  it("has 0 to 9 digits of a fraction", function()
+    for _, digits in ipairs { -1, 10, 20, 2.5, "2", 0 / 0 } do
+      check.misuse(function() return (time.format(5.5, digits)) end, "0 to 9 digits", tostring(digits))
+    end
+  end)
 end)
 
 describe("time.duration", function()

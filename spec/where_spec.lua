@@ -104,4 +104,13 @@ describe("where", function()
     check.misuse(function() rollcall.where("status=ACTIVE", { now = "x" }) end, "now: expected number")
     check.misuse(function() rollcall.where("status=ACTIVE", 5) end, "expected table, got 5")
   end)
+
+  it("raises where it is asked about no user", function()
+    local is_active, line, rows = rollcall.where "status=ACTIVE", rollcall.ndjson { "id" }, rollcall.csv { "id" }
+    for _, value in ipairs { false, 5, "x" } do
+      check.misuse(function() return (is_active(value)) end, "where: expected a user, got a " .. type(value))
+      check.misuse(function() return (line(value)) end, "ndjson: expected a user, got a " .. type(value))
+      check.misuse(function() return (rows:row(value)) end, "csv: expected a user, got a " .. type(value))
+    end
+  end)
 end)

@@ -298,6 +298,9 @@ local function check_together(declared, config, problems)
   if config.environment and config.base_url then
     problems[#problems + 1] = "environment and base_url exclude each other"
   end
+  if config.client_key and not config.client_cert then
+    problems[#problems + 1] = "client_key: expected client_cert, the certificate that it is the key of, beside it"
+  end
   local lists = {}
   for name, option in pairs(declared.options or {}) do
     local one, many = config[name], option.list and config[option.list]

@@ -5,6 +5,7 @@
 -- `formulas = true` leaves it out, for programs that want the data to the letter.
 
 local ndjson = require "rollcall.ndjson"
+local path = require "rollcall.path"
 
 ---@class rollcall.CsvOptions
 ---@field formulas boolean? leave texts as they are, though a spreadsheet may take them for formulas
@@ -39,6 +40,8 @@ function csv.text(value)
   return (#parts > 0 or next(value) == nil) and table.concat(parts, ", ") or ndjson.encode(value)
 end
 
+--- A value as a cell of the line.
+---@private
 function Csv:cell(value)
   local text = csv.text(value)
   if not self.formulas and type(value) ~= "number" and text:find "^[=+%-@\t\r\n]" then
@@ -66,6 +69,7 @@ function Csv:header()
 end
 
 function Csv:row(user)
+  path.check_user("csv", user)
   return line(self, function(column)
     return column.get(user)
   end)

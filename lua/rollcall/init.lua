@@ -98,6 +98,9 @@ setmetatable(rollcall, { __index = function(self, name)
   local declared = built_in(name)
   if declared then
     rawset(self, name, function(options)
+      if options == rollcall then
+        error(("%s: call it with '.', as in rollcall.%s { … }"):format(name, name), 2)
+      end
       return (client.new(declared, options, 2))
     end)
   end

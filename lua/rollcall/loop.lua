@@ -37,10 +37,12 @@ end
 ---@return rollcall.Loop?
 ---@return string? problem
 function loop.named(name)
-  local good, found = pcall(require, "rollcall.loop." .. name)
+  local module = "rollcall.loop." .. name
+  local good, found = pcall(require, module)
   if good then
     return found
   end
+  package.loaded[module] = nil -- LuaJIT would say next time that it was tried before, and not why it failed
   return nil, ("%s: %s"):format(name, tostring(found):match "^[^\n]*")
 end
 

@@ -67,9 +67,13 @@ end
 ---@param options any
 ---@param level integer
 function merge.check(streams, options, level)
-  local problems = schema.check(options or {}, options_schema)
-  if type(streams) ~= "table" or stream.is(streams) or #problems > 0 then
-    error("merge: " .. (problems[1] or "expected a list of streams"), level + 1)
+  if type(streams) ~= "table" or stream.is(streams) then
+    error(("merge: expected a list of streams, got %s"):format(
+      stream.is(streams) and "a stream; as in merge { one, other }" or schema.show(streams)), level + 1)
+  end
+  local problem = schema.check(options or {}, options_schema)[1]
+  if problem then
+    error("merge: " .. problem, level + 1)
   end
   local places = {}
   for i, one in ipairs(streams) do

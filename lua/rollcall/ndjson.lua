@@ -122,6 +122,7 @@ function ndjson.new(columns)
     names[i] = quote(column.name) .. ":"
   end
   return function(user)
+    path.check_user("ndjson", user)
     local parts = {}
     local source -- for the empty tables of a user
     for i, column in ipairs(list) do

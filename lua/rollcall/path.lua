@@ -7,6 +7,15 @@ local at, null = core.at, core.null
 
 local path = {}
 
+--- Raises, for the caller's caller, unless fields can be read from this.
+---@param where string begins the message
+---@param user any
+function path.check_user(where, user)
+  if type(user) ~= "userdata" and type(user) ~= "table" then
+    error(("%s: expected a user, got a %s"):format(where, type(user)), 3)
+  end
+end
+
 local function present(value)
   if value == null then
     return nil

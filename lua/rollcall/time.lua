@@ -74,6 +74,8 @@ end
 function time.format(seconds, digits)
   if type(seconds) ~= "number" or not (seconds >= -62167219200 and seconds < 253402300800) then
     error("time.format: expected seconds since 1970, in the years 0 to 9999", 2)
+  elseif digits ~= nil and not (type(digits) == "number" and digits >= 0 and digits <= 9 and digits % 1 == 0) then
+    error("time.format: expected 0 to 9 digits of a fraction, got " .. tostring(digits), 2)
   end
   local whole = math.floor(seconds)
   local day = math.floor(whole / DAY)

@@ -191,7 +191,7 @@ function where.all(expressions, options)
   local tests = {}
   for i, expression in ipairs(expressions) do
     if type(expression) ~= "string" then
-      error("where: expected a text, got a " .. type(expression), 2)
+      error(("where: %d: expected a text, got a %s"):format(i, type(expression)), 2)
     end
     local test, problem = where.compile(expression, options)
     if not test then
@@ -200,6 +200,7 @@ function where.all(expressions, options)
     tests[i] = test
   end
   return function(user)
+    path.check_user("where", user)
     for i = 1, #tests do
       if not tests[i](user) then
         return false

@@ -14,6 +14,9 @@ Answer.__index = Answer
 
 local answer = {}
 
+-- Bytes of a value that an error shows.
+local SHOWN = 40
+
 --- Where it is an array or an object only that: a table, not what is in it, which can be large.
 local function value_of(text, read, ...)
   if text == nil then
@@ -81,6 +84,14 @@ end
 
 Answer.name_of = name_of
 
+--- The beginning of what the server said, in one line and without secrets: one that is cut would not be known again.
+---@param text string
+---@param most integer bytes
+---@return string
+function Answer:shown(text, most)
+  return (self.asked.client.redactor:clean(text, nil, most):gsub("%c", " "))
+end
+
 --- A whole number; nil where nothing or null is there; nil and what is wrong.
 ---@return integer?
 ---@return string? problem
@@ -92,7 +103,7 @@ function Answer:number(source)
   local number = type(value) == "string" and #value <= 64 and value:find("^%d+%.?0*$") and tonumber(value)
   if not number or number >= 2 ^ 53 then
     return nil, ("expected a count at %s, got %s"):format(name_of(source),
-      type(value) == "string" and '"' .. value:sub(1, 40):gsub("%c", " ") .. '"' or "a " .. type(value))
+      type(value) == "string" and '"' .. self:shown(value, SHOWN) .. '"' or "a " .. type(value))
   end
   return math.floor(number)
 end
@@ -112,7 +123,7 @@ function Answer:flag(source)
   local meaning = type(value) == "string" and flags[value:lower()]
   if meaning == nil or meaning == false and flags[tostring(value):lower()] == nil then
     return nil, ("expected true or false at %s, got %s"):format(name_of(source),
-      type(value) == "string" and '"' .. value:sub(1, 40):gsub("%c", " ") .. '"' or "a " .. type(value))
+      type(value) == "string" and '"' .. self:shown(value, SHOWN) .. '"' or "a " .. type(value))
   end
   return meaning
 end

@@ -35,6 +35,9 @@ function link.check(paging, report)
   end
 end
 
+-- Bytes of a header that an error shows.
+local SHOWN = 200
+
 function link.captures(paging)
   return declared.pointers(paging.more)
 end
@@ -48,7 +51,7 @@ function link.after(paging, answer, query)
   local text = answer:header("link")
   local links = header.parse(text or "")
   if not links then
-    return nil, "the Link header cannot be read: " .. text:sub(1, 200):gsub("%c", " ")
+    return nil, "the Link header cannot be read: " .. answer:shown(text, SHOWN)
   end
   local reference = header.target(links, is_back and paging.previous or paging.rel or "next")
   if not reference then
