@@ -267,7 +267,8 @@ describe("a merge", function()
 
   it("walks one after the other with a concurrency of 1", function()
     local ids = {}
-    for user in rollcall.merge(streams({ page "1 2" }, { page "3" }, { page "" }, { page "4 5" }), { concurrency = 1 }) do
+    local list = streams({ page "1 2" }, { page "3" }, { page "" }, { page "4 5" })
+    for user in rollcall.merge(list, { concurrency = 1 }) do
       ids[#ids + 1] = user.id
     end
     assert.same({ "1", "2", "3", "4", "5" }, ids)

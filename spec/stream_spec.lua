@@ -41,8 +41,8 @@ end
 describe("a stream", function()
   it("says so where a method is called with '.'", function()
     local users = three()
-    for _, name in ipairs { "next", "collect", "first", "count", "values", "pages", "filter", "map", "take", "checkpoint",
-      "reason", "stats", "close" } do
+    for _, name in ipairs { "next", "collect", "first", "count", "values", "pages", "filter", "map", "take",
+      "checkpoint", "reason", "stats", "close" } do
       check.misuse(function() users[name]() end, name .. ": call it with ':', as in stream:" .. name .. "()")
       check.misuse(function() users[name](print) end, name .. ": call it with ':'")
     end

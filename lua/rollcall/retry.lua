@@ -65,11 +65,11 @@ function retry.number(text, choose)
   local chosen
   for part in (text or ""):gmatch "[^,]+" do
     -- No number is longer, and the pattern takes the square of a long one's length.
-    local number = #part <= 64 and tonumber((part:match "^%s*(%d+%.?%d*)%s*$"))
-    if not number then
+    local value = #part <= 64 and tonumber((part:match "^%s*(%d+%.?%d*)%s*$"))
+    if not value then
       return nil
     end
-    chosen = chosen and (choose or math.max)(chosen, number) or number
+    chosen = chosen and (choose or math.max)(chosen, value) or value
   end
   return chosen
 end
