@@ -74,7 +74,7 @@ describe("rollcall review", function()
       end
       if status == "ACTIVE" then
         local sign = seen or value(user.createdDateTime or user.created_at)
-        if not sign or time.parse(sign) < before then
+        if sign and time.parse(sign) < before then
           add "stale"
         end
         local mfa = type(user.configuration) == "table" and user.configuration.mfa
@@ -150,6 +150,54 @@ describe("rollcall review", function()
     errors, status = complaints { "review", "--fail-on", "nomfa" }
     assert.equal(2, status)
     check.contains(errors, "nomfa", "no-mfa, stale")
+  end)
+
+  it("takes for stale only whose last visit is known, or known not to have been", function()
+    local server = require("spec.support.server").start()
+    finally(function()
+      server:stop()
+    end)
+    local LONG_AGO, LATELY = "2020-01-01T00:00:00Z", "2025-12-31T00:00:00Z"
+    local function user(id, seen, made, more)
+      return ('{"id":%q,"last_seen_at":%s,"created_at":%s%s}'):format(id, seen and ("%q"):format(seen) or "null",
+        made and ("%q"):format(made) or "null", more or "")
+    end
+    local speaking = { user("never", nil, LONG_AGO), user("new", nil, LATELY), user("unknown"), user("gone", LONG_AGO),
+      user("here", LATELY, LONG_AGO) }
+    local silent = { user("silent", nil, LONG_AGO), user("admin", nil, LONG_AGO, ',"scope":["admin:users"]') }
+    local answers = {}
+    for path, list in pairs { ["/speaking"] = speaking, ["/silent"] = silent } do
+      local answer = { body = "[" .. table.concat(list, ",") .. "]" }
+      answers[path] = { answer, answer, answer, answer }
+    end
+    server:script(answers)
+    local function source(name)
+      return ([[%s = { base_url = %q, token = "hunter22-token", provider = { name = "own",
+        base_url = { production = "https://own.example" },
+        users = { path = "/%s", items = "", paging = { type = "none" } } } },]]):format(name, server.url, name)
+    end
+    local name = cli.configuration("return { sources = { " .. source "speaking" .. source "silent" .. " } }")
+    local function review(...)
+      return run { "review", "--config", name, "--now", "2026-01-01", ... }
+    end
+    local output, errors, status = review("--format", "csv")
+    assert.equal("", errors)
+    assert.equal(0, status)
+    assert.equal("source,users,?,no_mfa,stale,never_came,admin\r\nsilent,2,2,,,0,1\r\nspeaking,5,5,,2,0,0\r\n"
+      .. "total,7,7,,2,0,1\r\n", output)
+    output = review("--list", "stale,admin", "--format", "ndjson", "--fields", "id,findings")
+    local found = {}
+    for _, one in ipairs(decoded(output)) do
+      found[one.id] = table.concat(one.findings, " ")
+    end
+    check.same({ never = "stale", gone = "stale", admin = "admin" }, found)
+    errors, status = select(2, review("silent", "--fail-on", "stale"))
+    assert.equal("rollcall: silent says nothing of last visits: its users were not checked for stale\n", errors)
+    assert.equal(0, status)
+    errors, status = select(2, review("--fail-on", "stale"))
+    assert.equal(1, status)
+    check.contains(errors, "silent says nothing of last visits", "found what --fail-on names: 2 stale\n")
+    assert.is_nil(errors:find("speaking says", 1, true))
   end)
 
   it("lists who was found", function()

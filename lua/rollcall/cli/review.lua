@@ -14,17 +14,22 @@ review.description = [[
 For each source: its users by status, and these findings:
 
   no-mfa      can sign in, and is known to have no second factor
-  stale       can sign in, and was not seen for --days days, or never and was made before them
+  stale       can sign in, and was not seen for --days days, or never and was
+              made before them
   never-came  was invited and has never come
-  admin       can sign in, and has a role with one of the words of --admin in its name, or a scope, an own one
-              or a role's, that has one or begins with "admin:"
+  admin       can sign in, and has a role with one of the words of --admin in
+              its name, or a scope, an own one or a role's, that has one or
+              begins with "admin:"
 
 Who can sign in is whose status is not INVITED, INACTIVE or DELETED. Where a provider says nothing of second
-factors there is a "-".]]
+factors, or of last visits, there is a "-": its users may have been seen yesterday, however long ago they were made.]]
 
 review.epilog = [[
 Exit status: 0 reviewed, 1 no users, or one of the findings of --fail-on, 2 wrong usage or configuration, 3 a
 source failed.
+
+Memory does not grow with the number of users, but for --list stale while a source has told of no last visit: who
+was made long ago is kept until then.
 
 Examples:
   rollcall review --format markdown > review.md
@@ -141,7 +146,8 @@ local function last_sign(user)
   return time.parse(user.last_seen_at) or time.parse(user.created_at)
 end
 
---- A function that says what is found about a user: a set, by the names of FINDINGS.
+--- A function that says what is found about a user: a set, by the names of FINDINGS. Who was never seen is stale if
+--- the source says anything of last visits.
 local function finder(session)
   local words = words_of(session.args.admin)
   local stale_before = session.now - session.args.days * DAY
@@ -153,22 +159,31 @@ local function finder(session)
     if not cannot_sign_in[status] then
       local at = last_sign(user)
       found["no-mfa"] = user.mfa == false
-      found.stale = at == nil or at < stale_before
+      found.stale = at ~= nil and at < stale_before
       found.admin = is_admin(user, words)
     end
     return found
   end
 end
 
+--- Findings that are not known of a source that says nothing of something: what that is, in words.
+local UNSAID = { ["no-mfa"] = "second factors", stale = "last visits" }
+
 local function new_count(name)
-  return { name = name, users = 0, statuses = {}, found = {}, says_mfa = false }
+  return { name = name, users = 0, statuses = {}, found = {}, says = {} }
+end
+
+--- Is it known whom of those that were counted there is this to find about?
+local function is_known(count, name)
+  return not UNSAID[name] or count.says[name] == true
 end
 
 local function add(count, user, found)
   local status = type(user.status) == "string" and user.status or "?"
   count.users = count.users + 1
   count.statuses[status] = (count.statuses[status] or 0) + 1
-  count.says_mfa = count.says_mfa or user.mfa ~= nil
+  count.says["no-mfa"] = count.says["no-mfa"] or user.mfa ~= nil
+  count.says.stale = count.says.stale or time.parse(user.last_seen_at) ~= nil
   for name, is_found in pairs(found) do
     count.found[name] = (count.found[name] or 0) + (is_found and 1 or 0)
   end
@@ -178,11 +193,16 @@ local function sum_of(counts)
   local sum = new_count "total"
   for _, count in ipairs(counts) do
     sum.users = sum.users + count.users
-    sum.says_mfa = sum.says_mfa or count.says_mfa
-    for _, group in ipairs { "statuses", "found" } do
-      for name, number in pairs(count[group]) do
-        sum[group][name] = (sum[group][name] or 0) + number
+    for status, number in pairs(count.statuses) do
+      sum.statuses[status] = (sum.statuses[status] or 0) + number
+    end
+    for name, number in pairs(count.found) do
+      if is_known(count, name) then
+        sum.found[name] = (sum.found[name] or 0) + number
       end
+    end
+    for name in pairs(UNSAID) do
+      sum.says[name] = sum.says[name] or count.says[name]
     end
   end
   return sum
@@ -227,8 +247,7 @@ local function grid(counts, sum)
       row[#row + 1] = count.statuses[status] or 0
     end
     for _, name in ipairs(FINDINGS) do
-      local is_known = name ~= "no-mfa" or count.says_mfa
-      row[#row + 1] = is_known and (count.found[name] or 0) or "-"
+      row[#row + 1] = is_known(count, name) and (count.found[name] or 0) or "-"
     end
     rows[i] = row
   end
@@ -301,12 +320,14 @@ local function check_format(args)
   end
 end
 
---- A writer of those who have one of the findings of --list; nil without --list.
+--- A writer of those who have one of the findings of --list; nil without --list. Who may be stale, of a source that
+--- has said nothing of last visits yet, waits until it does, or has come to its end.
 local function lister(session, sources)
   if not session.args.list then
     return nil
   end
   local current
+  local waiting = {} -- by source: lists of { user, found }
   local writer = listing.writer(session, sources, { own = { { name = "findings", get = function()
     local list = {}
     for _, name in ipairs(FINDINGS) do
@@ -314,17 +335,39 @@ local function lister(session, sources)
     end
     return list
   end } } })
-  return {
-    see = function(user, source, found)
-      for _, name in ipairs(session.args.list) do
-        if found[name] then
-          current = found
-          writer.row(user, source)
-          return
-        end
+  local function write(user, source, found)
+    for _, name in ipairs(session.args.list) do
+      if found[name] then
+        current = found
+        writer.row(user, source)
+        return
       end
+    end
+  end
+  local function write_waiting(source, is_stale)
+    for _, one in ipairs(waiting[source] or {}) do
+      one.found.stale = is_stale
+      write(one.user, source, one.found)
+    end
+    waiting[source] = nil
+  end
+  return {
+    see = function(user, source, found, count)
+      if is_known(count, "stale") then
+        write_waiting(source, true)
+      elseif found.stale then
+        waiting[source] = waiting[source] or {}
+        table.insert(waiting[source], { user = user, found = found })
+        return
+      end
+      write(user, source, found)
     end,
-    finish = writer.finish,
+    finish = function()
+      for _, source in ipairs(sources) do
+        write_waiting(source, false)
+      end
+      writer.finish()
+    end,
   }
 end
 
@@ -345,7 +388,7 @@ function review.run(session)
     local found = find(user)
     add(by_source[source], user, found)
     if list then
-      list.see(user, source, found)
+      list.see(user, source, found, by_source[source])
     end
   end)
   local sum = sum_of(counts)
@@ -356,9 +399,9 @@ function review.run(session)
   end
   local reasons = {}
   for _, name in ipairs(args.fail_on or {}) do
-    for _, count in ipairs(name == "no-mfa" and counts or {}) do
-      if count.users > 0 and not count.says_mfa then
-        session:say(("%s says nothing of second factors: its users were not checked for no-mfa"):format(count.name))
+    for _, count in ipairs(counts) do
+      if count.users > 0 and not is_known(count, name) then
+        session:say(("%s says nothing of %s: its users were not checked for %s"):format(count.name, UNSAID[name], name))
       end
     end
     local number = sum.found[name] or 0
