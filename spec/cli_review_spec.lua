@@ -144,12 +144,18 @@ describe("rollcall review", function()
     errors, status = complaints { "review", "dintero", "--fail-on", "never-came" }
     assert.equal("", errors)
     assert.equal(0, status)
-    errors, status = complaints { "review", "--days", "1000001" }
-    assert.equal(2, status)
-    check.contains(errors, "1000001: expected a number of days")
-    errors, status = complaints { "review", "--fail-on", "nomfa" }
-    assert.equal(2, status)
-    check.contains(errors, "nomfa", "no-mfa, stale")
+    for option, values in pairs {
+      ["--days"] = { ["1000001"] = "1000001: expected a number of days", ["-1"] = "-1: expected a number of days" },
+      ["--fail-on"] = { nomfa = "nomfa is none of no-mfa, stale, never-came, admin, all (did you mean no-mfa?)",
+        ["stale,lost"] = "lost is none of no-mfa, stale, never-came, admin, all\n" },
+      ["--list"] = { never = "never is none of ", [","] = "expected one or more of no-mfa" },
+    } do
+      for value, problem in pairs(values) do
+        errors, status = complaints { "review", option, value }
+        assert.equal(2, status)
+        check.contains(errors, option .. ": " .. problem)
+      end
+    end
   end)
 
   it("takes for stale only whose last visit is known, or known not to have been", function()

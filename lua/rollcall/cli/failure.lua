@@ -30,6 +30,20 @@ function failure.usage(message, ...)
   failure.raise(failure.USAGE, select("#", ...) > 0 and message:format(...) or message)
 end
 
+--- A converter for argparse whose complaints name the option that the value is of.
+---@param option string
+---@param convert fun(text: string): any, string? the value; nil and what is wrong with the text
+---@return fun(text: string): any, string?
+function failure.of_option(option, convert)
+  return function(text)
+    local value, problem = convert(text)
+    if value == nil then
+      return nil, option .. ": " .. problem
+    end
+    return value
+  end
+end
+
 --- An error message of Lua's without the position before it: of those that users of the command made.
 ---@param message any
 ---@return string

@@ -31,7 +31,8 @@ function listing.declare(command)
       .. "is absent, is there), ~, !~ (contains, does not), <, <=, >, >= (numbers, texts, times). A time is an "
       .. "RFC 3339 one, a date, or a duration back from now: last_seen_at<90d is longer ago than 90 days, or never.")
     :argname "<condition>":count "*"
-  command:option "--limit":description "Stop after so many users.":argname "<n>":convert(listing.whole)
+  command:option "--limit":description "Stop after so many users.":argname "<n>"
+    :convert(failure.of_option("--limit", listing.whole))
   command:flag "--bom":description "CSV: begin with a byte order mark, by which Excel knows UTF-8."
   command:flag "--formulas"
     :description("CSV: leave texts that begin with = + - @ as they are, without the ' that keeps a spreadsheet from "

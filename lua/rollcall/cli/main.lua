@@ -15,9 +15,9 @@ local main = {}
 local COMMANDS = { "users", "find", "review", "diff", "sources", "check", "sandbox" }
 
 local function moment(text)
-  local seconds, problem = time.parse(text)
+  local seconds = time.parse(text)
   if not seconds then
-    return nil, problem
+    return nil, ("%s: expected a time of RFC 3339, such as 2025-10-03T12:00:00Z, or a date alone"):format(text)
   elseif not pcall(time.format, seconds) then
     return nil, ("%s: expected a time of the years 0 to 9999 in UTC"):format(text)
   end
@@ -35,7 +35,7 @@ local function declare_common(command)
     :description "The configuration, instead of $ROLLCALL_CONFIG or ~/.config/rollcall/rollcall.lua."
     :argname "<file>"
   command:option "--now":description "Count days back from this time, RFC 3339 or a date, instead of from now."
-    :argname "<time>":convert(moment)
+    :argname "<time>":convert(failure.of_option("--now", moment))
   command:flag "-q" "--quiet":description "No progress, no notes and no warnings on stderr; errors only."
   command:flag "-v" "--verbose":description "Each request, answer, retry and page on stderr, without secrets."
 end
@@ -92,6 +92,22 @@ the signal's number after Ctrl-C and the like.]])
   return root
 end
 
+--- The arguments, where a negative number is one with the option before it: argparse would take it for an option of its
+--- own, and say nothing of what is expected instead.
+local function join_negative(arguments)
+  local list, is_behind_options = {}, false
+  for _, argument in ipairs(arguments) do
+    local before = list[#list] or ""
+    is_behind_options = is_behind_options or argument == "--"
+    if not is_behind_options and argument:find "^%-%d" and before:find "^%-%-[%a-]+$" then
+      list[#list] = before .. "=" .. argument
+    else
+      list[#list + 1] = argument
+    end
+  end
+  return list
+end
+
 --- What a run that was ended has to say, and its status.
 local function conclude(run, raised)
   core.terminal.release()
@@ -130,7 +146,7 @@ end
 ---@return integer status of the process
 function main.run(arguments)
   local root = parser()
-  local parsed, args = pcall(root.parse, root, arguments)
+  local parsed, args = pcall(root.parse, root, join_negative(arguments))
   if not parsed then
     if not failure.is(args) then
       error(args, 0)

@@ -5,6 +5,7 @@ local failure = require "rollcall.cli.failure"
 local fold = require "rollcall.fold"
 local listing = require "rollcall.cli.listing"
 local progress = require "rollcall.cli.progress"
+local schema = require "rollcall.schema"
 local tables = require "rollcall.cli.table"
 local time = require "rollcall.time"
 
@@ -39,6 +40,7 @@ Examples:
 local DAY = 86400
 local MAX_DAYS = 1e6
 local FINDINGS = { "no-mfa", "stale", "never-came", "admin" }
+local NAMES = { "no-mfa", "stale", "never-came", "admin", "all" } -- of the options that take findings
 local TITLES = { ["no-mfa"] = "NO MFA", stale = "STALE", ["never-came"] = "NEVER CAME", admin = "ADMIN" }
 local STATUSES = { "ACTIVE", "INVITED", "INACTIVE", "DELETED" } -- these first
 local cannot_sign_in = { INVITED = true, INACTIVE = true, DELETED = true }
@@ -58,12 +60,14 @@ local function findings(text)
     if part == "all" then
       return FINDINGS
     elseif not TITLES[part] then
-      return nil, ("%s is none of %s, all"):format(part, table.concat(FINDINGS, ", "))
+      local near = schema.nearest(part, NAMES)
+      return nil, ("%s is none of %s%s"):format(part, table.concat(NAMES, ", "),
+        near and (" (did you mean %s?)"):format(near) or "")
     end
     list[#list + 1] = part
   end
   if #list == 0 then
-    return nil, "expected one or more of " .. table.concat(FINDINGS, ", ") .. ", all"
+    return nil, "expected one or more of " .. table.concat(NAMES, ", ")
   end
   return list
 end
@@ -72,14 +76,14 @@ function review.declare(command)
   command:argument "source":description "Names of sources; all by default.":args "*"
   command:option "--days"
     :description "After how many days without a sign of life somebody is stale.":argname "<n>"
-    :convert(days):default "90"
+    :convert(failure.of_option("--days", days)):default "90"
   command:option "--admin":description "Words of administrators' roles and scopes, with commas between."
     :argname "<word,...>":default "admin,owner"
   command:option "--fail-on"
     :description "End with status 1 where one of these is found: findings with commas between, or all."
-    :argname "<finding,...>":convert(findings)
+    :argname "<finding,...>":convert(failure.of_option("--fail-on", findings))
   command:option "-l" "--list":description("List who has one of these findings, with all the findings of each, "
-    .. "instead of counting."):argname "<finding,...>":convert(findings)
+    .. "instead of counting."):argname "<finding,...>":convert(failure.of_option("--list", findings))
   command:option "-f" "--format":description "How: table, markdown, csv; with --list table, csv, ndjson, json."
     :choices { "table", "markdown", "csv", "ndjson", "json" }:default "table"
   command:option "--fields":description "With --list: which fields; findings is one.":argname "<field,...>"

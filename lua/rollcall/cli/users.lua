@@ -35,7 +35,7 @@ function users.declare(command)
   command:argument "source":description "Names of sources; all by default.":args "*"
   listing.declare(command)
   command:option "--page-size":description "Users a page, at most the provider's maximum, which is the default."
-    :argname "<n>":convert(listing.whole)
+    :argname "<n>":convert(failure.of_option("--page-size", listing.whole))
   command:option "--resume"
     :description("Write to this file, as users are written, where the walk stands, and go on from what is there: "
       .. "append the output of the same command to that of the interrupted one (>>). For ndjson and csv. --limit "
@@ -48,7 +48,7 @@ function users.declare(command)
   command:option "--expand":description "Dintero: roles, which is the default here."
   command:option "--search":description "Dintero: in email and name, by the server."
   command:option "--filter":description "A filter of a provider of your own."
-    :argname "<name=value>":count "*":convert(pair)
+    :argname "<name=value>":count "*":convert(failure.of_option("--filter", pair))
 end
 
 --- The filters that the command line gave.
