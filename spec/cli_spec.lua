@@ -375,15 +375,22 @@ describe("a walk that is interrupted", function()
       assert.equal(2, status)
       check.contains(errors, case[2])
     end
-    command.write(saved, "nonsense\n")
-    local _, errors, status = run { "users", "tesouro", "--format", "csv", "--resume", saved }
+    for text, problem in pairs {
+      [""] = "it is empty",
+      ["\n"] = "it is empty",
+      ["nonsense\n"] = "expected a checkpoint",
+      ['{"rollcall":1,"parts":{"tesouro":"?"},"output":{"format":[1]}}\n'] = "it does not say of which output it is",
+    } do
+      command.write(saved, text)
+      local errors, status = complaints { "users", "tesouro", "--format", "csv", "--resume", saved }
+      assert.equal(2, status)
+      assert.equal(("rollcall: --resume: %s: %s; remove it to begin anew, or name another file\n"):format(saved,
+        problem), errors)
+    end
+    local errors, status = complaints { "users", "tesouro", "--format", "csv", "--resume", path() }
     assert.equal(2, status)
-    check.contains(errors, "expected a checkpoint")
-    command.write(saved, '{"rollcall":1,"parts":{"tesouro":"?"},"output":{"format":[1]}}\n')
-    _, errors, status = run { "users", "tesouro", "--format", "csv", "--resume", saved }
-    assert.equal(2, status)
-    check.contains(errors, "does not say of which output")
-    _, errors, status = run { "users", "tesouro", "--format", "csv", "--resume", path "nowhere/there" }
+    assert.equal(("rollcall: --resume: cannot read %s: Is a directory; name another file\n"):format(path()), errors)
+    errors, status = complaints { "users", "tesouro", "--format", "csv", "--resume", path "nowhere/there" }
     assert.equal(3, status)
     check.contains(errors, "cannot write the checkpoint", "nowhere/there", "a folder that can be written to")
   end)

@@ -123,7 +123,7 @@ describe("--resume", function()
     command.write(saved, '{"rollcall":1,"parts":{"tesouro":"{}"}}\n')
     local _, errors, status = users { "--format", "csv" }
     assert.equal(2, status)
-    check.contains(errors, "it does not say of which output it is", "what an earlier run has written")
+    check.contains(errors, "it does not say of which output it is", "remove it to begin anew")
   end)
 
   --- Each user of Tesouro stands once in a file of ids.

@@ -77,6 +77,20 @@ local function write(name, text)
   return good and closed, write_problem or close_problem
 end
 
+--- The checkpoints of a text by source, and the output that they are of; ends the command where it has none.
+local function parse(name, text)
+  local parts, problem, output = checkpoint.decode_parts(text)
+  if not text:find "%S" then
+    problem = "it is empty"
+  elseif parts and not is_output(output) then
+    problem = "it does not say of which output it is"
+  end
+  if problem then
+    failure.usage("--resume: %s: %s; remove it to begin anew, or name another file", name, problem)
+  end
+  return parts, output
+end
+
 --- Reads the file, where there is one. Ends the command where it is none of this output, and where it could not be
 --- written later.
 ---@param name string
@@ -86,13 +100,12 @@ function resume.open(name, output)
   local self = setmetatable({ name = name, output = output }, Resume)
   local file, problem, code = io.open(name, "rb")
   if file then
-    local text = file:read "*a"
+    local text, unreadable = file:read "*a"
     file:close()
-    local parts, wrong, saved = checkpoint.decode_parts(text or "")
-    if not parts or not is_output(saved) then
-      failure.usage("--resume: %s: %s; expected what an earlier run has written there", name,
-        wrong or "it does not say of which output it is")
+    if not text then
+      failure.usage("--resume: cannot read %s: %s; name another file", name, unreadable)
     end
+    local parts, saved = parse(name, text)
     check(name, saved, output)
     self.parts, self.format = parts, saved.format
   elseif code ~= ENOENT then
