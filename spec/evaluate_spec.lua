@@ -42,8 +42,11 @@ describe("a configuration's file", function()
   it("reaches no function, by texts neither", function()
     check.contains(refused "return ('x'):rep(1e9)", ":1: a text has no rep here")
     check.contains(refused "\nlocal a = 'x'\nlocal b = a.format", ":3: a text has no format here")
-    refused "print 'x'"
-    refused "return { require 'os' }"
+    for call, library in pairs { ["os.getenv 'X'"] = "os", ["io.open('x'):read '*a'"] = "io", ["print 'x'"] = "print",
+      ["require 'os'"] = "require", ["string.rep('x', 9)"] = "string", ["_G.os.getenv 'X'"] = "_G" } do
+      check.contains(refused("return { client_secret = " .. call .. " }"), ":1: ", "'" .. library .. "'",
+        'a configuration is data and can call nothing: a secret is { env = "NAME" }')
+    end
     assert.equal("X", ("x"):upper()) -- they are back
   end)
 
@@ -101,5 +104,6 @@ describe("a configuration's file", function()
     check.contains(refused 'return { a = "x"\n', "'}' expected")
     check.contains(refused "if a do end", "'then' expected")
     check.contains(refused "return {} }", "<eof>")
+    assert.is_nil(refused("return {} }"):find("data", 1, true))
   end)
 end)

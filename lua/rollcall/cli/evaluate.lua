@@ -78,6 +78,9 @@ for word in ("and break do else elseif end false for function goto if in local n
   reserved[word] = true
 end
 
+local NO_SECRET = "; texts stand in quotes, and a configuration can call nothing"
+local NO_FUNCTION = '; a configuration is data and can call nothing: a secret is { env = "NAME" } or { command = "…" }'
+
 --- A message of Lua's without what it quotes of the file, be it a name or a text: where quotes were forgotten it is a
 --- secret. What is Lua's own is none.
 ---@param problem string
@@ -89,11 +92,14 @@ local function discreet(problem, name, quoted)
   if text:sub(1, #name + 1) == name .. ":" then
     place, text = name, text:sub(#name + 1)
   end
+  local names_library = false
   local cut = text:gsub("<goto [^>]*>", "<goto ...>"):gsub(quoted, function(word)
-    local is_own = not word:find "%w" or reserved[word] or rawget(_G, word) ~= nil
+    local is_of_library = rawget(_G, word) ~= nil
+    names_library = names_library or is_of_library
+    local is_own = not word:find "%w" or reserved[word] or is_of_library
     return not is_own and "'...'" or nil
   end)
-  return place .. (cut == text and text or cut .. "; texts stand in quotes, and a configuration can call nothing")
+  return place .. cut .. (cut ~= text and NO_SECRET or names_library and NO_FUNCTION or "")
 end
 
 --- Reads and runs a configuration; ends the command where it is none.
