@@ -489,8 +489,17 @@ describe("the command itself", function()
       assert.equal(0, status)
       check.contains(output, "Usage: rollcall", "Exit status: ")
     end
-    check.contains((run { "completion", "--help" }), 'eval "$(rollcall completion zsh)"', "fish | source")
+    check.contains((run { "completion", "--help" }), 'eval "$(rollcall completion zsh)"', "fish | source",
+      "\n         directory of $fpath\n")
     check.contains((run { "sources", "--help" }), "\n  }\n\nWithout a configuration")
+    for _, name in ipairs { "users", "find", "review", "diff", "sources", "check", "sandbox" } do
+      local declared, help = require("rollcall.cli." .. name), run { name, "--help" }
+      for line in (declared.description .. "\n" .. declared.epilog .. "\n"):gmatch "([^\n]*)\n" do
+        if line:find "^ " then -- of a list, in which no line is broken again
+          check.contains(help, "\n" .. line .. "\n")
+        end
+      end
+    end
     local output = run { "--version" }
     assert.equal("rollcall " .. require "rollcall.version" .. "\n", output)
     local _, errors, status = run {}

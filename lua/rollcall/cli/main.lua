@@ -14,6 +14,8 @@ local main = {}
 
 local COMMANDS = { "users", "find", "review", "diff", "sources", "check", "sandbox" }
 
+local WIDTH = 80 -- of the help
+
 local function moment(text)
   local seconds = time.parse(text)
   if not seconds then
@@ -24,7 +26,8 @@ local function moment(text)
   return seconds
 end
 
---- A text as argparse breaks its lines: one for each paragraph. Lines that are indented stay as they are.
+--- A text as argparse breaks its lines: one for each paragraph. Lines that are indented stay as they are, where they
+--- have no more than WIDTH bytes.
 local function flow(text)
   return (text:gsub("([^\n])\n(%S)", "%1 %2"))
 end
@@ -53,7 +56,8 @@ local function declare_completion(root)
 Prints a shell's completion script:
 
   bash   eval "$(rollcall completion bash)"
-  zsh    eval "$(rollcall completion zsh)", or into a file _rollcall in a directory of $fpath
+  zsh    eval "$(rollcall completion zsh)", or into a file _rollcall in a
+         directory of $fpath
   fish   rollcall completion fish | source]]
   declare_help(command)
   command:argument "shell":choices { "bash", "zsh", "fish" }:action(function(_, _, shell)
@@ -71,7 +75,7 @@ DINTERO_CLIENT_SECRET and DINTERO_ACCOUNT.
 
 Exit status: 0 found, 1 none or differences, 2 wrong usage or configuration, 3 it was tried and failed. 128 and
 the signal's number after Ctrl-C and the like.]])
-    :add_help(false):help_max_width(80):usage_max_width(80)
+    :add_help(false):help_max_width(WIDTH):usage_max_width(WIDTH)
   root:command_target "command"
   declare_help(root)
   root:flag "--version":description "Show the version and exit.":action(function()
@@ -80,7 +84,7 @@ the signal's number after Ctrl-C and the like.]])
   for _, name in ipairs(COMMANDS) do
     local command = require("rollcall.cli." .. name)
     local declared = root:command(name):summary(command.summary):description(flow(command.description))
-      :epilog(flow(command.epilog)):help_max_width(80):usage_max_width(80)
+      :epilog(flow(command.epilog)):help_max_width(WIDTH):usage_max_width(WIDTH)
     declare_help(declared)
     command.declare(declared)
     declare_common(declared)

@@ -23,7 +23,7 @@ For each source: its users by status, and these findings:
               begins with "admin:"
 
 Who can sign in is whose status is not INVITED, INACTIVE or DELETED. Where a provider says nothing of second
-factors, or of last visits, there is a "-": its users may have been seen yesterday, however long ago they were made.]]
+factors there is a "-", and so there is where it says nothing of last visits: who was made long ago may come daily.]]
 
 review.epilog = [[
 Exit status: 0 reviewed, 1 no users, or one of the findings of --fail-on, 2 wrong usage or configuration, 3 a

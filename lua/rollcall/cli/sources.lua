@@ -15,11 +15,13 @@ sources.epilog = [[
 A configuration is a Lua file that returns a table; it can call nothing. The keys of a source are the options of
 a rollcall client (base_url, environment, account, accounts, ca_file, proxy, …), and
 
-  provider         "dintero", "github", "okta", "scim", "tesouro" or a table of your own; the
-                   source's name by default
+  provider         "dintero", "github", "okta", "scim", "tesouro" or a table of
+                   your own; the source's name by default
   client_id, client_secret, token, username, password
-                   { env = "NAME" }, { command = "…" } or, where nobody else can read the file, a text
-  secret_command   the same as client_secret = { command = "…" }: the first line that it prints
+                   { env = "NAME" }, { command = "…" } or, where nobody
+                   else can read the file, a text
+  secret_command   the same as client_secret = { command = "…" }: the first
+                   line that it prints
   token_command    the same for token
   query            filters that always apply, such as { status = "ACTIVE" }
 

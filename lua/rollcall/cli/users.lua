@@ -20,7 +20,7 @@ users.epilog = [[Exit status: 0 somebody was listed, 1 nobody, 2 wrong usage or 
 
 Examples:
   rollcall users --where 'last_seen_at<90d' --where status=ACTIVE
-  rollcall users tesouro --format csv --fields id,email,department.name > users.csv
+  rollcall users tesouro -f csv --fields id,email,department.name > users.csv
   rollcall users --format ndjson --resume walk.checkpoint >> users.ndjson]]
 
 local function pair(text)
