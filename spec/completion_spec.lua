@@ -48,9 +48,12 @@ describe("completion", function()
       try rollcall re
       try rollcall users --format ""
       try rollcall review --fa
+      try rollcall review --list n
+      try rollcall review --fail-on ""
     ]]):format(script "bash"))
     check.contains(output, "complete -o bashdefault -o default -F _rollcall rollcall\n", "rollcall re -> review\n",
-      "--format  -> table csv ndjson json\n", "--fa -> --fail-on\n")
+      "--format  -> table csv ndjson json\n", "--fa -> --fail-on\n", "--list n -> no-mfa never-came\n",
+      "--fail-on  -> no-mfa stale never-came admin all\n")
   end)
 
   it("in fish knows commands, options and their values", function()

@@ -2,6 +2,9 @@
 
 local completion = {}
 
+-- Options whose values argparse does not know, since a list of several is one value: their single ones.
+local offered = setmetatable({}, { __mode = "k" })
+
 -- A function of $fpath runs its file when it is called first; what is evaluated is registered instead.
 local ZSH_END = [=[
 if [[ $funcstack[1] == _rollcall ]]; then
@@ -12,10 +15,21 @@ else
 fi
 ]=]
 
+--- Has an option complete to these values; it may take others.
+---@param option table argparse's
+---@param values string[]
+function completion.offer(option, values)
+  offered[option] = values
+end
+
+--- Behind this `root` parses no command line any more.
 ---@param root table argparse's parser of the whole command
 ---@param shell "bash"|"zsh"|"fish"
 ---@return string
 function completion.script(root, shell)
+  for option, values in pairs(offered) do
+    option:choices(values) -- which would be all that it takes
+  end
   local script = root["get_" .. shell .. "_complete"](root)
   if shell == "zsh" then
     script = script:gsub("\n_rollcall%s*$", function()

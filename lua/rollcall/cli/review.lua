@@ -1,5 +1,6 @@
 -- rollcall review [SOURCE…]: what an access review asks, counted for each source.
 
+local completion = require "rollcall.cli.completion"
 local csv = require "rollcall.csv"
 local failure = require "rollcall.cli.failure"
 local fold = require "rollcall.fold"
@@ -79,11 +80,14 @@ function review.declare(command)
     :convert(failure.of_option("--days", days)):default "90"
   command:option "--admin":description "Words of administrators' roles and scopes, with commas between."
     :argname "<word,...>":default "admin,owner"
-  command:option "--fail-on"
+  local fail_on = command:option "--fail-on"
     :description "End with status 1 where one of these is found: findings with commas between, or all."
     :argname "<finding,...>":convert(failure.of_option("--fail-on", findings))
-  command:option "-l" "--list":description("List who has one of these findings, with all the findings of each, "
-    .. "instead of counting."):argname "<finding,...>":convert(failure.of_option("--list", findings))
+  local list = command:option "-l" "--list"
+    :description "List who has one of these findings, with all the findings of each, instead of counting."
+    :argname "<finding,...>":convert(failure.of_option("--list", findings))
+  completion.offer(fail_on, NAMES)
+  completion.offer(list, NAMES)
   command:option "-f" "--format":description "How: table, markdown, csv; with --list table, csv, ndjson, json."
     :choices { "table", "markdown", "csv", "ndjson", "json" }:default "table"
   command:option "--fields":description "With --list: which fields; findings is one.":argname "<field,...>"
