@@ -38,6 +38,18 @@ describe("rollcall sources", function()
     assert.equal("tesouro", list[2].provider)
     assert.equal(0, #sandbox.log "POST") -- without a token nothing else is sent
   end)
+
+  it("complains of filters that the provider does not take, as users does", function()
+    for query, problem in pairs { ['{ stats = "ACTIVE" }'] = "stats: unknown; did you mean status?",
+      ['{ status = "GONE" }'] = '"GONE" is none of ACTIVE' } do
+      local name = configuration(source_text(CREDENTIALS .. ", query = " .. query))
+      local said, status = complaints { "sources", "--config", name }
+      assert.equal(2, status)
+      assert.equal(said, (complaints { "users", "--config", name }))
+      check.contains(said, "tesouro", problem)
+    end
+    assert.equal(0, #sandbox.log "POST")
+  end)
 end)
 
 describe("rollcall check", function()

@@ -289,6 +289,18 @@ end
 ---@field output table<string, string>? what of the options a checkpoint that is printed is bound to
 ---@field writes_at_end boolean? nothing is written before the last user has come
 
+--- The stream of a source's users. Ends the command where its provider does not take the query.
+---@param source rollcall.cli.Source with its client
+---@param query table
+---@return rollcall.Stream
+function Session:stream(source, query)
+  local good, made = pcall(source.client.users, source.client, query)
+  if not good then
+    failure.usage("%s: %s", source.name, failure.plain(made))
+  end
+  return made
+end
+
 --- The streams of the sources.
 local function streams_of(self, sources, options, saved)
   local streams, queries = {}, {}
@@ -330,11 +342,7 @@ local function streams_of(self, sources, options, saved)
           options.resume.name, source.name)
       end
     end
-    local good, made = pcall(source.client.users, source.client, query)
-    if not good then
-      failure.usage("%s: %s", source.name, failure.plain(made))
-    end
-    streams[i] = made
+    streams[i] = self:stream(source, query)
   end
   return streams
 end

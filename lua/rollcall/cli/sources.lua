@@ -55,7 +55,8 @@ end
 local function describe(session, source)
   local options = source.options
   -- A client with stand-ins for the secrets: the rest is checked as it will be.
-  local stand_ins = { name = source.name, provider = source.provider, origin = source.origin, options = {} }
+  local stand_ins = { name = source.name, provider = source.provider, origin = source.origin, query = source.query,
+    options = {} }
   for name, value in pairs(options) do
     stand_ins.options[name] = value
   end
@@ -66,6 +67,8 @@ local function describe(session, source)
   if not client then
     failure.usage("%s", problem)
   end
+  stand_ins.client = client
+  session:stream(stand_ins, session:query(stand_ins, {})):close()
   local accounts = options.accounts or options.orgs or { options.account or options.org }
   local described = { name = source.name, provider = client.provider.name, base_url = client.base_url,
     accounts = accounts, credentials = credentials_of(source), origin = source.origin }
