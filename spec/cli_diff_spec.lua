@@ -203,6 +203,9 @@ describe("rollcall diff", function()
     errors, status = complaints { "diff", old, path() }
     assert.equal(2, status)
     check.contains(errors, "cannot read the snapshot " .. path() .. ": Is a directory")
+    errors, status = complaints { "diff", old, old, "--format", "ndjson", "--formulas" }
+    assert.equal(2, status)
+    assert.equal("rollcall: --formulas is for --format csv\n", errors)
     for _, option in ipairs { "--fields", "--ignore" } do
       errors, status = complaints { "diff", old, old, option, "nope" }
       assert.equal(2, status)

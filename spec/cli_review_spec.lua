@@ -51,6 +51,9 @@ describe("rollcall find", function()
     assert.equal(3, status)
     status = select(2, complaints { "find", " " })
     assert.equal(2, status)
+    errors, status = complaints { "find", "ada", "--bom" }
+    assert.equal("rollcall: --bom is for --format csv\n", errors)
+    assert.equal(2, status)
   end)
 end)
 
@@ -221,7 +224,7 @@ describe("rollcall review", function()
       check.contains(table.concat(user.findings, " "), user.source == "dintero" and "no-mfa" or "never-came")
     end
     for _, wrong in ipairs { { "--list", "stale", "--format", "markdown" }, { "--format", "ndjson" },
-      { "--fields", "id" } } do
+      { "--fields", "id" }, { "--formulas" }, { "--list", "stale", "--bom" } } do
       local _, _, failed = run { "review", wrong[1], wrong[2], wrong[3], wrong[4] }
       assert.equal(2, failed)
     end

@@ -21,6 +21,8 @@ local CREDENTIALS = cli.CREDENTIALS
 local null = sandbox.data.null
 local is_plain = not os.getenv("RUN_LUA"):find "LD_PRELOAD" and not os.getenv("RUN_LUA"):find "valgrind"
 
+local NO_PAGE_SIZE = "rollcall: dintero takes no page size: its pages are as they come\n"
+
 setup(cli.begin)
 teardown(cli.finish)
 before_each(function()
@@ -138,6 +140,15 @@ for row in csv.DictReader(open(sys.argv[1], newline="", encoding="utf-8")):
     assert.is_nil(wrong:find "all its users")
   end)
 
+  it("says where pages are not of the size that was asked for", function()
+    local output, errors, status = run { "users", "--format", "ndjson", "--page-size", "1000" }
+    assert.equal(0, status)
+    assert.equal(NO_PAGE_SIZE .. "rollcall: tesouro takes no page size above 100: it is asked for that\n", errors)
+    check_ids(both(), decoded(output))
+    errors = complaints { "users", "tesouro", "--limit", "1", "--page-size", "1000", "--quiet" }
+    assert.equal("", errors)
+  end)
+
   it("ends with 1 where nobody is found", function()
     local output, errors, status = run { "users", "tesouro", "--where", "email=nobody@nowhere.example" }
     assert.equal("", output)
@@ -164,6 +175,9 @@ for row in csv.DictReader(open(sys.argv[1], newline="", encoding="utf-8")):
       { { "--page-size", "1.5" }, "--page-size: 1.5: expected" },
       { { "--page-size=-20" }, "--page-size: -20: expected" },
       { { "--bom", "-1" }, "option '--bom' does not take arguments" },
+      { { "--bom" }, "rollcall: --bom is for --format csv\n" },
+      { { "--formulas", "--format", "ndjson" }, "rollcall: --formulas is for --format csv\n" },
+      { { "dintero", "--page-size", "10" }, "rollcall: --page-size: no source here takes one\n" },
       { { "--filter", "red" }, "--filter: red: expected NAME=VALUE" },
       { { "nowhere" }, "nowhere", "dintero, tesouro" },
       { { "--resume", path "none", "--format", "json" }, "--format ndjson" },
@@ -188,7 +202,7 @@ for row in csv.DictReader(open(sys.argv[1], newline="", encoding="utf-8")):
   it("ends quietly when nobody reads on", function()
     for _, format in ipairs { "ndjson", "csv", "table" } do
       local output, errors, status = command.shell(("{ %s; echo $? >%s; } | head -n 3"):format(
-        command.line { "users", "--format", format, "--page-size", "5" }, path "status"))
+        command.line { "users", "tesouro", "--format", format, "--page-size", "5" }, path "status"))
       assert.equal(0, status)
       assert.equal(3, #command.lines(output))
       assert.equal("", errors)
@@ -256,7 +270,7 @@ describe("a walk that is interrupted", function()
       end
       sandbox.reset()
       local output, errors, status = run(with_file)
-      assert.equal("", errors)
+      assert.equal(NO_PAGE_SIZE, errors)
       assert.equal(0, status)
       for _, user in ipairs(decoded(output)) do
         all[#all + 1] = user

@@ -362,6 +362,7 @@ function diff.run(session)
   elseif args.new and #(args.source or {}) > 0 then
     failure.usage("--source is for a comparison with now, without NEW")
   end
+  listing.check_format(args)
   local old = index(session, args.old)
   local compare = comparer(args, old.fields)
   local known = old.count > 0 and old.fields or nil

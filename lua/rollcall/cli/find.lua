@@ -64,6 +64,7 @@ end
 function find.run(session)
   local args = session.args
   local is_wanted = matcher(args.person)
+  listing.check_format(args)
   local sources = session:sources(args.source)
   session:clients(sources)
   local predicate = listing.predicate(session, sources)

@@ -39,6 +39,16 @@ function listing.declare(command)
       .. "running them.")
 end
 
+--- Ends the command where an option of CSV was given for another format.
+---@param args table
+function listing.check_format(args)
+  for _, name in ipairs { "bom", "formulas" } do
+    if args[name] and args.format ~= "csv" then
+      failure.usage("--%s is for --format csv", name)
+    end
+  end
+end
+
 --- A whole number, for argparse.
 function listing.whole(text)
   local number = text:find "^%d+$" and tonumber(text)

@@ -326,6 +326,7 @@ local function check_format(args)
   elseif args.fields and not args.list then
     failure.usage("--fields is for --list")
   end
+  listing.check_format(args)
 end
 
 --- A writer of those who have one of the findings of --list; nil without --list. Who may be stale, of a source that

@@ -301,6 +301,19 @@ function Session:stream(source, query)
   return made
 end
 
+--- Of the users that are wanted a page, how many a source is asked for; nil for as many as it likes. And what there is
+--- to say of it.
+local function page_size_of(source, wanted)
+  local paging = users_of(source).paging
+  if not paging.size then
+    return nil, ("%s takes no page size: its pages are as they come"):format(source.name)
+  elseif wanted > (paging.max_size or wanted) then
+    return paging.max_size, ("%s takes no page size above %d: it is asked for that"):format(source.name,
+      paging.max_size)
+  end
+  return wanted
+end
+
 --- The streams of the sources.
 local function streams_of(self, sources, options, saved)
   local streams, queries = {}, {}
@@ -308,10 +321,14 @@ local function streams_of(self, sources, options, saved)
   for name in pairs(options.filters or {}) do
     unknown[name] = true
   end
-  local notices = {}
+  local notices, takes_size = {}, options.page_size == nil
   for i, source in ipairs(sources) do
     local query, taken = self:query(source, options.filters or {})
     queries[i] = query
+    if options.page_size then
+      query.page_size, notices[#notices + 1] = page_size_of(source, options.page_size)
+      takes_size = takes_size or query.page_size ~= nil
+    end
     for name in pairs(options.filters or {}) do
       if taken[name] then
         unknown[name] = nil
@@ -322,6 +339,8 @@ local function streams_of(self, sources, options, saved)
   end
   if next(unknown) then
     failure.usage("no source here has a filter %s", table.concat(schema.keys(unknown), ", nor one "))
+  elseif not takes_size then
+    failure.usage("--page-size: no source here takes one")
   end
   table.sort(notices)
   for _, notice in ipairs(notices) do
@@ -329,11 +348,6 @@ local function streams_of(self, sources, options, saved)
   end
   for i, source in ipairs(sources) do
     local query = queries[i]
-    query.page_size = options.page_size or query.page_size
-    local paging = users_of(source).paging
-    if options.page_size and (not paging.size or options.page_size > (paging.max_size or options.page_size)) then
-      query.page_size = paging.size and paging.max_size or nil
-    end
     query.limit = #sources == 1 and options.limit or query.limit
     if saved then
       query.resume = saved[source.name]

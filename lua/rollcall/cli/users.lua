@@ -70,6 +70,7 @@ function users.run(session)
   if args.resume and args.format ~= "ndjson" and args.format ~= "csv" then
     failure.usage("--resume: a %s cannot be gone on with; add --format ndjson or --format csv", args.format)
   end
+  listing.check_format(args)
   local sources = session:sources(args.source)
   session:clients(sources)
   local predicate = listing.predicate(session, sources)
