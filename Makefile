@@ -177,7 +177,7 @@ sandbox: ## serve both APIs on loopback until interrupted
 	@examples/sandbox/sandbox run $(BUILD)/sandbox
 
 dashboard: ## serve the sandbox's users and a page that counts them from nginx, on PORT (8080)
-	@spec/support/packages.sh test
+	@spec/support/packages.sh dashboard
 	@$(MAKE) run-dashboard
 
 PORT ?= 8080

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what a target of the Makefile misses, and says what:
 #
-#   packages.sh demo|test|bench|fuzz|lint|valgrind
+#   packages.sh demo|dashboard|test|bench|fuzz|lint|valgrind
 #
 # Debian and Ubuntu: by apt-get, as root or by sudo. Elsewhere it names what is missing, by
 # Debian's names, and fails. Nothing is installed, and apt-get not called, when all is there.
@@ -60,14 +60,10 @@ fuzzer() { # clang's library, by full path when it is there
     "$(clang -print-runtime-dir)"/libclang_rt.fuzzer*.a
 }
 
-for_demo() {
+for_sandbox() { # and to build what walks it, for whichever Lua
   need gcc have gcc
   need libc6-dev file /usr/include/stdio.h /usr/include/*/stdio.h
   need pkg-config have pkg-config
-  need lua5.4 have lua5.4
-  need liblua5.4-dev header lua5.4 /usr/include/lua5.4/lua.h /usr/local/include/lua5.4/lua.h
-  need lua-cjson module lua5.4 cjson
-  need lua-argparse module lua5.4 argparse
   need libcurl4-openssl-dev header libcurl /usr/include/curl/curl.h /usr/include/*/curl/curl.h
   need nginx have nginx
   need libnginx-mod-http-lua file /usr/lib/nginx/modules/ngx_http_lua_module.so \
@@ -76,12 +72,26 @@ for_demo() {
   need procps have ps
 }
 
-for_test() {
-  for_demo
-  need gcc compiler
+for_demo() {
+  for_sandbox
+  need lua5.4 have lua5.4
+  need liblua5.4-dev header lua5.4 /usr/include/lua5.4/lua.h /usr/local/include/lua5.4/lua.h
+  need lua-cjson module lua5.4 cjson
+  need lua-argparse module lua5.4 argparse
+}
+
+for_dashboard() {
+  for_sandbox
   # OpenResty's LuaJIT: nginx's Lua module depends on it, and it excludes the other one.
   need luajit2 have luajit
   need libluajit2-5.1-dev header luajit /usr/include/luajit-2.1/lua.h
+  need lua-cjson module luajit cjson
+}
+
+for_test() {
+  for_demo
+  for_dashboard
+  need gcc compiler
   need lua-busted module lua5.4 busted.runner
   need lua-socket module lua5.4 socket.core
   need tmux have tmux
@@ -142,13 +152,13 @@ for_bench() { # and whom we are compared with
 }
 
 case ${1-} in
-  demo | bench | fuzz | lint) "for_$1" ;;
+  demo | dashboard | bench | fuzz | lint) "for_$1" ;;
   test | valgrind)
     "for_$1"
     for_servers
     ;;
   *)
-    echo "usage: $0 demo|test|bench|fuzz|lint|valgrind" >&2
+    echo "usage: $0 demo|dashboard|test|bench|fuzz|lint|valgrind" >&2
     exit 2
     ;;
 esac
