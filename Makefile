@@ -162,7 +162,7 @@ run-demo: $(BUILD)/$(LUA)/rollcall/core.so
 	@set -e; \
 	if [ -z "$$TESOURO_CLIENT_ID$$DINTERO_CLIENT_ID" ]; then \
 	  examples/sandbox/sandbox start $(BUILD)/sandbox-demo; \
-	  trap 'examples/sandbox/sandbox stop $(BUILD)/sandbox-demo || true' EXIT; \
+	  trap 'examples/sandbox/sandbox stop $(BUILD)/sandbox-demo' EXIT; \
 	  trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM; \
 	  set -a; . $(abspath $(BUILD)/sandbox-demo/env); set +a; \
 	fi; \
@@ -184,7 +184,7 @@ PORT ?= 8080
 run-dashboard: $(BUILD)/luajit/rollcall/core.so
 	@set -e; \
 	examples/sandbox/sandbox start $(BUILD)/sandbox-dashboard; \
-	trap 'examples/sandbox/sandbox stop $(BUILD)/sandbox-dashboard || true' EXIT; \
+	trap 'examples/sandbox/sandbox stop $(BUILD)/sandbox-dashboard' EXIT; \
 	trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM; \
 	set -a; . $(abspath $(BUILD)/sandbox-dashboard/env); set +a; \
 	LUA_PATH='$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;' LUA_CPATH='$(abspath $(BUILD))/luajit/?.so;;' \

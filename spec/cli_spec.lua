@@ -567,15 +567,6 @@ describe("the command itself", function()
     end
   end)
 
-  it("is told where there is no sandbox to stop", function()
-    for _, target in ipairs { path "nowhere", path() } do
-      local output, errors, status = command.shell("examples/sandbox/sandbox stop " .. command.quote(target))
-      assert.equal("", output)
-      check.contains(errors, "sandbox: none runs in " .. target)
-      assert.equal(1, status)
-    end
-  end)
-
   it("loads nothing from where it is called", function()
     local root = assert(io.popen "pwd"):read "*l"
     command.write(path "rollcall.lua", "error 'the wrong one'")
