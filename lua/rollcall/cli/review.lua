@@ -336,7 +336,10 @@ local function lister(session, sources)
     return nil
   end
   local current
-  local waiting = {} -- by source: lists of { user, found }
+  local waiting, waits = {}, false -- by source: lists of { user, found }; none where no stale ones are listed
+  for _, name in ipairs(session.args.list) do
+    waits = waits or name == "stale"
+  end
   local writer = listing.writer(session, sources, { own = { { name = "findings", get = function()
     local list = {}
     for _, name in ipairs(FINDINGS) do
@@ -364,10 +367,12 @@ local function lister(session, sources)
     see = function(user, source, found, count)
       if is_known(count, "stale") then
         write_waiting(source, true)
-      elseif found.stale then
+      elseif found.stale and waits then
         waiting[source] = waiting[source] or {}
         table.insert(waiting[source], { user = user, found = found })
         return
+      else
+        found.stale = false -- as far as is known
       end
       write(user, source, found)
     end,
