@@ -78,6 +78,7 @@ local walk = require "rollcall.walk"
 ---@field status integer?
 ---@field message string
 
+--- Of a page whose users were all given; not of one that a limit, an error or the script ended the walk in.
 ---@class rollcall.PageEvent
 ---@field provider string
 ---@field account string?

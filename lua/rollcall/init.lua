@@ -177,7 +177,7 @@ rollcall.json = core.json
 rollcall.totable = core.totable
 
 --- Iterates over a user's own fields, without those that are null; the order is not kept.
----@type fun(user: rollcall.User): fun(table: table, key: any): any, any
+---@type fun(user: rollcall.User): (fun(table: table, key: any?): any, any), table
 rollcall.pairs = core.pairs
 
 --- What a JSON Pointer leads to in a user, without making tables of what is around it.
