@@ -52,7 +52,7 @@ static void push_referred(lua_State *L, int index, unsigned number) {
   lua_remove(L, -2);
 }
 
-/* Pushes what was found; nothing, where its bytes are NULL. */
+/* Pushes what was found; nil, where its bytes are NULL. */
 static void push_found(lua_State *L, const rc_span *found) {
   if (found->bytes != NULL) {
     rc_push_value(L, *found, RC_NULLS_OMITTED);
