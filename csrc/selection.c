@@ -146,14 +146,13 @@ static void read_rule(lua_State *L, rule *r, int number) {
 /* How many rules the list at index 1 has, up to the first nil. */
 static int count_rules(lua_State *L) {
   int count = 0;
-  for (;;) {
+  for (; count <= RC_SELECTION_MOST; count++) {
     lua_rawgeti(L, 1, count + 1);
     const bool is_end = lua_isnil(L, -1);
     lua_pop(L, 1);
-    if (is_end || count > RC_SELECTION_MOST) {
+    if (is_end) {
       break;
     }
-    count++;
   }
   if (count == 0 || count > RC_SELECTION_MOST) {
     luaL_error(L, "selection: expected a list of 1 to %d rules", RC_SELECTION_MOST);
