@@ -180,6 +180,38 @@ describe("decoder:values", function()
   end)
 end)
 
+local newproxy = rawget(_G, "newproxy")
+local WHOLE = newproxy and 1e7 or 1000 -- of setstepmul, in its Lua's own units: a collection of one step
+
+--- What f(...) answers where a whole collection falls into it, at the first thing that it allocates, and runs this
+--- finalizer. Raises where the collection did not come.
+local function with_finalizer(finalizer, f, ...)
+  local inside, ran = false, false
+  local function run()
+    ran = inside
+    if inside then
+      finalizer()
+    end
+  end
+  collectgarbage() -- so that the next one begins at its beginning
+  collectgarbage "stop"
+  local multiplier = collectgarbage("setstepmul", WHOLE)
+  local function leave(...)
+    inside = false
+    collectgarbage("setstepmul", multiplier)
+    assert(ran, "no collection fell into the call")
+    return ...
+  end
+  if newproxy then
+    getmetatable(newproxy(true)).__gc = run
+  else
+    setmetatable({}, { __gc = run })
+  end
+  inside = true
+  collectgarbage "restart"
+  return leave(f(...))
+end
+
 describe("a function or a finalizer that runs while values are read", function()
   it("may feed the decoder, take the record, or close the decoder", function()
     local decoder
@@ -213,42 +245,60 @@ describe("a function or a finalizer that runs while values are read", function()
   end)
 
   it("of a collection in the middle changes nothing", function()
-    local newproxy = rawget(_G, "newproxy")
-    local decoder, active = core.decoder { items = "" }, true
-    local fed, ran = 0, 0
-    local arm
-    function arm() -- a finalizer that feeds the decoder, again and again
-      local function finalizer()
-        if active then
-          ran = ran + 1
-          if decoder:found() < 20000 then
-            for _ = 1, 20 do
-              fed = fed + 1
-              assert(decoder:feed((fed == 1 and "[" or ",") .. ('{"id":%d,"a":"a%d","b":"b%d"}'):format(fed, fed, fed)))
-            end
-          end
-          arm()
-        end
-      end
-      if newproxy then
-        getmetatable(newproxy(true)).__gc = finalizer
-      else
-        setmetatable({}, { __gc = finalizer })
+    local decoder, fed, seen = core.decoder { items = "" }, 0, 0
+    local pad = ("x"):rep(100) -- a text of which Lua keeps no other copy
+    local function feed()
+      for _ = 1, 500 do
+        fed = fed + 1
+        assert(decoder:feed((fed == 1 and "[" or ",") .. ('{"id":%d,"a":"a%d%s","b":"b%d%s","c":"c%d%s"}'):format(fed,
+          fed, pad, fed, pad, fed, pad)))
       end
     end
-    arm()
-    local selection = core.selection { "/a", "/id", "/b" }
-    local seen = 0
-    while ran < 300 do
-      local any, a, id, b = decoder:values(selection)
-      if any then
-        seen = seen + 1
-        assert(a == "a" .. seen and id == seen and b == "b" .. seen)
-      else
-        collectgarbage "step"
+    local selection = core.selection { "/a", "/id", "/b", "/c" }
+    local function check(any, a, id, b, c)
+      seen = seen + 1
+      assert.is_true(any and a == "a" .. seen .. pad and id == seen and b == "b" .. seen .. pad
+        and c == "c" .. seen .. pad)
+    end
+    feed()
+    for round = 1, 30 do
+      check(with_finalizer(feed, decoder.values, decoder, selection)) -- what waits is moved
+      while fed - seen > 10 * round do
+        check(decoder:values(selection))
       end
     end
-    active = false
-    assert.is_true(seen > 100)
   end)
+
+  for _, case in ipairs { { "a record is made", function(user) return user.id end }, { "texts are made", "/id" } } do
+    local what, selection = case[1], core.selection { "/text", case[2] }
+    local function decoder_of_texts()
+      local objects = {}
+      for i = 1, 4 do
+        objects[i] = ('{"id":%d,"text":"%s"}'):format(i, tostring(i):rep(100))
+      end
+      return decoder_of(objects)
+    end
+
+    it("may close the decoder while " .. what, function()
+      local decoder = decoder_of_texts()
+      assert.is_nil(with_finalizer(function() decoder:close() end, decoder.values, decoder, selection))
+      raises("the decoder is closed", decoder.values, decoder, selection)
+    end)
+
+    it("may take what was to be given, which is given once, while " .. what, function()
+      local decoder, ids = decoder_of_texts(), {}
+      local function take()
+        ids[#ids + 1] = decoder:next().id
+      end
+      local function give(any, text, id)
+        assert.is_true(any and text == tostring(id):rep(100))
+        ids[#ids + 1] = id
+      end
+      give(with_finalizer(take, decoder.values, decoder, selection))
+      assert.same({ 1, 2 }, ids)
+      give(decoder:values(selection))
+      assert.is_nil(with_finalizer(take, decoder.values, decoder, selection))
+      assert.same({ 1, 2, 3, 4 }, ids)
+    end)
+  end
 end)
