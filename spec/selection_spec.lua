@@ -138,6 +138,18 @@ describe("decoder:values", function()
     raises("expected a list of 1 to 64 rules", core.selection, {})
   end)
 
+  it("makes room for them on the stack of a coroutine that has just begun", function()
+    local rules, expected = {}, { true }
+    for i = 1, 64 do
+      rules[i], expected[i + 1] = "/a", "text"
+    end
+    for i = 1, 100 do
+      rules[64] = i % 2 == 0 and "/a" or function(user) return user.a end
+      local decoder, selection = decoder_of { '{"a":"text"}' }, core.selection(rules)
+      assert.same(expected, { coroutine.wrap(function() return decoder:values(selection) end)() })
+    end
+  end)
+
   it("keeps what its rules are made of", function()
     local rules = { "/a" .. math.random(9), { {} }, function()
       return collectgarbage() and "made"

@@ -236,6 +236,27 @@ describe("a transfer", function()
     assert.is_nil(transfer:next())
   end)
 
+  it("makes room for 64 values on the stack of a coroutine that has just begun", function()
+    local objects, rules, expected = {}, {}, { true }
+    for i = 1, 64 do
+      rules[i], expected[i + 1] = "/a", "text"
+    end
+    for i = 1, 100 do
+      objects[i] = '{"a":"text"}'
+    end
+    scripted:script { ["/texts"] = { { body = "[" .. table.concat(objects, ",") .. "]" } } }
+    local engine = core.engine()
+    local transfer = finish(engine, ask(engine, { url = scripted.url .. "/texts",
+      decoder = core.decoder { items = "" } }))
+    assert.is_nil(transfer:next()) -- which says that the body has ended
+    for i = 1, 100 do
+      rules[64] = i % 2 == 0 and "/a" or function(user) return user.a end
+      local selection = core.selection(rules)
+      assert.same(expected, { coroutine.wrap(function() return transfer:values(selection) end)() })
+    end
+    assert.is_nil(transfer:next())
+  end)
+
   it("collects the body of an error though there is a decoder", function()
     local decoder = core.decoder { items = "" }
     local transfer = get { url = sandbox.dintero_url .. "/v1/accounts/T123/management/users", decoder = decoder }
