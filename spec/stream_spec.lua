@@ -518,6 +518,45 @@ describe("stream:values", function()
     end
   end)
 
+  it("takes names with a slash, a tilde or a dot in them, and names that are numbers, as users do", function()
+    local object = [[{"id":"1","a":{"b":"inside","b/c":5},"a/b":"slash","c~d":"tilde","a.b":"dotted","0":"zero",
+      "~":"only a tilde","~0":"as escaped","~1":"as escaped, too","":"no name","/":"only a slash","list":[7,8],
+      "c":{"d":"behind a dot"},"e~f":{"g":"behind a tilde"},"h/i":{"j":"behind a slash"},"k.l":null}]]
+    local expected = { -- by name; false for nil
+      { "a/b", "slash" }, { "c~d", "tilde" }, { "a.b", "dotted" }, { "0", "zero" }, { "~", "only a tilde" },
+      { "~0", "as escaped" }, { "~1", "as escaped, too" }, { "c~0d", false }, { "a~1b", false }, { "list.1", 8 },
+      { "c.d", "behind a dot" }, { "e~f.g", "behind a tilde" }, { "h/i.j", "behind a slash" }, { "a.b/c", 5 },
+      { "k.l", false }, { "/", "no name" }, { "//", false }, { "/~1", "only a slash" }, { "/~0", "only a tilde" },
+      { "/a~1b", "slash" }, { "/a/b", "inside" }, { "/a/b~1c", 5 }, { "/c~0d", "tilde" }, { "/a.b", "dotted" },
+      { "/0", "zero" }, { "/list/0", 7 }, { "/~00", "as escaped" }, { "/~01", "as escaped, too" },
+    }
+    local names = {}
+    for i, case in ipairs(expected) do
+      names[i] = case[1]
+    end
+    local function make()
+      return walk { { body = ('{"data":[%s,%s,%s],"nextPaginationToken":null}'):format(object, object, object) } }
+    end
+    local user = make():next()
+    for way, users in pairs { quick = make(), slow = (make():filter(function() return true end)) } do
+      local iterator = users:values(unpack(names))
+      for number = 1, 3 do -- the first one comes by the slow way, since its page comes with it
+        local values = { iterator() }
+        assert.equal(number, values[1])
+        for i, case in ipairs(expected) do
+          assert.equal(case[2] or nil, values[i + 1], way .. ": " .. case[1])
+        end
+      end
+    end
+    for _, case in ipairs(expected) do
+      local name, value = case[1], case[2] or nil
+      assert.equal(value, require("rollcall.path").compile(name)(user), name)
+      if name:sub(1, 1) ~= "/" and user[name] ~= nil then
+        assert.equal(value, user[name], name)
+      end
+    end
+  end)
+
   it("goes on where the stream stood, and counts its own", function()
     local users = three()
     assert.equal("1", users:next().id)
