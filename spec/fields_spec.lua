@@ -154,6 +154,14 @@ describe("fields", function()
       { pick = "/d", where = "/x", take = "/e" }, { flag = "/f" } } })
   end)
 
+  it("are rules for core.selection, by the names of fields", function()
+    local common = fields.common({ name = "/n", kind = { value = "person" } }, "acme", {})
+    assert.same({ "/n", { "person" }, "/name", "/a~1b", "/c~0d", "/0", "/~0", "/~01", "/", "/a~1b" },
+      fields.rules_of(common, { "name", "kind", "/name", "a/b", "c~d", "0", "~", "~1", "/", "/a~1b" }))
+    local rule = fields.rules_of(common, { "name.first" })[1]
+    assert.equal("Ada", rule(user('{"n":{"first":"Ada"}}', { name = "/n" })))
+  end)
+
   it("computes a field anew at each access, so that nobody shares a table", function()
     local it = user('{"role":"ADMIN"}', { role_names = { list = { "/role" } } })
     it.role_names[1] = "changed"

@@ -48,6 +48,14 @@ describe("a path", function()
     assert.equal("two", path.compile "list.1"(record))
   end)
 
+  it("is a JSON Pointer, unless there are dots in it", function()
+    for name, pointer in pairs { a = "/a", ["s/t"] = "/s~1t", ["u~v"] = "/u~0v", ["~1"] = "/~01", ["/s~1t"] = "/s~1t",
+      ["/"] = "/", ["/a.b"] = "/a.b" } do
+      assert.equal(pointer, path.pointer(name))
+    end
+    assert.is_nil(path.pointer "a.b")
+  end)
+
   it("takes 16 steps at most", function()
     local deep = feeding.record(('{"a":'):rep(16) .. "7" .. ("}"):rep(16))
     assert.equal(7, path.compile(("/a"):rep(16))(deep))

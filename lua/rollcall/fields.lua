@@ -265,22 +265,14 @@ function fields.common(rules, provider, options)
   return common
 end
 
---- What gives the values of some fields of a provider's records, as core.selection takes it.
+--- The rules of some fields of a provider's records, as core.selection takes them.
 ---@param common table from fields.common
 ---@param names string[] as path.compile takes them
 ---@return (string|function|table)[]
-function fields.selection(common, names)
+function fields.rules_of(common, names)
   local list = {}
   for i, name in ipairs(names) do
-    if name:sub(1, 1) == "/" then
-      list[i] = name
-    elseif common[name] ~= nil then
-      list[i] = common[name]
-    elseif not name:find(".", 1, true) then
-      list[i] = "/" .. name:gsub("~", "~0"):gsub("/", "~1")
-    else
-      list[i] = path.compile(name)
-    end
+    list[i] = common[name] or path.pointer(name) or path.compile(name)
   end
   return list
 end

@@ -23,6 +23,10 @@ local function present(value)
   return value
 end
 
+local function escape(step)
+  return (step:gsub("~", "~0"):gsub("/", "~1"))
+end
+
 local function unescape(step)
   return (step:gsub("~1", "/"):gsub("~0", "~"))
 end
@@ -69,6 +73,19 @@ function path.is_name(name)
   return name ~= "" and not name:find "^%." and not name:find "%.$" and not name:find("..", 1, true)
 end
 
+--- The JSON Pointer of the field that this names, unless it is a common one; nil where it has dots, and may name more
+--- than one.
+---@param name string
+---@return string?
+function path.pointer(name)
+  if name:sub(1, 1) == "/" then
+    return name
+  elseif not name:find(".", 1, true) then
+    return "/" .. escape(name)
+  end
+  return nil
+end
+
 --- What gives this field of a user; nil where it is absent or null. Where the name has dots, a field
 --- whose own name has them goes first.
 ---@param name string
@@ -78,22 +95,22 @@ function path.compile(name)
     error(("path: expected a field's name, names with dots, or a JSON Pointer, got %s"):format(
       type(name) == "string" and ("%q"):format(name) or "a " .. type(name)), 2)
   end
-  local steps, pointer = {}, name
-  if name:sub(1, 1) == "/" then
-    for step in name:gmatch "/([^/]*)" do
-      steps[#steps + 1] = unescape(step)
+  local steps, pointer = {}, path.pointer(name)
+  local is_dotted = pointer == nil
+  if is_dotted then
+    for step in name:gmatch "[^.]+" do
+      steps[#steps + 1] = step
     end
-  elseif not name:find(".", 1, true) then
+    pointer = "/" .. escape(name):gsub("%.", "/")
+  elseif pointer ~= name then
     return function(user)
       return present(user[name])
     end
   else
-    for step in name:gmatch "[^.]+" do
-      steps[#steps + 1] = step
+    for step in name:gmatch "/([^/]*)" do
+      steps[#steps + 1] = unescape(step)
     end
-    pointer = "/" .. name:gsub("~", "~0"):gsub("/", "~1"):gsub("%.", "/")
   end
-  local is_dotted = pointer ~= name
   return function(user)
     local value
     if is_dotted then

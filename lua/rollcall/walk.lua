@@ -687,7 +687,7 @@ function Walk:selection(names)
   if self.spec.query.direction == "backward" then
     return nil -- the users are there
   end
-  return core.selection(fields.selection(self.spec.records.common, names))
+  return core.selection(fields.rules_of(self.spec.records.common, names))
 end
 
 function Walk:engines()

@@ -22,7 +22,7 @@ local function body(name, users, provider, names, read)
     list = declared.users.items:sub(2), -- where it stands in the decoded document
     capture = provider == "tesouro" and { declared.users.paging.next, declared.users.paging.previous } or nil,
     record = record_type.new(common),
-    selection = core.selection(fields.selection(common, names)), -- the fields that `read` reads
+    selection = core.selection(fields.rules_of(common, names)), -- the fields that `read` reads
     read = read,
   }
 end
