@@ -197,4 +197,6 @@ void rc_selection_open(lua_State *L) {
   lua_setfield(L, -2, "selection");
   lua_pushinteger(L, RC_SELECTION_MOST);
   lua_setfield(L, -2, "most_values");
+  lua_pushinteger(L, RC_POINTER_SEGMENTS);
+  lua_setfield(L, -2, "most_steps");
 }

@@ -210,6 +210,7 @@ describe("rollcall diff", function()
       errors, status = complaints { "diff", old, old, option, "nope" }
       assert.equal(2, status)
       check.contains(errors, option .. ": users of the snapshot have no field nope; they have account_id, ")
+      check.contains(complaints { "diff", old, old, option, ("/a"):rep(17) }, "no field's name (at most 16 steps)")
       _, status = complaints { "diff", old, old, option, "/nope,email" }
       assert.equal(0, status)
     end

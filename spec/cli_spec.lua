@@ -166,6 +166,7 @@ for row in csv.DictReader(open(sys.argv[1], newline="", encoding="utf-8")):
       { { "--where", "status=>ACTIVE" }, "expected FIELD" },
       { { "--now", "9999-12-31T23:59:59-02:00" }, "--now: 9999-12-31T23:59:59-02:00: expected", "years 0 to 9999" },
       { { "--fields", "id,,name" }, "expected fields with commas" },
+      { { "--fields", ("/a"):rep(17) }, "expected fields with commas", "(at most 16 steps)" },
       { { "--where", "status" }, "expected FIELD" },
       { { "--where", "last_seen_at<" }, "expected a value" },
       { { "--format", "xml" }, "--format", "'ndjson'" },

@@ -80,5 +80,8 @@ describe("rollcall.ndjson", function()
         return (rollcall.csv(columns))
       end, "csv: ")
     end
+    check.misuse(function()
+      return (rollcall.csv { "id", ("/a"):rep(17) })
+    end, "csv: 2: expected a field's name (at most 16 steps), or {")
   end)
 end)

@@ -56,15 +56,22 @@ describe("a path", function()
     assert.is_nil(path.pointer "a.b")
   end)
 
-  it("takes 16 steps at most", function()
+  it("takes core.most_steps steps at most, and says so", function()
+    assert.equal(16, core.most_steps)
     local deep = feeding.record(('{"a":'):rep(16) .. "7" .. ("}"):rep(16))
     assert.equal(7, path.compile(("/a"):rep(16))(deep))
     assert.equal(7, path.compile(("a."):rep(15) .. "a")(deep))
+    for _, name in ipairs { ("/a"):rep(17), ("a."):rep(16) .. "a" } do
+      assert.same({ false, " (at most 16 steps)" }, { path.is_name(name) })
+      check.misuse(function()
+        return (path.compile(name))
+      end, "a JSON Pointer (at most 16 steps), got")
+    end
   end)
 
   it("raises for what names no field", function()
-    for _, name in ipairs { "", ".a", "a.", "a..b", "/a~", "/a~2", "a\nb", 5, ("/a"):rep(17), ("a."):rep(16) .. "a" } do
-      assert.is_false(path.is_name(name))
+    for _, name in ipairs { "", ".a", "a.", "a..b", "/a~", "/a~2", "a\nb", 5 } do
+      assert.same({ false, "" }, { path.is_name(name) })
       check.misuse(function()
         return (path.compile(name))
       end, "field's name")

@@ -94,6 +94,10 @@ function core.selection(rules) end
 ---@type integer
 core.most_values = nil
 
+--- How many steps a JSON Pointer has at most.
+---@type integer
+core.most_steps = nil
+
 --- What core.selection makes: it may serve any number of decoders.
 ---@class rollcall.Selection: userdata
 

@@ -95,12 +95,13 @@ function ndjson.columns(columns, where, level)
   end
   local list = {}
   for i, column in ipairs(columns) do
-    if type(column) == "table" and type(column.name) == "string" and type(column.get) == "function" then
-      list[i] = { name = column.name, get = column.get }
-    elseif path.is_name(column) then
+    local is_name, limit = path.is_name(column)
+    if is_name then
       list[i] = { name = column, get = path.compile(column) }
+    elseif type(column) == "table" and type(column.name) == "string" and type(column.get) == "function" then
+      list[i] = { name = column.name, get = column.get }
     else
-      error(("%s: %d: expected a field's name, or { name = …, get = … }"):format(where, i), level + 1)
+      error(("%s: %d: expected a field's name%s, or { name = …, get = … }"):format(where, i, limit), level + 1)
     end
   end
   return list

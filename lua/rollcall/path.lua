@@ -53,24 +53,25 @@ local function walk(value, steps, from)
   return value
 end
 
--- Steps of the longest JSON Pointer that the core takes.
-local MOST_STEPS = 16
+local TOO_MANY_STEPS = (" (at most %d steps)"):format(core.most_steps)
 
---- May a field be named like this? A name, names with dots between them, or a JSON Pointer; of at most 16 steps.
+--- May a field be named like this? A name, names with dots between them, or a JSON Pointer; of at most
+--- core.most_steps steps.
 ---@param name any
 ---@return boolean
+---@return string limit what a message is to say behind "a field's name", where the name has more steps; else ""
 function path.is_name(name)
   if type(name) ~= "string" or name:find "%c" then
-    return false
+    return false, ""
   end
   local is_pointer = name:sub(1, 1) == "/"
   local steps = select(2, name:gsub(is_pointer and "/" or "%.", "")) + (is_pointer and 0 or 1)
-  if steps > MOST_STEPS then
-    return false
+  if steps > core.most_steps then
+    return false, TOO_MANY_STEPS
   elseif is_pointer then
-    return not (name .. "$"):find "~[^01]"
+    return not (name .. "$"):find "~[^01]", ""
   end
-  return name ~= "" and not name:find "^%." and not name:find "%.$" and not name:find("..", 1, true)
+  return name ~= "" and not name:find "^%." and not name:find "%.$" and not name:find("..", 1, true), ""
 end
 
 --- The JSON Pointer of the field that this names, unless it is a common one; nil where it has dots, and may name more
@@ -91,8 +92,9 @@ end
 ---@param name string
 ---@return fun(user: rollcall.User|table): any
 function path.compile(name)
-  if not path.is_name(name) then
-    error(("path: expected a field's name, names with dots, or a JSON Pointer, got %s"):format(
+  local is_name, limit = path.is_name(name)
+  if not is_name then
+    error(("path: expected a field's name, names with dots, or a JSON Pointer%s, got %s"):format(limit,
       type(name) == "string" and ("%q"):format(name) or "a " .. type(name)), 2)
   end
   local steps, pointer = {}, path.pointer(name)

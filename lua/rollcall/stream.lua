@@ -221,8 +221,9 @@ local function getters_of(names, count)
   end
   local getters = {}
   for i = 1, count do
-    if not path.is_name(names[i]) then
-      error(("values: %d: expected the name of a field, got %s"):format(i, schema.show(names[i])), 3)
+    local is_name, limit = path.is_name(names[i])
+    if not is_name then
+      error(("values: %d: expected the name of a field%s, got %s"):format(i, limit, schema.show(names[i])), 3)
     end
     getters[i] = path.compile(names[i])
   end

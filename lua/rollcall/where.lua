@@ -141,8 +141,10 @@ function where.compile(expression, options)
   if not name then
     return nil, ("%q: expected FIELD, one of = != ~ !~ < <= > >=, and a value (in double quotes where it begins with "
       .. "= < > or ~)"):format(expression)
-  elseif not path.is_name(name) then
-    return nil, ("%q: %q is no field's name"):format(expression, name)
+  end
+  local is_name, limit = path.is_name(name)
+  if not is_name then
+    return nil, ("%q: %q is no field's name%s"):format(expression, name, limit)
   end
   local get = path.compile(name)
   local test

@@ -185,8 +185,9 @@ local function list_of(text, option)
   local list = {}
   for part in (text or ""):gmatch "[^,]+" do
     part = part:match "^%s*(.-)%s*$"
-    if not path.is_name(part) then
-      failure.usage("%s: %q is no field's name", option, part)
+    local is_name, limit = path.is_name(part)
+    if not is_name then
+      failure.usage("%s: %q is no field's name%s", option, part, limit)
     end
     list[#list + 1] = part
   end

@@ -62,8 +62,9 @@ local function split(text)
   local list = {}
   for part in (text .. ","):gmatch "([^,]*)," do
     part = part:match "^%s*(.-)%s*$"
-    if not path.is_name(part) then
-      failure.usage("--fields %s: expected fields with commas between, such as id,email,department.name", text)
+    local is_name, limit = path.is_name(part)
+    if not is_name then
+      failure.usage("--fields %s: expected fields with commas between, such as id,email,department.name%s", text, limit)
     end
     list[#list + 1] = part
   end
