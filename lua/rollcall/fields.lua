@@ -272,7 +272,8 @@ end
 function fields.rules_of(common, names)
   local list = {}
   for i, name in ipairs(names) do
-    list[i] = common[name] or path.pointer(name) or path.compile(name)
+    local is_pointer = name:sub(1, 1) == "/"
+    list[i] = not is_pointer and common[name] or path.pointer(name) or path.compile(name)
   end
   return list
 end
