@@ -5,6 +5,7 @@ local core = require "rollcall.core"
 local cursor = require "rollcall.paging.cursor"
 local none = require "rollcall.paging.none"
 local paging_types = require "rollcall.paging"
+local redact = require "rollcall.redact"
 local request = require "rollcall.request"
 local rollcall = require "rollcall"
 
@@ -18,8 +19,8 @@ local function answered(kind, paging, body, position)
   local decoder = core.decoder { items = "/data", capture = kind.captures(paging), edges = kind.edges }
   assert(decoder:feed(body))
   assert(decoder:finish())
-  return answer.new({ decoder = decoder, spec = { url = BASE .. "/people?x=1" } }, position or {}, BASE,
-    kind.captures(paging))
+  return answer.new({ decoder = decoder, client = { redactor = redact.new() },
+    spec = { url = BASE .. "/people?x=1" } }, position or {}, BASE, kind.captures(paging))
 end
 
 local function after(body, query, paging)

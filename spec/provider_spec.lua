@@ -78,7 +78,7 @@ describe("provider.check", function()
     { "auth.type: ", function(p) p.auth.type = "magic" end },
     { "auth.path: ", function(p) p.auth.path = "token" end },
     { "auth.body: ", function(p) p.auth.body = "xml" end },
-    { "auth.credentials: missing", function(p) p.auth.credentials = nil end },
+    { 'auth.credentials: "header" is none of body, basic', function(p) p.auth.credentials = "header" end },
     { "auth.expired.message: missing", function(p) p.auth.expired = { status = 400 } end },
     { "auth.expired.status: ", function(p) p.auth.expired = { status = 200, message = "x" } end },
     { "auth.scopes: unknown; did you mean scope?", function(p) p.auth.scopes = "x" end },
