@@ -178,7 +178,7 @@ end)
 describe("a function of a secret", function()
   it("may say why there is none", function()
     local _, err = rollcall.tesouro({ base_url = server.url, token = function()
-      return nil, "the vault is sealed"
+      return nil, "the vault\nis sealed"
     end }):users():next()
     check.failure(err, "auth")
     check.contains(err.message, "token: ", "the vault is sealed")

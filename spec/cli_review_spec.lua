@@ -200,6 +200,8 @@ describe("rollcall review", function()
       found[one.id] = table.concat(one.findings, " ")
     end
     check.same({ never = "stale", gone = "stale", admin = "admin" }, found)
+    output = review("--list", "admin", "--format", "ndjson", "--fields", "id,findings")
+    check.same({ { id = "admin", findings = { "admin" } } }, decoded(output))
     errors, status = select(2, review("silent", "--fail-on", "stale"))
     assert.equal("rollcall: silent says nothing of last visits: its users were not checked for stale\n", errors)
     assert.equal(0, status)

@@ -215,6 +215,27 @@ describe("a request that fails for now", function()
     assert.is_true(stats.waits >= 0.2, stats.waits)
   end)
 
+  it("waits for the reset of the limit that is used up where a header of another one comes, too", function()
+    local page = { body = '{"data":[{"id":"z"}],"nextPaginationToken":"t2"}', headers = { "X-RateLimit-Remaining: 4990",
+      "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 3540", "X-RateLimit-Reset: 0.2" } }
+    local users, _, stats = walk { page, GOOD }
+    assert.equal(3, users)
+    assert.is_true(stats.waits > 0 and stats.waits < 0.3, stats.waits)
+    page.headers[4] = nil -- which of them it is of cannot be told
+    page.headers[3] = "X-RateLimit-Reset: 0.2"
+    users, _, stats = walk { page, GOOD }
+    assert.equal(3, users)
+    assert.is_true(stats.waits > 0 and stats.waits < 0.3, stats.waits)
+  end)
+
+  it("waits as long as a Retry-After says beside an empty one", function()
+    for _, headers in ipairs { { "Retry-After: 0.1", "Retry-After: " }, { "Retry-After: ", "Retry-After: 0.1" } } do
+      local users, _, stats = walk { { status = 429, headers = headers }, GOOD }
+      assert.equal(2, users)
+      assert.is_true(stats.waits >= 0.1, stats.waits)
+    end
+  end)
+
   it("waits as the status' headers say though the body behind them broke off", function()
     for _, broken in ipairs { { cut = 5 }, { cut = 5, reset = true }, { cut = 5, chunked = true } } do
       broken.status, broken.headers, broken.body = 429, { "Retry-After: 0.2" }, '{"message":"slowly"}'

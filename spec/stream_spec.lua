@@ -245,38 +245,6 @@ describe("stream:count", function()
   end)
 end)
 
-describe("a stream whose filter has raised", function()
-  it("gives the user that it raised for to the next one", function()
-    for _, method in ipairs { "filter", "map", "take" } do
-      local users = walk { page("1 2", "t2"), page "3 4" }
-      local ids, raised = {}, false
-      local filtered = users:filter(function(user)
-        if user.id == "3" and not raised then
-          raised = true
-          error("the script's own", 0)
-        end
-        return user
-      end)
-      local good, problem = pcall(function()
-        for user in filtered do
-          ids[#ids + 1] = user.id
-        end
-      end)
-      assert.same({ false, "the script's own" }, { good, problem })
-      local saved = users:checkpoint()
-      local rest = method == "take" and users:take(9) or users[method](users, function(user)
-        return user
-      end)
-      assert.equal(saved, rest:checkpoint())
-      for user in rest do
-        ids[#ids + 1] = user.id
-      end
-      assert.same({ "1", "2", "3", "4" }, ids)
-      assert.equal("3 4", ids_of(walk({ page "3 4" }, { resume = saved }):collect()))
-    end
-  end)
-end)
-
 describe("stream:pages", function()
   it("gives every page, the empty ones too, and what is known of it", function()
     local lists, infos = {}, {}
@@ -386,6 +354,27 @@ describe("stream:pages", function()
       local rest = rollcall.tesouro({ token = "tok-7f3a", base_url = server.url }):users { resume = saved[1] }
       assert.equal("3 4 5", ids_of(rest:collect()))
     end
+  end)
+
+  it("gives no part of a page that the stream was closed in: its checkpoint is before it", function()
+    server:script { [USERS] = { page("1 2", "t2"), { body = page("3 4", "t3").body, step = 30, pause = 0.05 },
+      page "5" } }
+    local refuses = false
+    local function wait(engines, seconds)
+      if refuses then
+        return nil, "no time to wait"
+      end
+      core.wait(engines, seconds)
+    end
+    local users = rollcall.tesouro({ token = "tok-7f3a", base_url = server.url, loop = { wait = wait } }):users {
+      prefetch = 0 }
+    local pages = users:pages()
+    assert.equal("1 2", ids_of((pages())))
+    refuses = true
+    local good, err = pcall(pages)
+    assert.is_false(good)
+    check.failure(err, "closed")
+    assert.equal("3 4 5", ids_of(walk({ page("3 4", "t3"), page "5" }, { resume = err.checkpoint }):collect()))
   end)
 
   it("leaves the checkpoint behind the user given last to those who go on one by one", function()

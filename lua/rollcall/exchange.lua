@@ -112,7 +112,7 @@ end
 local is_broken_off = { network = true, timeout = true }
 
 local function is_failure(status)
-  return status ~= nil and status >= 400
+  return status ~= nil and not is_success(status)
 end
 
 local function first_text(...)

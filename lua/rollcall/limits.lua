@@ -15,15 +15,27 @@ local LONGEST = 3600
 -- Seconds since 1970 are more than this, milliseconds more than the second: some servers say when, others in how long.
 local EPOCH, EPOCH_MILLISECONDS = 1e9, 1e11
 
+--- Where the least number of a list stands; nil in an empty one.
+local function place_of_least(list)
+  local place = list[1] and 1
+  for i = 2, #list do
+    place = list[i] < list[place] and i or place
+  end
+  return place
+end
+
 --- Seconds from now on of what a server says of its reset; nil for nothing.
 ---@param text string?
+---@param place integer? of several numbers the one here, or the least: who comes too early is told so
 ---@return number?
-local function seconds_until(text)
-  local number = retry.number(text)
-  if not number then
+local function seconds_until(text, place)
+  local numbers = retry.numbers(text)
+  if not numbers[1] then
     local date = clock.parse_http_date(text or "")
     return date and date - os.time()
-  elseif number > EPOCH_MILLISECONDS then
+  end
+  local number = place and numbers[place] or numbers[place_of_least(numbers)]
+  if number > EPOCH_MILLISECONDS then
     number = number / 1000
   end
   return number > EPOCH and number - os.time() or number
@@ -65,10 +77,11 @@ function limits.remaining(transfer)
     return remaining, reset
   end
   for _, names in ipairs(SPELLINGS) do
-    remaining = retry.number(transfer:header(names[1]), math.min)
-    if remaining then
-      return remaining, names[3] or retry.number(transfer:header("x-ratelimit-reset-after"))
-        or seconds_until(transfer:header(names[2]))
+    local all = retry.numbers(transfer:header(names[1]))
+    local place = place_of_least(all) -- whose own reset counts
+    if place then
+      return all[place], names[3] or seconds_until(transfer:header("x-ratelimit-reset-after"), place)
+        or seconds_until(transfer:header(names[2]), place)
     end
   end
 end

@@ -56,22 +56,33 @@ function Retry:random()
   return self.seed / 2147483647
 end
 
---- The decimal number that a header is, and no other that a Lua may read: no hexadecimal, no "inf". One of several
---- where the header comes more than once, such as from a gateway and from the server behind it.
+--- The decimal numbers that a header is, and no others that a Lua may read: no hexadecimal, no "inf".
 ---@param text string?
----@param choose (fun(one: number, other: number): number)? math.max by default
----@return number?
-function retry.number(text, choose)
-  local chosen
+---@return number[] several where the header comes more than once, such as from a gateway and from the server behind it
+function retry.numbers(text)
+  local list = {}
   for part in (text or ""):gmatch "[^,]+" do
     -- No number is longer, and the pattern takes the square of a long one's length.
     local value = #part <= 64 and tonumber((part:match "^%s*(%d+%.?%d*)%s*$"))
-    if not value then
-      return nil
+    if value then
+      list[#list + 1] = value
+    elseif part:find "%S" then
+      return {} -- such as a date
     end
-    chosen = chosen and (choose or math.max)(chosen, value) or value
   end
-  return chosen
+  return list
+end
+
+--- The greatest of them; nil where there is none.
+---@param text string?
+---@return number?
+function retry.number(text)
+  local list = retry.numbers(text)
+  local greatest = list[1]
+  for i = 2, #list do
+    greatest = math.max(greatest, list[i])
+  end
+  return greatest
 end
 
 --- What an answer's headers ask to wait, in seconds.

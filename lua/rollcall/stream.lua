@@ -286,14 +286,18 @@ function methods:pages()
   if not source.begin_page then
     error("pages: only a walk of one account has pages, before filter, map and take", 2)
   end
+  --- Raises where the walk ended otherwise than at its end, or at a limit.
+  local function ended()
+    if source.err or source.reason == "closed" then
+      error(source.err or closed(self), 0)
+    end
+  end
   return stream.iterator(self, function()
     local list = source:begin_page()
     local n = #list
     while true do
       if source.finished and n == 0 then
-        if source.err or source.reason == "closed" then
-          error(source.err or closed(self), 0)
-        end
+        ended() -- a page of nobody is none, then
       end
       local user, wait = source.front.head:next(), nil
       if user == nil then
@@ -303,7 +307,7 @@ function methods:pages()
         if source.page_end then
           return list, source:end_page()
         elseif source.finished then
-          return nil
+          return ended()
         end
         user, wait = source:poll()
       end
@@ -390,11 +394,6 @@ local function derive(self, pick, left)
       return self.loop.turn(self)
     end }
   setmetatable(source, Derived)
-  local left_behind = self.source().holder
-  if left_behind and left_behind.user ~= nil then -- a filter before it has raised
-    source.user, source.extra = left_behind.user, left_behind.extra
-    left_behind.user, left_behind.extra = nil, nil
-  end
   self.source().holder = source
   return stream.iterator(stream.new(source, self.loop, { provider = self.provider, account = self.account }))
 end

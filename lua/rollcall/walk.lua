@@ -271,7 +271,9 @@ function Walk:finish(reason, err)
     self.last_checkpoint = checkpoint.encode { walk = self.spec.identity, done = true }
   else
     self.last_checkpoint = reason == "closed" and self:checkpoint() or self:current_checkpoint()
-    if self.by_page and page and not self.page_end then -- one that nobody has taken yet comes first
+    if reason == "closed" then
+      self.page_end = nil -- the checkpoint is before that page
+    elseif self.by_page and page and not self.page_end then -- one that nobody has taken yet comes first
       page.is_cut = reason == "limit" and page.answer ~= nil and page.ledger:given() < page.answer.count
       self.page_end, self.ended_page = self:describe(page), page
     end

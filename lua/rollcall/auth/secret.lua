@@ -4,6 +4,9 @@ local errors = require "rollcall.errors"
 
 local secret = {}
 
+-- Bytes of it that an error shows.
+local LONGEST_REASON = 512
+
 --- Which options are secrets.
 secret.names = { "client_id", "client_secret", "password", "token", "username" }
 
@@ -23,7 +26,7 @@ function secret.get(client, name)
   end
   if is_asked and value == nil and why ~= nil then
     return nil, errors.new("auth", ("%s: its function answered nil, and: %s"):format(name,
-      client.redactor:clean(tostring(why))), { provider = client.provider.name })
+      (client.redactor:clean(tostring(why), nil, LONGEST_REASON):gsub("%c", " "))), { provider = client.provider.name })
   elseif type(value) ~= "string" or value == "" or value:find("%c") then
     return nil, errors.new("auth", ("%s: expected %sa string without control characters, got %s"):format(name,
       is_asked and "its function to answer " or "",

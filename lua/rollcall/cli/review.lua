@@ -30,8 +30,8 @@ review.epilog = [[
 Exit status: 0 reviewed, 1 no users, or one of the findings of --fail-on, 2 wrong usage or configuration, 3 a
 source failed.
 
-Memory does not grow with the number of users, but for --list stale while a source has told of no last visit: who
-was made long ago is kept until then.
+Memory does not grow with the number of users, but for --list while a source has told of no last visit: those to be
+listed who were made long ago are kept until then.
 
 Examples:
   rollcall review --format markdown > review.md
@@ -336,10 +336,7 @@ local function lister(session, sources)
     return nil
   end
   local current
-  local waiting, waits = {}, false -- by source: lists of { user, found }; none where no stale ones are listed
-  for _, name in ipairs(session.args.list) do
-    waits = waits or name == "stale"
-  end
+  local waiting = {} -- by source: lists of { user, found }
   local writer = listing.writer(session, sources, { own = { { name = "findings", get = function()
     local list = {}
     for _, name in ipairs(FINDINGS) do
@@ -347,13 +344,18 @@ local function lister(session, sources)
     end
     return list
   end } } })
-  local function write(user, source, found)
+  local function is_listed(found)
     for _, name in ipairs(session.args.list) do
       if found[name] then
-        current = found
-        writer.row(user, source)
-        return
+        return true
       end
+    end
+    return false
+  end
+  local function write(user, source, found)
+    if is_listed(found) then
+      current = found
+      writer.row(user, source)
     end
   end
   local function write_waiting(source, is_stale)
@@ -367,12 +369,10 @@ local function lister(session, sources)
     see = function(user, source, found, count)
       if is_known(count, "stale") then
         write_waiting(source, true)
-      elseif found.stale and waits then
+      elseif found.stale and is_listed(found) then
         waiting[source] = waiting[source] or {}
         table.insert(waiting[source], { user = user, found = found })
         return
-      else
-        found.stale = false -- as far as is known
       end
       write(user, source, found)
     end,
