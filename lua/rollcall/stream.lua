@@ -475,6 +475,7 @@ function methods:close()
   self.source():close()
 end
 
+-- A '.' in place of the ':' would else be "attempt to index a nil value", in here.
 for name, method in pairs(methods) do
   methods[name] = function(self, ...)
     if not stream.is(self) then
