@@ -357,23 +357,23 @@ describe("stream:pages", function()
   end)
 
   it("gives no part of a page that the stream was closed in: its checkpoint is before it", function()
-    server:script { [USERS] = { page("1 2", "t2"), { body = page("3 4", "t3").body, step = 30, pause = 0.05 },
-      page "5" } }
-    local refuses = false
+    server:script { [USERS] = { page("1 2", "t2"),
+      { body = '{"data":[{"id":"3"},{"id":"4"},', length = 1000, hold = 5 } } }
+    local users
     local function wait(engines, seconds)
-      if refuses then
+      if users:stats().users > 2 then -- the second page has begun
         return nil, "no time to wait"
       end
       core.wait(engines, seconds)
     end
-    local users = rollcall.tesouro({ token = "tok-7f3a", base_url = server.url, loop = { wait = wait } }):users {
+    users = rollcall.tesouro({ token = "tok-7f3a", base_url = server.url, loop = { wait = wait } }):users {
       prefetch = 0 }
     local pages = users:pages()
     assert.equal("1 2", ids_of((pages())))
-    refuses = true
     local good, err = pcall(pages)
     assert.is_false(good)
     check.failure(err, "closed")
+    assert.equal(4, users:stats().users)
     assert.equal("3 4 5", ids_of(walk({ page("3 4", "t3"), page "5" }, { resume = err.checkpoint }):collect()))
   end)
 
