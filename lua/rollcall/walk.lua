@@ -12,7 +12,9 @@ local core = require "rollcall.core"
 local errors = require "rollcall.errors"
 local exchange = require "rollcall.exchange"
 local fields = require "rollcall.fields"
+local leak = require "rollcall.leak"
 local paging_types = require "rollcall.paging"
+local repeats = require "rollcall.repeats"
 local request = require "rollcall.request"
 local stream = require "rollcall.stream"
 
@@ -48,15 +50,6 @@ local walk = {}
 
 -- Beyond so many users of one page a checkpoint knows them by a fingerprint only: a few KiB.
 local CHECKPOINT_IDS = 1000
--- Items that a decoder's opening has at most.
-local OPENING = 16
--- So many empty pages in a row are a server that never ends: where the client counts them itself, and where each
--- names the next one.
-local EMPTY_PAGES, NAMED_EMPTY_PAGES = 100, 10000
--- Items by which a page is known again that has come before, unless its paging type says otherwise.
-local LEAST = 2
--- Below that, so many in a row that came before are a server that never ends.
-local REPEATED = 100
 
 ---@class rollcall.WalkSpec
 ---@field collection rollcall.ProviderCollection
@@ -85,10 +78,7 @@ function walk.new(client, spec)
     pages = {}, -- the first is read, the others were asked for ahead
     page_count = 0,
     polls = 0, -- rounds of poll begun: a hook may have begun one inside another
-    seen = core.seen(), -- page tokens, so that none is asked for twice
-    openings = core.seen(), -- what pages began with, so that none is given twice
-    empty = 0, -- pages in a row
-    again = 0, -- pages in a row that came before, but are too short to be known by it
+    repeats = repeats.new(paging),
     known = {}, -- for paging types that know of pages ahead
     users = 0, -- of the pages before the first
     stats = { requests = 0, retries = 0, waits = 0, bytes = 0 },
@@ -169,13 +159,13 @@ function Walk:begin()
   end
   local key = key_of(position)
   if key then
-    self.seen:add(key)
+    self.repeats:ask(key)
   end
   if self.paging.is_linked and self.spec.query.direction ~= "backward" then
     -- Links may lead back to where it began, which the first page's parameters say.
     local first = self.spec.request:copy()
     self.paging.apply(self.spec.collection.paging, self.spec.first, first, self.spec.query)
-    self.seen:add(self:address(first))
+    self.repeats:ask(self:address(first))
   end
   if not resume then
     self:ask(position)
@@ -340,41 +330,6 @@ local function ignored(kind, declared)
     request.describe(place)) or "the server's links lead in a circle"
 end
 
--- Names, not secrets: the caller is a user of the directory like others, and links may name it.
-local NAMES = { client_id = true, username = true }
-local SEPARATORS = { [("/"):byte()] = true, [("?"):byte()] = true, [("&"):byte()] = true, [("="):byte()] = true }
-
---- How much of a URL it shares with another one, up to a separator.
-local function shared(url, other)
-  local last = 0
-  for i = 1, #url do
-    local byte = url:byte(i)
-    if byte ~= other:byte(i) then
-      break
-    elseif SEPARATORS[byte] then
-      last = i
-    end
-  end
-  return last
-end
-
---- Has the server put a token or secret into what leads to the next page? It would be in a URL and in checkpoints.
----@param position rollcall.Position?
----@param asked string the URL of the page that says so: what it has in common with the next one, the server was told
-function Walk:shows_secret(position, asked)
-  local redactor = self.client.redactor
-  for name, value in pairs(position or {}) do
-    if type(value) == "string" then
-      local cleaned = redactor:clean(value, NAMES)
-      local same = cleaned ~= value and name == "url" and shared(value, asked) or 0
-      if cleaned ~= value and cleaned ~= redactor:clean(value:sub(1, same), NAMES) .. value:sub(same + 1) then
-        return true
-      end
-    end
-  end
-  return false
-end
-
 --- A whole page: where the next one is, and whether what was asked for ahead is that one.
 function Walk:judge(index)
   local page, kind, declared = self.pages[index], self.paging, self.spec.collection.paging
@@ -383,9 +338,9 @@ function Walk:judge(index)
   if problem then
     page.err = page.asked:error(problem_kind or "decode", problem,
       { code = problem_kind == "http" and "other_origin" or nil })
-  elseif self:shows_secret(position, page.asked.spec.url) then
+  elseif leak.is_in(position, page.asked.spec.url, self.client.redactor) then
     page.err = page.asked:error("decode", "the answer names a secret of this client as the next page")
-  elseif key and not self.seen:add(key) then
+  elseif key and not self.repeats:ask(key) then
     page.err = page.asked:error("loop", ("the %s after page %d was seen before in this walk; %s"):format(
       position.url and "link" or "token", page.number, ignored(kind, declared)))
   else
@@ -444,41 +399,21 @@ function Walk:clear(page)
   if not page.asked.decoder then
     return
   end
-  local count, first, all, waiting = page.asked.decoder:opening()
-  if count == 0 then
-    page.cleared = page.ended
-  elseif not self.openings:has(first) then
-    page.cleared = true
-  elseif count == OPENING or page.ended or waiting >= self.client.watermark then -- and no more comes yet
-    local is_same = (count == OPENING or page.whole) and count >= (self.paging.least or LEAST)
-      and self.openings:has(all)
-    page.cleared = not is_same
-    if is_same then
-      self:repeated(page)
-    end
+  local is_known = self.repeats:is_known(page, self.client.watermark)
+  page.cleared = is_known == false
+  if is_known then
+    self:repeated(page)
   end
 end
 
 --- Remembers what a page began with that was read to its end; false where it cannot go on like this.
 function Walk:remember(page)
-  local count, first, all = page.asked.decoder:opening()
-  if count == 0 then
-    self.empty = self.empty + 1
-    if self.empty > (self.paging.is_counted and EMPTY_PAGES or NAMED_EMPTY_PAGES) then
-      page.err = page.asked:error("loop",
-        ("%d pages in a row are empty, and none is said to be the last"):format(self.empty))
-    end
-    return not page.err
-  end
-  self.empty = 0
-  self.openings:add(first)
-  if self.openings:add(all) then
-    self.again = 0
-  else
-    self.again = self.again + 1
-    if count >= (self.paging.least or LEAST) or self.again >= REPEATED then
-      self:repeated(page)
-    end
+  local problem = self.repeats:remember(page)
+  if problem == "again" then
+    self:repeated(page)
+  elseif problem == "empty" then
+    page.err = page.asked:error("loop",
+      ("%d pages in a row are empty, and none is said to be the last"):format(self.repeats.empty))
   end
   return not page.err
 end

@@ -4,7 +4,7 @@ local errors = require "rollcall.errors"
 
 local secret = {}
 
--- Bytes of it that an error shows.
+-- Bytes that an error shows of why a function has none.
 local LONGEST_REASON = 512
 
 --- Which options are secrets.
