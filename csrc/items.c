@@ -379,6 +379,11 @@ bool rc_items_finish(rc_items *items) {
   if (event != RC_JSON_END) {
     return rc_items_fail(items, RC_ITEMS_MALFORMED, items->json.offset);
   }
+  if (items->null_at != 0) {
+    items->error_pattern = ARRAY_POINTER;
+    items->error_type = RC_JSON_NULL;
+    return rc_items_fail(items, RC_ITEMS_NULL_ARRAY, items->null_at - 1);
+  }
   if (!items->array_found) {
     items->error_pattern = ARRAY_POINTER;
     return rc_items_fail(items, RC_ITEMS_NOT_FOUND, items->json.offset);

@@ -19,6 +19,7 @@ typedef enum rc_items_error {
   RC_ITEMS_OK,
   RC_ITEMS_MALFORMED,  /* see json in rc_items_describe */
   RC_ITEMS_NOT_ARRAY,  /* something else stands at the pointer */
+  RC_ITEMS_NULL_ARRAY, /* null does, and the document is whole */
   RC_ITEMS_NOT_OBJECT, /* an item is something else */
   RC_ITEMS_NOT_SCALAR, /* a captured value is an array or an object, and may be none */
   RC_ITEMS_SECOND,     /* a pointer leads to a second value (a key occurs twice) */

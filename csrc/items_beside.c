@@ -105,8 +105,10 @@ static bool meet_value(rc_items *items, bool opens, unsigned level) {
                 : !store_capture(items, i - 1, items->json.start)) {
         return false;
       }
-    } else if (items->array_found) {
+    } else if (items->array_found || items->null_at != 0) {
       return rc_items_fail_at(items, RC_ITEMS_SECOND, i);
+    } else if (items->json.type == RC_JSON_NULL) { /* the rest may say what it means */
+      items->null_at = items->json.start + 1;
     } else if (!opens || items->json.type != RC_JSON_ARRAY) {
       return rc_items_fail_at(items, RC_ITEMS_NOT_ARRAY, i);
     } else if (items->capturing != 0) { /* all items would have to be kept */

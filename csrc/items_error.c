@@ -19,6 +19,8 @@ const char *rc_items_error_name(const rc_items *items) {
     return rc_json_error_name(items->json.error);
   case RC_ITEMS_NOT_ARRAY:
     return "not_array";
+  case RC_ITEMS_NULL_ARRAY:
+    return "null_array";
   case RC_ITEMS_NOT_OBJECT:
     return "not_object";
   case RC_ITEMS_NOT_SCALAR:
@@ -71,6 +73,7 @@ void rc_items_describe(const rc_items *items, char *line, size_t size) {
     rc_json_describe(&items->json, line, size);
     return;
   case RC_ITEMS_NOT_ARRAY:
+  case RC_ITEMS_NULL_ARRAY:
     (void)snprintf(line, size, "expected an array at %s, got %s", where, got);
     return;
   case RC_ITEMS_NOT_OBJECT:

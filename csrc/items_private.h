@@ -55,6 +55,7 @@ struct rc_items {
   unsigned longest; /* segments of the longest pattern */
   bool in_array, in_item, array_found, finished;
   uint64_t held_at;     /* the offset, and 1, of the item that was last held; 0: none was */
+  uint64_t null_at;     /* the same, of a null in the array's place */
   unsigned array_level; /* of the array of items, while in it */
 
   bool containers;       /* may be captured, too */

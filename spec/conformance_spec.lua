@@ -114,6 +114,20 @@ apis["page numbers"] = {
   },
 }
 
+apis["pages of nobody without an array"] = {
+  collection = { empty = { "null", "absent" }, paging = { type = "cursor", query = "after", next = "/next" } },
+  pages = {
+    { request = "/people", response = '{"data":' .. people("a", "b") .. ',"next":"t2"}' },
+    { request = "/people?after=t2", response = '{"data":null,"next":"t3"}' },
+    { request = "/people?after=t3", response = '{"next":null}', last = true },
+  },
+  wrong = {
+    { "null is none", function(c) c.empty = "absent" end, "in example 2: expected an array at /data, got null" },
+    { "nothing is none", function(c) c.empty = "null" end, "in example 3: expected an array at /data, got the end" },
+    { "neither is", function(c) c.empty = nil end, "expected an array at /data, got null" },
+  },
+}
+
 apis["offsets"] = {
   collection = { paging = { type = "offset", query = "startIndex", start = 1, size = "count",
     total = "/totalResults" } },

@@ -458,7 +458,7 @@ describe("a document", function()
     ["no users"] = { "{}", "", "not_found" },
     ["an array"] = { "[]", "", "not_found" },
     ["users that are an object"] = { '{"data":{}}', "", "not_array" },
-    ["users that are null"] = { '{"data":null}', "", "not_array" },
+    ["users that are null"] = { '{"data":null}', "", "null_array" },
     ["users that are none"] = { page(ONE .. ',1,"x",null'), "1", "not_object" },
     ["more behind it"] = { page(ONE) .. "x", "1", "trailing_bytes" },
     ["another document behind it"] = { page(ONE) .. page(TWO), "1", "trailing_bytes" },

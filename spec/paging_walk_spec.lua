@@ -212,7 +212,7 @@ local function client(shape, options)
   return rollcall.client({
     name = "acme",
     base_url = { production = "https://api.acme.example" },
-    users = { path = "/people", items = "/data", paging = shape.paging },
+    users = { path = "/people", items = "/data", empty = shape.empty, paging = shape.paging },
   }, with({ token = "tok-7f3a", base_url = server.url, retry = { base = 0.001 } }, options))
 end
 
@@ -601,6 +601,49 @@ describe("an empty page", function()
       local _, err = ids_of((client({ paging = paging }):users()))
       check.failure(err, "loop")
       check.contains(err.message, "empty")
+    end
+  end)
+end)
+
+describe("a page of nobody without an array", function()
+  local NEXT = '"next":"t2"}'
+
+  local function ids(empty, answer, total)
+    local paging = total and { type = "offset", query = "c", total = "/total" }
+      or { type = "cursor", query = "c", next = "/next" }
+    server:script { ["/people"] = { answer }, ["/people?c=t2"] = { { body = '{"data":[{"id":"b"}]}' } } }
+    return ids_of((client { paging = paging, empty = empty }:users()))
+  end
+
+  it("is taken as the provider declares it, and captures what stands beside it", function()
+    assert.equal("b", ids("null", { body = '{"data":null,' .. NEXT }))
+    assert.equal("b", ids({ "absent", "null" }, { body = '{"data":null,' .. NEXT }))
+    assert.equal("b", ids("absent", { body = "{" .. NEXT }))
+    assert.equal("", ids("absent", { body = "{}" }))
+    assert.equal("", ids("absent", { status = 204, type = false, length = false }))
+  end)
+
+  it("is taken where its total is 0", function()
+    for _, body in ipairs { '{"data":null,"total":0}', '{"total":0,"data":null}', '{"total":0}' } do
+      assert.equal("", ids(nil, { body = body }, true))
+    end
+  end)
+
+  it("is an error otherwise", function()
+    for _, case in ipairs {
+      { nil, { body = '{"data":null,' .. NEXT }, "null_array" },
+      { "absent", { body = '{"data":null,' .. NEXT }, "null_array" },
+      { "null", { body = "{" .. NEXT }, "not_found" },
+      { "null", { body = '{"data":{},' .. NEXT }, "not_array" },
+      { "null", { body = '{"data":null,"data":[],' .. NEXT }, "second_value" },
+      { "null", { status = 204, type = false, length = false }, "unexpected_end" },
+      { nil, { body = '{"data":null,"total":1}' }, "null_array", true },
+      { nil, { body = '{"data":{},"total":0}' }, "not_array", true },
+    } do
+      local found, err = ids(case[1], case[2], case[4])
+      assert.equal("", found)
+      check.failure(err, "decode")
+      assert.equal(case[3], err.code)
     end
   end)
 end)

@@ -145,6 +145,8 @@ describe("provider.check", function()
     { "users.filters.limit", function(p) p.users.filters.limit = { query = "limit" } end },
     { "users.id: ", function(p) p.users.id = 5 end },
     { "users.id: ", function(p) p.users.id = "" end },
+    { "users.empty: ", function(p) p.users.empty = "nul" end },
+    { "users.empty", function(p) p.users.empty = { "null", "blank" } end },
     { "a brace that is no part", function(p) p.users.path = "/a/{b-c}/d" end },
     { "a brace that is no part", function(p) p.users.path = "/a/{b" end },
     { "a [ without its ]", function(p) p.options = { x = { pattern = { "^a[bc$" }, expected = "x" } } end },

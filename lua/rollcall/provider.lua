@@ -58,6 +58,8 @@ local provider = {}
 ---@field body table? of a POST: what its JSON body has beside paging and filters
 ---@field parameters table<string, string>? query parameters of every first request
 ---@field items string JSON Pointer of the array; "" is the document itself
+---@field empty "null"|"absent"|string[]|nil what is in the array's place where there are no items, as a total of 0
+---  would say, too; an empty array is always taken
 ---@field id string? the field of an item by which it is known again, "id" by default
 ---@field paging rollcall.ProviderPaging
 ---@field filters table<string, rollcall.ProviderFilter>?
@@ -439,6 +441,7 @@ local function collection_node(declared, options, given)
     end },
     parameters = { type = "table", keys = declared_nodes.parameter, values = { type = "string" } },
     items = schema.required(schema.pointer),
+    empty = declared_nodes.words { "null", "absent" },
     id = { type = "string", expected = "the name of a field", test = function(value)
       return value ~= "" and #value < 64
     end },

@@ -9,6 +9,7 @@ local answer = require "rollcall.paging.answer"
 local backward = require "rollcall.backward"
 local checkpoint = require "rollcall.checkpoint"
 local core = require "rollcall.core"
+local declarations = require "rollcall.paging.declared"
 local errors = require "rollcall.errors"
 local exchange = require "rollcall.exchange"
 local fields = require "rollcall.fields"
@@ -360,10 +361,13 @@ function Walk:judge(index)
   end
 end
 
---- Is there no array of users because there are none? Some leave it out then (RFC 7644, 3.4.2); that they say so
---- is needed, lest another document be taken for an empty directory.
-local function is_said_empty(paging, made, err)
-  return err.code == "not_found" and paging.total ~= nil and made:number(paging.total) == 0
+--- Is there no array of users because there are none? Some leave it out then (RFC 7644, 3.4.2) or the whole body, or
+--- have null there, as Go does. That they say so is needed, lest another document be taken for an empty directory: a
+--- total of 0, or the provider's word for it.
+local function is_said_empty(collection, asked, made)
+  local instead = asked.transfer:status() == 204 and "absent" or declarations.instead[asked.decode_err.code]
+  local total = collection.paging.total
+  return instead ~= nil and (declarations.has(collection.empty, instead) or total ~= nil and made:number(total) == 0)
 end
 
 --- A page's body is whole: reads what it said beside its users.
@@ -372,7 +376,7 @@ function Walk:settle(index)
   local asked = page.asked
   page.ended = true
   local made = answer.new(asked, page.position, self.client.base_url, self.capture)
-  if asked.decode_err and not is_said_empty(self.spec.collection.paging, made, asked.decode_err) then
+  if asked.decode_err and not is_said_empty(self.spec.collection, asked, made) then
     page.err = asked.decode_err
     return
   end

@@ -21,6 +21,7 @@ local url = require "rollcall.url"
 ---@field ending string? how it says that a page is the last one; see endings
 ---@field leads (fun(from: integer, following: integer?): integer?)? where the page behind the page at `from` begins
 ---@field ignores boolean? the position in the request counts for nothing
+---@field instead "null"|"absent"|nil what it has in the array's place where nobody is on a page
 ---@field is_silent boolean? says nothing of how many there are
 ---@field is_unsure boolean? its flag always says that there is more
 ---@field origin string? of the links to further pages, its own by default
@@ -571,10 +572,13 @@ function Directory:answer(request)
   for i, number in ipairs(users) do
     items[i] = self:item(number)
   end
-  local array = document.array(items)
-  local answer = { root = self.collection.items == "" and array or {}, headers = {} }
+  local list = document.array(items)
+  if #items == 0 and self.plan.instead then
+    list = self.plan.instead == "null" and core.null or nil
+  end
+  local answer = { root = self.collection.items == "" and list or {}, headers = {} }
   if self.collection.items ~= "" then
-    document.put(answer.root, self.collection.items, array)
+    document.put(answer.root, self.collection.items, list)
   end
   tellers[self.paging.type](self, answer, { from = from, size = size, following = following, is_before = is_before })
   self.log[#self.log + 1] = { request = request, users = #users }

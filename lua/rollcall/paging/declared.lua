@@ -53,11 +53,11 @@ end
 --- Is this word among those that a declaration names?
 ---@param value string|string[]|nil
 ---@param word string
----@param default table<string, boolean>
+---@param default table<string, boolean>? those that count where it names none
 ---@return boolean
 function declared.has(value, word, default)
   if value == nil then
-    return default[word] == true
+    return default ~= nil and default[word] == true
   elseif type(value) == "string" then
     return value == word
   end
@@ -68,6 +68,9 @@ function declared.has(value, word, default)
   end
   return false
 end
+
+-- What `empty` of a collection calls what stands in the array's place, by the code of the decoder's error.
+declared.instead = { not_found = "absent", null_array = "null" }
 
 --- The place of the position itself, of the fields query, header and body that a declaration has beside others.
 ---@param paging table
