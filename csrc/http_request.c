@@ -70,7 +70,8 @@ static CURLcode configure(const rc_http *engine, rc_transfer *transfer,
 #endif
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, (long)is_free_of_signals());
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, request->connect_timeout_ms);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, /* whose own 0 is five minutes */
+                   request->connect_timeout_ms > 0 ? request->connect_timeout_ms : (long)INT_MAX);
   /* A libcurl without HTTP/2 refuses this, and does without. */
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)(strncasecmp(request->url, "https:", 6) == 0));

@@ -120,4 +120,7 @@ queue:wrap(function()
     cqueues.sleep(0.005)
   end
 end)
-assert(queue:loop())
+local good, err = queue:loop()
+if not good then
+  error(tostring(err), 0) -- not assert, which on LuaJIT raises the last of several values
+end

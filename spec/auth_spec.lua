@@ -400,7 +400,7 @@ describe("a failing token endpoint", function()
 
   it("is asked five times at most", function()
     local err = failed { status = 503, body = "busy" }
-    check.failure(err, "auth")
+    check.failure(err, "http")
     assert.equal(503, err.status)
     assert.equal(5, err.attempts)
     assert.equal(5, #server:requests(TOKEN))

@@ -749,7 +749,7 @@ describe("an answer that says too much", function()
     local asked = rollcall.tesouro { client_id = "one", client_secret = SECRET, base_url = server.url, retry = false,
       idle_timeout = 0.3 }
     local _, err = asked:users():next()
-    check.failure(err, "auth", { SECRET })
+    check.failure(err, "timeout", { SECRET })
     check.contains(err.message, "no token", "the exchange took more than 1.2 seconds")
     assert.is_true(core.now() - began < 5)
   end)

@@ -23,11 +23,12 @@ local version = require "rollcall.version"
 local walk = require "rollcall.walk"
 
 ---@class rollcall.ClientOptions
----@field token (string|fun(): string)? a bearer token, or what answers one, asked before each request
----@field client_id (string|fun(): string)?
----@field client_secret (string|fun(): string)?
----@field username (string|fun(): string)? for a provider with basic credentials
----@field password (string|fun(): string)?
+---@field token (string|fun(): string?, any)? a bearer token, or what answers one (or nil and why), asked before each
+---  request
+---@field client_id (string|fun(): string?, any)?
+---@field client_secret (string|fun(): string?, any)?
+---@field username (string|fun(): string?, any)? for a provider with basic credentials
+---@field password (string|fun(): string?, any)?
 ---@field environment string? one of the provider's, "production" by default
 ---@field base_url string? instead of an environment; needed where the provider has none, as SCIM and Okta
 ---@field account string? Dintero: the account to walk

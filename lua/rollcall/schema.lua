@@ -157,7 +157,7 @@ function schema.expected(node)
     text = "a whole number"
   end
   if node.min and node.max then
-    text = ("%s from %s to %s"):format(text, node.min, node.max)
+    text = ("%s from %.14g to %.14g"):format(text, node.min, node.max)
   elseif node.min then
     text = ("%s of at least %s"):format(text, node.min)
   end

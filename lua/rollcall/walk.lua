@@ -325,10 +325,11 @@ function Walk:drop(index)
 end
 
 --- What ignores the position that it is sent, in words.
-local function ignored(kind, declared)
-  local place = kind.places(declared)[1]
+function Walk:ignored()
+  local place = self.paging.places(self.spec.collection.paging)[1]
+  local name = request.query_name(place)
   return place and ("a server that does not know the %s ignores it and sends the same pages again"):format(
-    request.describe(place)) or "the server's links lead in a circle"
+    request.describe(name and self.client.query_names[name] or place)) or "the server's links lead in a circle"
 end
 
 --- A whole page: where the next one is, and whether what was asked for ahead is that one.
@@ -343,7 +344,7 @@ function Walk:judge(index)
     page.err = page.asked:error("decode", "the answer names a secret of this client as the next page")
   elseif key and not self.repeats:ask(key) then
     page.err = page.asked:error("loop", ("the %s after page %d was seen before in this walk; %s"):format(
-      position.url and "link" or "token", page.number, ignored(kind, declared)))
+      position.url and "link" or "token", page.number, self:ignored()))
   else
     page.next = position
   end
@@ -390,9 +391,8 @@ end
 
 --- Ends a page that has come before.
 function Walk:repeated(page)
-  local kind, declared = self.paging, self.spec.collection.paging
   page.err = page.asked:error("loop", ("page %d has the same users as one before it; %s"):format(
-    page.number, ignored(kind, declared)))
+    page.number, self:ignored()))
   page.ended, page.next = true, nil
   self:drop(2)
 end

@@ -37,6 +37,8 @@ end
 
 -- A token is renewed before its last five minutes, or the last tenth of a shorter life.
 local MARGIN, MARGIN_SHARE = 300, 0.1
+-- What a token endpoint answers to credentials that it does not take (RFC 6749, 5.2), beside 401 and 403.
+local REFUSED = 400
 -- Where the server does not say how long a token lives.
 local UNKNOWN_LIFE = 3600
 
@@ -134,7 +136,7 @@ function Credentials:step(ticket, now)
     else
       ticket.err = ticket.asked.err
       if ticket.err.status then
-        ticket.err.kind = "auth"
+        ticket.err.kind = ticket.err.status == REFUSED and "auth" or ticket.err.kind
         ticket.err.message = "no token: " .. ticket.err.message
       end
     end
