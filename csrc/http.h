@@ -40,7 +40,7 @@ typedef struct rc_http_request {
   const char *ca_file;                  /* the only authorities trusted; NULL: libcurl's defaults */
   const char *client_cert, *client_key; /* PEM files, or NULL */
   const char *proxy;                    /* NULL: from the environment; "": none */
-  /* Resolving, connecting and TLS; 0: libcurl's default. Counted as idle_timeout_ms is. */
+  /* Resolving, connecting and TLS; 0: no limit. Counted as idle_timeout_ms is. */
   long connect_timeout_ms;
   /* No byte for so long ends it with RC_HTTP_TIMEOUT; 0: never. Not counted: while paused, and
    * what goes beyond a second between two calls, when the caller was busy with something else. */

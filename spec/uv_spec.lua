@@ -187,6 +187,77 @@ describe("a task on luv", function()
     assert.same({ t, t + d, t + d, t, t + d, t + d }, counts)
   end)
 
+  --- Waits in the running task, by a timer of the script's own.
+  local function sleep(milliseconds)
+    local thread, timer = coroutine.running(), uv.new_timer()
+    uv.update_time()
+    timer:start(milliseconds, 0, function()
+      timer:close()
+      assert(coroutine.resume(thread))
+    end)
+    coroutine.yield()
+  end
+
+  --- What so many tasks are given together by one stream: how many users, and how many of them are others.
+  local function shared(stream, count, read)
+    local given, distinct, known = 0, 0, {}
+    local function take(user)
+      given = given + 1
+      distinct = distinct + (known[user.id] and 0 or 1)
+      known[user.id] = true
+    end
+    for _ = 1, count do
+      rollcall.spawn(function()
+        read(stream, take)
+      end, function(err)
+        assert.is_nil(err)
+      end)
+    end
+    run()
+    return given, distinct
+  end
+
+  it("shares the pages of a stream with others", function()
+    sandbox.reset "delay_ms=2"
+    local client = sandbox.tesouro()
+    local given, distinct = shared((client:users { status = "ALL" }), 4, function(stream, take)
+      for list in stream:pages() do
+        for _, user in ipairs(list) do
+          take(user)
+        end
+      end
+    end)
+    assert.equal(#sandbox.data.tesouro.users { status = "ALL" }, distinct)
+    assert.equal(distinct, given)
+    client:close()
+  end)
+
+  it("shares a stream with others whose filter waits, and raises", function()
+    server:script { [USERS] = { { body = page({ "1", "2", "3", "4", "5", "6" }, "t") },
+      { delay = 0.02, body = page { "7", "8", "9" } } } }
+    local client, asked = scripted_client(), 0
+    local stream = client:users():filter(function()
+      asked = asked + 1
+      local number = asked
+      sleep(number % 3 + 1)
+      return number % 4 ~= 0 or error("not now", 0)
+    end)
+    local given, distinct = shared(stream, 4, function(users, take)
+      while true do
+        local good, user = pcall(users.next, users)
+        if good and user == nil then
+          return
+        elseif good then
+          take(user)
+        end
+      end
+    end)
+    assert.equal(9, distinct)
+    assert.equal(9, given)
+    assert.equal("exhausted", stream:reason())
+    client:close()
+  end)
+
   it("is told of what a blocking call of others brings for it", function()
     local client = sandbox.tesouro()
     local count

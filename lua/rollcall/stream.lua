@@ -25,6 +25,8 @@ local Stream = { __index = methods, __name = "rollcall.stream" }
 
 local stream = {}
 
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
+
 --- The head of a source that has no user to give at once.
 stream.nobody = { next = function() end, values = function() end }
 
@@ -293,16 +295,17 @@ function methods:pages()
     end
   end
   return stream.iterator(self, function()
-    local list = source:begin_page()
-    local n = #list
+    local list
     while true do
-      if source.finished and n == 0 then
+      list = source:begin_page() -- again after each wait: another coroutine may have taken the page
+      if source.finished and #list == 0 then
         ended() -- a page of nobody is none, then
       end
       local user, wait = source.front.head:next(), nil
       if user == nil then
         if self.loop.turn and not source.finished then
           heed(self, self.loop.turn(self))
+          list = source:begin_page()
         end
         if source.page_end then
           return list, source:end_page()
@@ -312,8 +315,7 @@ function methods:pages()
         user, wait = source:poll()
       end
       if user ~= nil then
-        n = n + 1
-        list[n] = user
+        list[#list + 1] = user
       elseif not source.page_end and not source.finished then
         heed(self, self.loop.wait(source:engines(), wait, self))
       end
@@ -332,8 +334,10 @@ end
 function Derived:poll()
   local parent = self.parent
   while self.left ~= 0 do
-    local user, extra = self.user, self.extra
-    if user == nil then
+    local user, extra
+    if self.held[1] then
+      user, extra = unpack(table.remove(self.held, 1), 1, 2)
+    else
       user = parent.front.head:next()
     end
     if user == nil then
@@ -345,9 +349,16 @@ function Derived:poll()
       end
       return nil, extra
     end
-    self.user, self.extra = user, extra -- for the next call, should `pick` raise
-    local picked = self.pick(user)
-    self.user, self.extra = nil, nil
+    self.picking = self.picking + 1
+    local good, picked = pcall(self.pick, user) -- which may wait: another coroutine may come by meanwhile
+    self.picking = self.picking - 1
+    if not good then
+      table.insert(self.held, { user, extra }) -- for the next call
+      if self.reason ~= "closed" then
+        self.finished, self.reason, self.err = false, nil, nil -- another coroutine has come to the end meanwhile
+      end
+      error(picked, 0)
+    end
     if picked ~= nil then
       self.left = self.left and self.left - 1
       return picked, extra
@@ -383,13 +394,15 @@ function Derived:checkpoint()
   return self.parent:checkpoint()
 end
 
---- Has its parent given a user that the script has not seen yet, since `pick` raised?
+--- Has its parent given a user that the script has not seen yet, since `pick` has not answered, or raised?
 function Derived:holds()
-  return self.user ~= nil or self.holder ~= nil and self.holder:holds(self)
+  return self.held[1] ~= nil or self.picking > 0 or self.holder ~= nil and self.holder:holds(self)
 end
 
 local function derive(self, pick, left)
   local source = { parent = self.source(), pick = pick, left = left, front = stream.nothing_at_once, finished = false,
+    held = {}, -- users for which `pick` raised, and what belongs to each
+    picking = 0, -- calls of it under way
     turn = self.loop.turn and function()
       return self.loop.turn(self)
     end }
