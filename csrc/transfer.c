@@ -29,6 +29,7 @@
 typedef struct engine {
   rc_http *http;    /* owned; NULL once closed */
   uint64_t writes;  /* times that a body's bytes arrived */
+  uint64_t notices; /* calls of notify */
   uint64_t noticed; /* the activity that the last wait ended with */
   int64_t turn;     /* nanoseconds after which next asks for the loop's turn; 0: never */
   int64_t turned;   /* when it did last */
@@ -74,7 +75,7 @@ static engine *check_engine(lua_State *L, int index) {
 
 /* Grows with whatever a poll of a walk could find new. */
 static uint64_t activity(const engine *e) {
-  return e->writes + rc_http_finished_count(e->http);
+  return e->writes + e->notices + rc_http_finished_count(e->http);
 }
 
 /* engine{turn = seconds} -> engine
@@ -113,6 +114,12 @@ static int engine_close(lua_State *L) {
 /* engine:drive(): what can be done without waiting. */
 static int engine_drive(lua_State *L) {
   rc_http_drive(check_engine(L, 1)->http);
+  return 0;
+}
+
+/* engine:notify(): whoever waits for it looks again. */
+static int engine_notify(lua_State *L) {
+  check_engine(L, 1)->notices++;
   return 0;
 }
 
@@ -651,7 +658,8 @@ void rc_transfer_open(lua_State *L) {
       {"request", engine_request}, {"drive", engine_drive},
       {"close", engine_close},     {"counters", engine_counters},
       {"sockets", engine_sockets}, {"timeout", engine_timeout},
-      {"action", engine_action},   {NULL, NULL}};
+      {"action", engine_action},   {"notify", engine_notify},
+      {NULL, NULL}};
   static const luaL_Reg transfer_methods[] = {
       {"next", transfer_next},     {"values", transfer_values}, {"conflict", transfer_conflict},
       {"waits", transfer_waits},   {"done", transfer_done},     {"failure", transfer_failure},

@@ -76,6 +76,8 @@ function loop.wait(engines, seconds)
   walker().since = core.now()
 end
 
+loop.wake = tell_others
+
 function loop.turn()
   local one = walker()
   if core.now() - one.since >= TURN then

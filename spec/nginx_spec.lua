@@ -35,6 +35,7 @@ local COMMON = [[
       }
     end
     client = new_client()
+    state = {}
     streams = setmetatable({}, { __mode = "v" })
     function walk()
       local has_arguments, organization = pcall(function() return ngx.var.arg_organization end)
@@ -74,9 +75,47 @@ local SERVER = [[
     ngx.print(sum)
   } }
   location = /coroutine { content_by_lua_block {
-    local n = 0
-    for user in coroutine.wrap(function() for user in walk() do coroutine.yield(user) end end) do n = n + 1 end
-    ngx.print(n)
+    ngx.print(coroutine.wrap(function() return select(2, pcall(function() return walk():count() end)) end)())
+  } }
+  location = /coroutine_of_task { content_by_lua_block {
+    rollcall.spawn(function()
+      local n = 0
+      for user in coroutine.wrap(function() for user in walk() do coroutine.yield(user) end end) do n = n + 1 end
+      return n
+    end, function(err, n) ngx.shared.told:set("coroutine_of_task", tostring(err) .. " " .. tostring(n)) end)
+  } }
+  location = /spin { content_by_lua_block {
+    state.spins = true
+    local task = rollcall.spawn(function()
+      repeat local n = walk():count() until n or not state.spins
+    end)
+    ngx.sleep(0.02)
+    ngx.print(tostring(task:cancel()))
+  } }
+  location = /spin_no_more { content_by_lua_block { state.spins = false ngx.print "ok" } }
+  location = /lost { content_by_lua_block {
+    for i = 1, 20 do ngx.timer.at(0, function() ngx.sleep(1) end) end
+    ngx.sleep(0.1)
+    for i = 1, 60 do
+      rollcall.spawn(function() return client:users({ limit = 1 }):count() end, function(err, n)
+        ngx.shared.told:incr(err and "lost_bad" or "lost_good", 1, 0)
+      end)
+    end
+  } }
+  location = /exits { content_by_lua_block {
+    for i = 1, 200 do rollcall.spawn(function() ngx.exit(0) end) end
+    rollcall.spawn(function() return "alive" end, function(_, word) ngx.shared.told:set("exits", word) end)
+  } }
+  location = /queue { content_by_lua_block {
+    for i = 1, 128 do rollcall.spawn(function() ngx.sleep(3) end) end
+    local task = rollcall.spawn(function() end, function(err) ngx.shared.told:set("queue", err.kind) end)
+    ngx.print(tostring(task:cancel()), " ", tostring(task:cancel()))
+  } }
+  location = /close { content_by_lua_block {
+    local stream = walk()
+    ngx.thread.spawn(function() ngx.sleep(0.1) stream:close() end)
+    local _, err = stream:count()
+    ngx.print(err.kind)
   } }
   location = /init { content_by_lua_block { ngx.print(tostring(in_init[2])) } }
   location = /set {
@@ -252,11 +291,26 @@ describe("in nginx", function()
     end, 10, "nothing was told of " .. key)
   end
 
-  for _, place in ipairs { "count", "rewrite", "access", "coroutine" } do
+  for _, place in ipairs { "count", "rewrite", "access" } do
     it("a walk gives every user in " .. place, function()
       assert.equal(tostring(ALL), server:get("/" .. place).body)
     end)
   end
+
+  it("a coroutine of one's own cannot wait in a request, which nginx would crash at the end of", function()
+    check.contains(server:get("/coroutine").body, "content_by_lua", "ngx.thread.spawn")
+    server:get "/coroutine_of_task"
+    assert.equal("nil " .. ALL, told "coroutine_of_task")
+  end)
+
+  it("a stream that another thread closes ends at once, also between two attempts", function()
+    server:get "/count"
+    sandbox.reset()
+    sandbox.plan_faults { provider = "tesouro", at = { ["users:1"] = { kind = "rate_limit", wait = 6 } } }
+    local began = core.now()
+    assert.equal("closed", server:get("/close").body)
+    assert.is_true(core.now() - began < 2)
+  end)
 
   it("light threads walk at the same time, and share the client's token", function()
     server:get "/count"
@@ -328,6 +382,33 @@ describe("in nginx", function()
   end)
 
   describe("rollcall.spawn", function()
+    it("cancelled leaves the worker to others, however often it tries", function()
+      assert.equal("true", server:get("/spin").body)
+      assert.equal("ok", server:get("/spin_no_more").body)
+    end)
+
+    it("begins tasks anew whose timers nginx has dropped", function()
+      local narrow = nginx.start { http = COMMON .. "\n  lua_max_running_timers 20;", server = SERVER }
+      narrow:get "/lost"
+      nginx.await(function()
+        return narrow:get("/told?key=lost_good").body == "60"
+      end, 20, "not all tasks were begun")
+      assert.equal("nil", narrow:get("/told?key=lost_bad").body)
+      narrow:stop()
+    end)
+
+    it("goes on after tasks that were left by ngx.exit", function()
+      server:get "/exits"
+      assert.equal("alive", told "exits")
+    end)
+
+    it("tells a cancelled task at once that has not begun", function()
+      local began = core.now()
+      assert.equal("true false", server:get("/queue").body)
+      assert.equal("closed", told "queue")
+      assert.is_true(core.now() - began < 2)
+    end)
+
     it("runs in a timer, and tells what the function answered", function()
       assert.equal("true", server:get("/spawn").body)
       assert.equal(("nil %d timer"):format(ALL), told "spawn")

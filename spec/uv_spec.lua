@@ -543,6 +543,29 @@ describe("task:cancel", function()
   end)
 end)
 
+describe("a stream that is closed while a task waits in it", function()
+  it("ends at once, also between two attempts", function()
+    server:script { [USERS] = { { status = 429, headers = { "Retry-After: 5" } }, { body = page { "1" } } } }
+    local client = scripted_client { retry = { attempts = 2 } }
+    local stream, began, outcome = client:users(), core.now(), nil
+    rollcall.spawn(function()
+      return stream:count()
+    end, function(...)
+      outcome = { ... }
+    end)
+    local timer = uv.new_timer()
+    uv.update_time()
+    timer:start(100, 0, function()
+      stream:close()
+      timer:close()
+    end)
+    run()
+    assert.is_true(core.now() - began < 2)
+    check.failure(outcome[3], "closed")
+    client:close()
+  end)
+end)
+
 describe("a client that is closed while a task waits", function()
   it("ends its walk with an error of kind closed", function()
     server:script { [USERS] = { { delay = 10, body = page { "1" } } } }

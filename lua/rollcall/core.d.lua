@@ -179,6 +179,9 @@ function Engine:request(options) end
 --- Does what can be done without waiting.
 function Engine:drive() end
 
+--- Has whoever waits for it look again: the first of `counters` grows.
+function Engine:notify() end
+
 --- Closes it; what runs fails. Closing twice is harmless; calls but `counters` raise then.
 function Engine:close() end
 

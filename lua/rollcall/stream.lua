@@ -486,6 +486,9 @@ end
 --- Ends the walk and cancels what is under way. Closing twice is harmless.
 function methods:close()
   self.source():close()
+  if self.loop.wake then
+    self.loop.wake()
+  end
 end
 
 -- A '.' in place of the ':' would else be "attempt to index a nil value", in here.

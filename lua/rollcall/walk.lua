@@ -276,6 +276,9 @@ function Walk:finish(reason, err)
   end
   self.last_statistics = self:statistics()
   self.pages = {}
+  if reason == "closed" and self.client.engine then
+    self.client.engine:notify() -- another coroutine may wait in it, for no transfer
+  end
 end
 
 function Walk:fail(err)

@@ -55,7 +55,9 @@ local yielding = {
 
 ---@class rollcall.NginxTask: rollcall.Task
 ---@field is_cancelled boolean
+---@field is_begun boolean
 ---@field is_done boolean
+---@field run fun(is_premature: boolean?) what its timer calls
 local Task = {}
 Task.__index = Task
 Task.__name = "rollcall.task"
@@ -86,6 +88,11 @@ local unused = {} -- semaphores
 local PUMP_LATE = 0.1
 -- Tasks in timers at a time: half of what nginx lets run unless told otherwise (lua_max_running_timers).
 local MOST_TASKS = 128
+-- Seconds after which a task's timer is taken for lost, and from one look at them to the next. Timers, fewer than any
+-- limit is set to, with which none can be.
+local TASK_LATE, WATCH, FEW_TIMERS = 1, 1, 16
+
+local running, asked_count = 0, 0 -- tasks that have begun; those that a timer was asked for
 
 local pump_runs = false -- or was asked for
 local pump_began, pump_asked = false, 0 -- nginx drops timers silently where too many run
@@ -275,17 +282,27 @@ local function pump()
       ngx.log(ngx.ERR, "rollcall: ", tostring(answer)) -- no memory, say
       looks, order, looked_at = {}, {}, {} -- nobody is left out who was being moved
     end
+    running = math.min(running, ngx.timer.running_count() - 1)
     is_alone = #woken == 0 and #waiting == 0 and #ready == 0
     rest(good and answer or LATEST)
-  until is_alone and #waiting == 0 and #ready == 0
+  until is_alone and #waiting == 0 and #ready == 0 and running + asked_count == 0
   pump_runs, pump_began = false, false
+end
+
+--- Asks for a timer that calls a function at once; nil and why where nginx gives none.
+local function ask_timer(f)
+  local is_called, good, problem = pcall(ngx.timer.at, 0, f)
+  if is_called and good then
+    return true
+  end
+  return nil, tostring(is_called and problem or good)
 end
 
 --- Has the pump look soon.
 local function ring()
   local now = core.now()
   if not pump_runs or (not pump_began and now - pump_asked > PUMP_LATE) then
-    local good, problem = ngx.timer.at(0, pump)
+    local good, problem = ask_timer(pump)
     if not good then
       return nil, problem
     end
@@ -312,11 +329,48 @@ local function misuse(message)
   error(message, info and level or 0)
 end
 
+-- The table of the registry that nginx keeps its threads in, and those that were found there.
+local anchors
+local anchored = setmetatable({}, { __mode = "k" })
+
+local function find_anchors()
+  for key, list in pairs(debug.getregistry()) do
+    if type(key) == "userdata" and type(list) == "table" then
+      for _, one in pairs(list) do
+        if type(one) == "thread" then
+          return list
+        end
+      end
+    end
+  end
+end
+
+--- Does nginx end what this coroutine waits for when it ends the request? It knows handlers, timers and light threads,
+--- and keeps them in a table. Of a coroutine that a script has made itself it forgets that it waits, and crashes when
+--- the semaphore is posted after the request has gone.
+local function is_anchored(thread)
+  if anchored[thread] then
+    return true
+  end
+  anchors = anchors or find_anchors()
+  for _, one in pairs(anchors or {}) do
+    if one == thread then
+      anchored[thread] = true
+      return true
+    end
+  end
+  return anchors == nil -- another nginx than those known here
+end
+
 local function check_phase()
   local phase = ngx.get_phase()
   if not yielding[phase] then
-    misuse(("rollcall: nginx cannot wait in the phase %q; walk in rewrite, access, content or a timer, as of "
-      .. "ngx.timer.at or rollcall.spawn"):format(phase))
+    misuse(('rollcall: nginx cannot wait in the phase "%s"; walk in rewrite, access, content or a timer, as of '
+      .. 'ngx.timer.at%s'):format(phase, phase == "init" and ', or by a client with loop = "blocking"'
+      or " or rollcall.spawn"))
+  elseif phase ~= "timer" and not is_anchored(coroutine.running()) then
+    misuse("rollcall: in a request nginx cannot wait in a coroutine of one's own, since it would crash where the "
+      .. "request ends before; walk in the handler, or in a light thread of ngx.thread.spawn")
   end
 end
 
@@ -367,6 +421,16 @@ end
 -- A semaphore's wait has an end.
 local LONGEST = 3600
 
+--- What a cancelled task is told. One that tries again and again must not stop the worker: from the second time on it
+--- has its turn first.
+local function refuse(mine, thread)
+  if mine.is_refused and core.can_yield() then
+    return pause(thread, nil, nil, LONGEST)
+  end
+  mine.is_refused = true
+  return nil, task.cancelled()
+end
+
 ---@param stream rollcall.Stream?
 ---@return boolean? good
 ---@return rollcall.Error? err
@@ -375,7 +439,7 @@ function loop.turn(stream)
   local thread = coroutine.running()
   local mine = tasks[thread]
   if mine and mine.is_cancelled then
-    return nil, task.cancelled()
+    return refuse(mine, thread)
   elseif core.now() - slice_began < ENOUGH or not core.can_yield() then
     return true
   end
@@ -397,7 +461,7 @@ function loop.wait(engines, seconds, stream)
   end
   local mine = tasks[thread]
   if mine and mine.is_cancelled then
-    return nil, task.cancelled()
+    return refuse(mine, thread)
   elseif has_news(seen, engines) then
     return loop.turn(stream)
   end
@@ -410,19 +474,81 @@ function loop.wait(engines, seconds, stream)
   return pause(thread, engines, seen, math.max(0.001, math.min(seconds or LONGEST, LONGEST)), stream)
 end
 
+--- Has the pump look at once whether those who wait still have to.
+function loop.wake()
+  if pump_runs then
+    ring()
+  end
+end
+
 -- -- tasks ----------------------------------------------------------------------------------------
 
-local task_count = 0 -- in timers
+local asked = {} ---@type table<function, number> since when, of the latter
+local most_tasks = MOST_TASKS -- fewer for a while, after nginx has dropped some
 local queued = {} ---@type fun(is_premature: boolean?)[] that begin when others have ended
+local is_watched, is_ending = false, false
 
---- Begins those that wait, as many as may run. Where nginx gives no timer any more the worker ends, and they with it.
-local function begin_tasks()
-  while task_count < MOST_TASKS and queued[1] do
-    local run = table.remove(queued, 1)
-    task_count = task_count + 1
-    if not ngx.timer.at(0, run) then
-      run(true)
+--- Asks for a timer to run a task in; nil and why where nginx gives none.
+local function ask(run)
+  local good, problem = ask_timer(run)
+  if good then
+    asked[run], asked_count = core.now(), asked_count + 1
+  end
+  return good, problem
+end
+
+local function is_asked_no_more(run)
+  if asked[run] then
+    asked[run], asked_count = nil, asked_count - 1
+  end
+end
+
+--- The worker ends: tells those that wait.
+local function end_tasks()
+  is_ending = true
+  while queued[1] do
+    local good, problem = pcall(table.remove(queued, 1), true)
+    if not good then
+      ngx.log(ngx.ERR, "rollcall: ", tostring(problem))
     end
+  end
+  is_ending = false
+end
+
+--- Begins those that wait, as many as may run.
+local function begin_tasks()
+  running = math.min(running, ngx.timer.running_count()) -- who has left a task by ngx.exit told nobody
+  if #queued == 0 then
+    most_tasks = MOST_TASKS
+  elseif ngx.worker.exiting() and not is_ending then
+    end_tasks()
+  end
+  while asked_count + running < most_tasks and queued[1] and ask(queued[1]) do
+    table.remove(queued, 1)
+  end
+end
+
+--- Once a second. Where too many timers run (lua_max_running_timers) nginx drops those that are due, without a word.
+--- Tasks whose timer has not come by then are begun anew, no more at a time than have come by.
+local function watch()
+  local now, late = core.now(), {}
+  for run, since in pairs(asked) do
+    late[#late + 1] = now - since > TASK_LATE and run or nil
+  end
+  for _, run in ipairs(late) do
+    is_asked_no_more(run)
+    table.insert(queued, 1, run)
+  end
+  if #late > 0 then
+    most_tasks = math.max(1, running)
+  end
+  begin_tasks()
+end
+
+--- Watches from when it may matter on; nginx has no end for such a timer but the worker's.
+local function keep_watch()
+  if not is_watched and (queued[1] or ngx.timer.running_count() + ngx.timer.pending_count() > FEW_TIMERS) then
+    is_watched = ngx.timer.every(WATCH, watch) ~= nil
   end
 end
 
@@ -432,15 +558,21 @@ end
 ---@param on_done (fun(err: any, ...: any))?
 ---@return rollcall.Task
 function loop.spawn(f, on_done)
-  local one = setmetatable({ is_cancelled = false, is_done = false }, Task)
-  local function run(is_premature)
+  local one = setmetatable({ is_cancelled = false, is_begun = false, is_done = false }, Task)
+  function one.run(is_premature)
+    is_asked_no_more(one.run)
+    if one.is_begun then
+      return -- its first timer has only been late
+    end
+    one.is_begun = true
     one.is_cancelled = one.is_cancelled or is_premature -- the worker ends
+    running, most_tasks = running + 1, math.min(most_tasks + 1, MOST_TASKS)
     local thread = coroutine.running()
     tasks[thread] = one
     local outcome = one.is_cancelled and { n = 1, task.cancelled() } or task.call(f)
     tasks[thread] = nil
     one.is_done = true
-    task_count = task_count - 1
+    running = running - 1
     begin_tasks()
     if on_done then
       task.tell(on_done, outcome)
@@ -448,16 +580,17 @@ function loop.spawn(f, on_done)
       error(task.report(outcome[1]), 0) -- which nginx logs
     end
   end
-  if task_count >= MOST_TASKS then
-    queued[#queued + 1] = run
-    return one
+  if queued[1] or asked_count + running >= most_tasks then
+    queued[#queued + 1] = one.run
+    begin_tasks()
+  else
+    ring() -- the pump goes first: tasks must not take the last timer from it
+    local good, problem = ask(one.run)
+    if not good then
+      error(("spawn: nginx gives no timer to run it in, in the phase %q: %s"):format(ngx.get_phase(), problem), 3)
+    end
   end
-  local is_called, good, problem = pcall(ngx.timer.at, 0, run)
-  if not is_called or not good then
-    error(("spawn: nginx gives no timer to run it in, in the phase %q: %s"):format(ngx.get_phase(),
-      tostring(is_called and problem or good)), 3)
-  end
-  task_count = task_count + 1
+  keep_watch()
   return one
 end
 
@@ -466,9 +599,13 @@ function Task:cancel()
     return false
   end
   self.is_cancelled = true
-  if pump_runs then
-    ring()
+  for i, run in ipairs(queued) do
+    if run == self.run and ask(run) then -- to be told, beyond those that may run
+      table.remove(queued, i)
+      break
+    end
   end
+  loop.wake()
   return true
 end
 
