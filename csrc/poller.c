@@ -3,12 +3,15 @@
  * A loop that watches one of these watches what it owns: libcurl closes its sockets when it likes,
  * and the number may be another file's at once. Nor does it ever report an error, over which
  * libuv's Lua binding writes to the terminal. */
+#define _GNU_SOURCE /* dup3 */
 #include "poller.h"
 
 #if defined(__linux__)
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +30,7 @@ typedef struct poller {
   int fd;           /* owned; -1 once closed */
   watched *sockets; /* owned: what epoll was told of */
   size_t count;
+  pid_t process; /* whose set it is */
 } poller;
 
 /* poller() -> poller | nil, what the system says */
@@ -35,6 +39,7 @@ static int poller_new(lua_State *L) {
   *p = (poller){.fd = -1};
   luaL_getmetatable(L, POLLER);
   lua_setmetatable(L, -2);
+  p->process = getpid();
   p->fd = epoll_create1(EPOLL_CLOEXEC);
   if (p->fd < 0) {
     lua_pushnil(L);
@@ -74,12 +79,38 @@ static int tell(const poller *p, int operation, const watched *socket) {
   return epoll_ctl(p->fd, operation, socket->fd, &event);
 }
 
+/* In a child of fork the set is the parent's, too: another one takes its place, under its number.
+ * false, with errno, where there is none. */
+static bool own_set(poller *p) {
+  if (p->process == getpid()) {
+    return true;
+  }
+  const int fresh = epoll_create1(EPOLL_CLOEXEC);
+  if (fresh < 0) {
+    return false;
+  }
+  const bool is_placed = dup3(fresh, p->fd, O_CLOEXEC) >= 0;
+  const int problem = errno;
+  (void)close(fresh);
+  errno = problem;
+  if (is_placed) {
+    p->process = getpid();
+    p->count = 0;
+  }
+  return is_placed;
+}
+
 /* poller:watch(list) -> true | nil, what the system says. The list is that of engine:sockets; what
  * is not in it is watched no more. */
 static int poller_watch(lua_State *L) {
   poller *p = check_poller(L);
   luaL_checktype(L, 2, LUA_TTABLE);
-  const size_t count = lua_rawlen(L, 2) / 3;
+  if (!own_set(p)) {
+    lua_pushnil(L);
+    lua_pushstring(L, strerror(errno));
+    return 2;
+  }
+  const size_t count = (size_t)lua_rawlen(L, 2) / 3;
   watched *wanted = lua_newuserdatauv(L, (count + 1) * sizeof *wanted, 0);
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, 2, (int)(3 * i + 1));

@@ -477,6 +477,13 @@ describe("rollcall.merge", function()
     check.misuse(function() rollcall.merge "x" end, "merge")
     check.misuse(function() rollcall.merge { users, 5 } end, "merge", "2", "number")
     check.misuse(function() rollcall.merge { rollcall.tesouro { token = "abcd" } } end, "merge", "1")
+    local blocking = rollcall.tesouro { token = "abcd", loop = "blocking" }
+    local own = rollcall.tesouro { token = "abcd", loop = { wait = function() end } }
+    for _, pair in ipairs { { blocking, own }, { own, blocking } } do
+      check.misuse(function()
+        rollcall.merge { (pair[1]:users()), (pair[2]:users()) }
+      end, "merge: 2", "another loop")
+    end
     check.misuse(function() rollcall.merge({ users }, { concurency = 3 }) end, "did you mean concurrency?")
     check.misuse(function() rollcall.merge({ users }, { concurrency = 0 }) end, "concurrency")
     check.misuse(function() rollcall.merge({ users }, { on_error = "ignore" }) end, "on_error")

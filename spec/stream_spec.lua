@@ -1005,6 +1005,57 @@ describe("an error after some users", function()
 end)
 
 describe("a function that raises now and then", function()
+  it("loses nobody of collect and count, whose next call goes on, nor of a checkpoint between", function()
+    for _, method in ipairs { "collect", "count" } do
+      local raised = 0
+      server:script { [USERS] = { page("1 2", "t2"), page("3 4", "t3"), page "5" } }
+      local users = rollcall.tesouro({ token = "tok-7f3a", base_url = server.url, on = { page = function()
+        raised = raised + 1
+        if raised < 3 then
+          error("the hook's own", 0)
+        end
+      end } }):users()
+      assert.equal("1", users:next().id)
+      local saved = {}
+      for i = 1, 2 do
+        local good, problem = pcall(users[method], users)
+        assert.is_false(good)
+        assert.equal("the hook's own", problem)
+        saved[i] = users:checkpoint()
+      end
+      local rest = assert(users[method](users))
+      assert.equal(method == "count" and 4 or "2 3 4 5", method == "count" and rest or ids_of(rest))
+      for i = 1, 2 do
+        server:script { [USERS] = { page("1 2", "t2"), page("3 4", "t3"), page "5" } }
+        rest = rollcall.tesouro({ token = "tok-7f3a", base_url = server.url }):users { resume = saved[i] }
+        assert.equal("2 3 4 5", ids_of(rest:collect()))
+      end
+    end
+  end)
+
+  it("is asked for the same user again by a filter or map that is made anew", function()
+    for _, name in ipairs { "filter", "map" } do
+      local times = 0
+      local source = three()
+      local ids = {}
+      for _ = 1, 20 do
+        local users = source[name](source, function(user)
+          times = times + 1
+          if times % 2 == 1 then
+            error("not now", 0)
+          end
+          return user
+        end)
+        local good, user = pcall(users.next, users)
+        if good and user == nil then
+          break
+        end
+        ids[#ids + 1] = good and user.id or nil
+      end
+      assert.equal("1 2 3", table.concat(ids, " "))
+    end
+  end)
+
   it("is asked for the same user again", function()
     for _, name in ipairs { "filter", "map" } do
       local times = 0

@@ -423,6 +423,50 @@ describe("a task on luv", function()
   end)
 end)
 
+describe("a poller after fork", function()
+  it("is the parent's, whatever the child watches", function()
+    local has_ffi, ffi = pcall(require, "ffi")
+    if not has_ffi then
+      pending "only LuaJIT can fork by itself"
+      return
+    end
+    ffi.cdef "int fork(void); int waitpid(int, int *, int); void _exit(int);"
+    server:script { [USERS] = { { delay = 0.3, body = page { "1" } } } }
+    local engine, poller, list = core.engine(), core.poller(), {}
+    local transfer = assert(engine:request { url = server.url .. USERS, proxy = "" })
+    while not server:requests(USERS)[1] do
+      engine:drive()
+    end
+    assert.is_true(engine:sockets(list) > 0)
+    assert(poller:watch(list))
+    local child = ffi.C.fork()
+    if child == 0 then
+      ffi.C._exit(poller:watch {} and 0 or 1)
+    end
+    local status = ffi.new "int[1]"
+    ffi.C.waitpid(child, status, 0)
+    assert.equal(0, status[0])
+    local handle, is_ready = uv.new_poll(poller:number()), false
+    handle:start("r", function()
+      is_ready = true
+      handle:close()
+    end)
+    local began = core.now()
+    while not is_ready and core.now() - began < 3 do
+      uv.run "nowait"
+    end
+    if not is_ready then
+      handle:close()
+    end
+    uv.run "nowait"
+    assert.is_true(is_ready)
+    while not transfer:done() do
+      core.wait({ engine }, 1)
+    end
+    engine:close()
+  end)
+end)
+
 describe("task:cancel", function()
   it("of one that tries again and again leaves the loop to others", function()
     server:script { [USERS] = { { body = page { "1" } } } }

@@ -82,6 +82,10 @@ function merge.check(streams, options, level)
     elseif places[one] then
       error(("merge: %d: the same stream as %d"):format(i, places[one]), level + 1)
     end
+    local loop, first = one.loop, streams[1].loop
+    if loop ~= first and (loop.spawn or first.spawn) then -- a built-in one: what waits by it blocks the other
+      error(("merge: %d: its client waits by another loop than that of 1"):format(i), level + 1)
+    end
     places[one] = i
   end
   for key, value in pairs(streams) do

@@ -156,22 +156,50 @@ local function with_before(err, before)
   return err
 end
 
---- All users that are left, in a list.
----@return rollcall.User[]? users
----@return rollcall.Error? err its `before` are the users that came before it
-function methods:collect()
-  local list, n = {}, 0
+--- Reads to the end: read(self, kept) answers the error, if any. Should a function of the script's own raise, what was
+--- kept is there for the next call of the same method, and the checkpoint stays before it.
+---@param method string
+---@param kept table
+---@param read fun(self: rollcall.Stream, kept: table): rollcall.Error?
+---@return table kept
+---@return rollcall.Error? err
+local function read_on(self, method, kept, read)
+  local saved
+  if self.unseen and self.unseen.method == method then
+    kept, saved = self.unseen.kept, self.unseen.checkpoint
+    self.unseen = nil
+  else
+    saved = self.source():checkpoint()
+  end
+  local good, err = pcall(read, self, kept)
+  if not good then
+    self.unseen = { method = method, kept = kept, checkpoint = saved }
+    error(err, 0)
+  end
+  return kept, err
+end
+
+local function fill(self, list)
+  local n = #list
   while true do
     local user, err = self:next()
     if user == nil then
-      if err then
-        return nil, with_before(err, list)
-      end
-      return list
+      return err
     end
     n = n + 1
     list[n] = user
   end
+end
+
+--- All users that are left, in a list.
+---@return rollcall.User[]? users
+---@return rollcall.Error? err its `before` are the users that came before it
+function methods:collect()
+  local list, err = read_on(self, "collect", {}, fill)
+  if err then
+    return nil, with_before(err, list)
+  end
+  return list
 end
 
 --- The next user, and no more: the stream is closed.
@@ -186,21 +214,25 @@ function methods:first()
   return user
 end
 
+local function tally(self, kept)
+  while true do
+    local user, err = self:next()
+    if user == nil then
+      return err
+    end
+    kept.count = kept.count + 1
+  end
+end
+
 --- How many users are left. They are walked, and none is kept.
 ---@return integer? count
 ---@return rollcall.Error? err its `before` is how many came before it
 function methods:count()
-  local n = 0
-  while true do
-    local user, err = self:next()
-    if user == nil then
-      if err then
-        return nil, with_before(err, n)
-      end
-      return n
-    end
-    n = n + 1
+  local kept, err = read_on(self, "count", { count = 0 }, tally)
+  if err then
+    return nil, with_before(err, kept.count)
   end
+  return kept.count
 end
 
 --- The values that the getters from the i-th on make of a user.
@@ -407,6 +439,10 @@ local function derive(self, pick, left)
       return self.loop.turn(self)
     end }
   setmetatable(source, Derived)
+  local before = self.source().holder
+  if getmetatable(before) == Derived then
+    source.held, before.held = before.held, source.held
+  end
   self.source().holder = source
   return stream.iterator(stream.new(source, self.loop, { provider = self.provider, account = self.account }))
 end
@@ -455,7 +491,7 @@ end
 --- `resume` takes, in another process too. It is bound to the provider, the account and the filters.
 ---@return string
 function methods:checkpoint()
-  local text = self.source():checkpoint()
+  local text = self.unseen and self.unseen.checkpoint or self.source():checkpoint()
   if not text then
     error("checkpoint: ask each of the merged streams for its own", 2)
   end
