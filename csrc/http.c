@@ -138,8 +138,10 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
   rc_transfer *transfer = NULL;
   size_t i = 0;
   (void)unused;
-  if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer) == CURLE_OK && transfer)
+  if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer) == CURLE_OK && transfer) {
     transfer->active_at = attended(engine); /* a step of connecting, or of a handshake */
+    transfer->fd = fd;
+  }
   while (i < engine->socket_count && engine->sockets[i].fd != fd)
     i++;
   if (what == CURL_POLL_REMOVE || what == CURL_POLL_NONE) {
@@ -188,7 +190,8 @@ static CURLM *new_multi(rc_http *engine) {
   curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
   curl_multi_setopt(multi, CURLMOPT_TIMERDATA, engine);
   curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, 64L);
-  curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+  curl_multi_setopt(multi, CURLMOPT_PIPELINING,
+                    engine->multiplex ? (long)CURLPIPE_MULTIPLEX : (long)CURLPIPE_NOTHING);
 #if LIBCURL_VERSION_NUM >= 0x081400
   curl_multi_setopt(multi, CURLMOPT_QUICK_EXIT, 1L); /* see CURLOPT_QUICK_EXIT below */
 #endif
@@ -218,12 +221,13 @@ static void leave_parent(rc_http *engine) {
   engine->sockets_version++;
 }
 
-rc_http *rc_http_new(void) {
+rc_http *rc_http_new(int multiplex) {
   if (pthread_once(&initialised, initialise) != 0 || initialisation != CURLE_OK)
     return NULL;
   rc_http *engine = calloc(1, sizeof *engine);
   if (!engine)
     return NULL;
+  engine->multiplex = multiplex;
   engine->share = curl_share_init();
   engine->multi = engine->share ? new_multi(engine) : NULL;
   if (!engine->multi) {
@@ -346,9 +350,19 @@ static void act_on_timer(rc_http *engine) {
   }
 }
 
-static struct pollfd to_poll(const rc_http_socket *socket) {
+/* Is it the socket of a paused transfer, and of no other? Then it is left alone: libcurl 8.5 goes on
+ * watching it, and would read on if it were told that there is something. */
+static int is_paused(const rc_http *engine, curl_socket_t fd) {
+  for (const rc_transfer *transfer = engine->running; transfer; transfer = transfer->next)
+    if (transfer->fd == fd && transfer->paused)
+      return !engine->multiplex || rc_http_version_of(transfer->easy) < 20;
+  return 0;
+}
+
+static struct pollfd to_poll(const rc_http *engine, const rc_http_socket *socket) {
   int events = (socket->wants_read ? POLLIN : 0) | (socket->wants_write ? POLLOUT : 0);
-  return (struct pollfd){.fd = socket->fd, .events = (short)events};
+  int fd = is_paused(engine, socket->fd) ? -1 : socket->fd; /* poll(2) passes over -1 */
+  return (struct pollfd){.fd = fd, .events = (short)events};
 }
 
 static int curl_events(short polled) {
@@ -390,7 +404,7 @@ void rc_http_wait_many(rc_http *const *engines, size_t count, long timeout_ms) {
   }
   for (size_t i = 0; i < count; i++)
     for (size_t j = 0; j < engines[i]->socket_count && filled < capacity; j++)
-      polled[filled++] = to_poll(&engines[i]->sockets[j]);
+      polled[filled++] = to_poll(engines[i], &engines[i]->sockets[j]);
   if (filled || until > now) {
     int wait = until == NEVER ? -1 : (int)bounded_ms(until - now);
     if (poll(polled, (nfds_t)filled, wait) < 0)
@@ -425,7 +439,8 @@ void rc_http_drive(rc_http *engine) {
 
 void rc_http_action(rc_http *engine, int fd, int readable, int writable) {
   rc_http_attend(engine);
-  act(engine, fd, (readable ? CURL_CSELECT_IN : 0) | (writable ? CURL_CSELECT_OUT : 0));
+  if (!is_paused(engine, fd))
+    act(engine, fd, (readable ? CURL_CSELECT_IN : 0) | (writable ? CURL_CSELECT_OUT : 0));
   act_on_timer(engine);
   conclude_all(engine);
   /* No expire: other sockets may hold bytes that only a drive looks for. */
@@ -445,9 +460,15 @@ long rc_http_timeout(rc_http *engine) {
 }
 
 size_t rc_http_sockets(const rc_http *engine, rc_http_socket *sockets, size_t capacity) {
-  for (size_t i = 0; i < engine->socket_count && i < capacity; i++)
-    sockets[i] = engine->sockets[i];
-  return engine->socket_count;
+  size_t count = 0;
+  for (size_t i = 0; i < engine->socket_count; i++) {
+    if (is_paused(engine, engine->sockets[i].fd))
+      continue;
+    if (count < capacity)
+      sockets[count] = engine->sockets[i];
+    count++;
+  }
+  return count;
 }
 
 uint64_t rc_http_sockets_version(const rc_http *engine) {
@@ -482,6 +503,7 @@ void rc_transfer_resume(rc_transfer *transfer) {
   if (transfer->engine != engine) /* ended: this is a child of fork */
     return;
   transfer->paused = 0;
+  engine->sockets_version++;
   transfer->active_at = attended(engine);
   /* libcurl hands over what it holds at once, but leaves a failure to do so to the caller. */
   CURLcode code = curl_easy_pause(transfer->easy, CURLPAUSE_CONT);

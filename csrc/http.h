@@ -74,8 +74,10 @@ typedef struct rc_http_socket {
   uint64_t id;
 } rc_http_socket;
 
-/* NULL when memory is out or libcurl does not initialise. */
-rc_http *rc_http_new(void);
+/* multiplex: transfers over HTTP/2 share a connection. A paused one then holds what comes for it in
+ * memory, as libcurl reads the connection for the others: not for bodies of any length. NULL when
+ * memory is out or libcurl does not initialise. */
+rc_http *rc_http_new(int multiplex);
 
 /* Closes every connection. Transfers still running become done with RC_HTTP_NETWORK, "closed". */
 void rc_http_free(rc_http *engine);

@@ -32,6 +32,7 @@ struct rc_http {
   /* The attended clock, which the idle timeout runs on, is `clock - unattended`: a caller that was
    * busy elsewhere did not give the server's bytes a chance. */
   int64_t unattended, attended_until;
+  int multiplex;
   int out_of_memory; /* a callback could not keep a socket */
   pid_t process;     /* whose connections these are */
 };
@@ -59,6 +60,7 @@ struct rc_transfer {
   struct buffer block, body;
   uint64_t received, wire_bytes, elapsed;
   int http_version;
+  curl_socket_t fd; /* the last that libcurl named for it */
   char error[CURL_ERROR_SIZE];
 };
 

@@ -74,7 +74,8 @@ static CURLcode configure(const rc_http *engine, rc_transfer *transfer,
                    request->connect_timeout_ms > 0 ? request->connect_timeout_ms : (long)INT_MAX);
   /* A libcurl without HTTP/2 refuses this, and does without. */
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)(strncasecmp(request->url, "https:", 6) == 0));
+  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 
+                   (long)(engine->multiplex && strncasecmp(request->url, "https:", 6) == 0));
   curl_easy_setopt(easy, CURLOPT_SHARE, engine->share);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
@@ -158,6 +159,7 @@ rc_http_result rc_http_start(rc_http *engine, const rc_http_request *request,
   rc_transfer *transfer = calloc(1, sizeof *transfer);
   if (!transfer)
     return RC_HTTP_NOMEM;
+  transfer->fd = CURL_SOCKET_BAD;
   rc_http_result result = copy_request(transfer, request);
   if (result == RC_HTTP_OK) {
     transfer->easy = curl_easy_init();

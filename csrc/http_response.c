@@ -110,6 +110,7 @@ size_t rc_http_on_body(char *bytes, size_t size, size_t count, void *context) {
     return collect_body(transfer, bytes, length);
   if (transfer->sink.full && transfer->sink.full(transfer->sink.context)) {
     transfer->paused = 1;
+    transfer->engine->sockets_version++; /* see rc_http_sockets */
     return CURL_WRITEFUNC_PAUSE;
   }
   if (transfer->sink.write(transfer->sink.context, bytes, length) != 0) {

@@ -78,22 +78,27 @@ static uint64_t activity(const engine *e) {
   return e->writes + e->notices + rc_http_finished_count(e->http);
 }
 
-/* engine{turn = seconds} -> engine
+/* engine{turn = seconds, multiplex = boolean} -> engine
  *
- * turn: next of its transfers answers nil so often, for whoever reads to give a loop its turn. */
+ * turn: next of its transfers answers nil so often, for whoever reads to give a loop its turn.
+ * multiplex: see rc_http_new; true by default. */
 static int engine_new(lua_State *L) {
-  static const char *const known[] = {"turn", NULL};
+  static const char *const known[] = {"turn", "multiplex", NULL};
   int64_t turn = 0;
+  bool multiplex = true;
   if (!lua_isnoneornil(L, 1)) {
     rc_options_check(L, 1, "engine", known);
     turn = rc_options_nanoseconds(L, 1, "engine", "turn", 0);
+    rc_options_push(L, 1, "multiplex");
+    multiplex = lua_isnil(L, -1) || lua_toboolean(L, -1);
+    lua_pop(L, 1);
   }
   engine *e = lua_newuserdatauv(L, sizeof *e, 0);
   memset(e, 0, sizeof *e);
   e->turn = turn;
   luaL_getmetatable(L, ENGINE);
   lua_setmetatable(L, -2);
-  e->http = rc_http_new();
+  e->http = rc_http_new(multiplex);
   if (e->http == NULL) {
     return luaL_error(L, "engine: libcurl did not start, or memory is out");
   }

@@ -689,6 +689,37 @@ describe("TLS", function()
   end)
 end)
 
+describe("a paused transfer over HTTP/2", function()
+  it("takes nothing while others run, unless they share its connection", function()
+    sandbox.reset()
+    local account = "T90040000"
+    local header = token_of("dintero", account)
+    local address = ("%s/v1/accounts/%s/management/users"):format(sandbox.dintero_https_url, account)
+    local engine = core.engine { multiplex = false }
+    local paused = ask(engine, users_of(account, { url = address, headers = { header }, watermark = 65536 }))
+    repeat
+      core.wait({ engine }, 1)
+    until paused:next()
+    local before, unchanged = 0, 0
+    while unchanged < 5 do
+      core.wait({ engine }, 0.05)
+      unchanged, before = paused:usage() == before and unchanged + 1 or 0, (paused:usage())
+    end
+    header = token_of("dintero", "P321")
+    local connections = sandbox.stats().dintero.connections
+    address = sandbox.dintero_https_url .. "/v1/accounts/P321/management/users"
+    for _ = 1, 20 do
+      assert.equal(45, read(engine, ask(engine, users_of("P321", { url = address, headers = { header } }))))
+    end
+    assert.equal(before, (paused:usage()))
+    local requests = sandbox.log("GET", "dintero")
+    assert.equal("HTTP/2.0", requests[#requests].protocol)
+    assert.equal(1, sandbox.stats().dintero.connections - connections)
+    assert.equal(40000 - 1, read(engine, paused))
+    assert.is_nil(paused:failure())
+  end)
+end)
+
 describe("gzip", function()
   it("is asked for and undone", function()
     local _, texts = sandbox.data.dintero.users "T12345678"

@@ -345,6 +345,16 @@ local function hide_credentials(redactor, proxy)
   end
 end
 
+--- May a body of this provider be of any length, since it has everybody? Such bodies need a connection each.
+local function has_long_bodies(checked)
+  for _, collection in pairs(checked.collections) do
+    if collection.paging.type == "none" then
+      return true
+    end
+  end
+  return false
+end
+
 --- Makes a client. Raises where the provider or an option is wrong, naming each mistake.
 ---@param declared rollcall.Provider
 ---@param config rollcall.ClientOptions
@@ -381,7 +391,7 @@ function client.new(declared, config, level)
     base_url = base_url,
     -- What goes to this machine does not leave it, whatever proxy the environment has for the rest of the world.
     proxy = kept.proxy or (url.is_loopback(url.parse(base_url)) and "" or nil),
-    engine = core.engine { turn = turn },
+    engine = core.engine { turn = turn, multiplex = not has_long_bodies(checked) },
     turn = turn, -- seconds after which a loop that wants it is to have its turn; nil: never
     limits = limits.new(),
     running = setmetatable({}, { __mode = "k" }), -- exchanges whose answer's headers were not looked at yet

@@ -137,6 +137,8 @@ core.error_metatable = nil
 
 ---@class rollcall.EngineOptions
 ---@field turn number? seconds after which Transfer:next answers nil once, for a loop to have its turn
+---@field multiplex boolean? transfers share a connection where the server speaks HTTP/2, true by default. Not for
+---  bodies of any length: what comes for a paused one is kept in memory then
 
 --- Connections, and the transfers on them. One waits for it by core.wait, or has a loop do so that watches
 --- `sockets` and keeps a timer of `timeout`. The same fd under another id is another socket, and an old watch

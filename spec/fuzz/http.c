@@ -214,7 +214,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                              .max_body = bodies[limits & 3u],
                              .max_headers = headers[limits >> 2 & 3u],
                              .max_collected = collected[limits >> 4 & 3u]};
-  rc_http *engine = rc_http_new();
+  rc_http *engine = rc_http_new(1);
   CHECK(engine != NULL);
   exchange(engine, &s, &request);
   if ((s.flags & TWICE) != 0) {
