@@ -350,8 +350,8 @@ static void act_on_timer(rc_http *engine) {
   }
 }
 
-/* Is it the socket of a paused transfer, and of no other? Then it is left alone: libcurl 8.5 goes on
- * watching it, and would read on if it were told that there is something. */
+/* Is it the socket of a paused transfer, and of no other? Then it is left alone: libcurl 8.5 goes
+ * on watching it, and would read on if it were told that there is something. */
 static int is_paused(const rc_http *engine, curl_socket_t fd) {
   for (const rc_transfer *transfer = engine->running; transfer; transfer = transfer->next)
     if (transfer->fd == fd && transfer->paused)

@@ -74,7 +74,7 @@ static CURLcode configure(const rc_http *engine, rc_transfer *transfer,
                    request->connect_timeout_ms > 0 ? request->connect_timeout_ms : (long)INT_MAX);
   /* A libcurl without HTTP/2 refuses this, and does without. */
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 
+  curl_easy_setopt(easy, CURLOPT_PIPEWAIT,
                    (long)(engine->multiplex && strncasecmp(request->url, "https:", 6) == 0));
   curl_easy_setopt(easy, CURLOPT_SHARE, engine->share);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);

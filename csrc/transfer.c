@@ -660,11 +660,9 @@ static int transfer_gc(lua_State *L) {
 
 void rc_transfer_open(lua_State *L) {
   static const luaL_Reg engine_methods[] = {
-      {"request", engine_request}, {"drive", engine_drive},
-      {"close", engine_close},     {"counters", engine_counters},
-      {"sockets", engine_sockets}, {"timeout", engine_timeout},
-      {"action", engine_action},   {"notify", engine_notify},
-      {NULL, NULL}};
+      {"request", engine_request},   {"drive", engine_drive},     {"close", engine_close},
+      {"counters", engine_counters}, {"sockets", engine_sockets}, {"timeout", engine_timeout},
+      {"action", engine_action},     {"notify", engine_notify},   {NULL, NULL}};
   static const luaL_Reg transfer_methods[] = {
       {"next", transfer_next},     {"values", transfer_values}, {"conflict", transfer_conflict},
       {"waits", transfer_waits},   {"done", transfer_done},     {"failure", transfer_failure},
