@@ -182,6 +182,9 @@ function Session:try_client(source, more)
     local prefix = source.name .. ": " -- which it may begin with already, as the provider's name
     problem_text = problem_text:sub(1, #prefix) == prefix and problem_text or prefix .. problem_text
     return nil, ("%s (%s)"):format(problem_text, source.origin)
+  elseif not provider.thaw(made.provider).users then
+    made:close()
+    return nil, source.name .. ": its provider has no users, which this command lists"
   end
   return made
 end
