@@ -42,3 +42,67 @@ describe("a provider without users", function()
       .. "Correct it in " .. name)
   end)
 end)
+
+describe("--filter", function()
+  local function declared(filters)
+    return ('users = { path = "/people", items = "", paging = { type = "none" }, filters = { %s } }'):format(filters)
+  end
+  local all = declared [[
+    own = { query = "own" },
+    deleted = { query = "deleted", format = "boolean" },
+    level = { query = "level", format = "integer", min = -1, max = 9 },
+    grade = { query = "grade", format = "integer", enum = { 1, 2 } },
+    team = { query = "team", list = "repeat" },
+    floor = { query = "floor", format = "integer", list = "comma" } ]]
+
+  it("is what the filter takes: a text, a number, true or false, a list", function()
+    server:script { ["/people"] = { { body = '[{"id":1}]' } } }
+    local name = acme("", all)
+    for query, filters in pairs {
+      ["own=true"] = { "own=true" },
+      ["deleted=true"] = { "deleted=true" },
+      ["deleted=false"] = { "deleted=false" },
+      ["level=-1"] = { "level=-1" },
+      ["grade=2"] = { "grade=2" },
+      ["team=a"] = { "team=a" },
+      ["team=a&team=b"] = { "team=a", "team=b" },
+      ["floor=3%2C4"] = { "floor=3", "floor=4" },
+    } do
+      local arguments = { "users", "--config", name, "--format", "ndjson" }
+      for _, filter in ipairs(filters) do
+        arguments[#arguments + 1], arguments[#arguments + 2] = "--filter", filter
+      end
+      local errors, status = complaints(arguments)
+      assert.equal("", errors)
+      assert.equal(0, status)
+      local requests = server:requests()
+      assert.equal("/people?" .. query, (requests[#requests].target:gsub(",", "%%2C")))
+    end
+  end)
+
+  it("is refused where it is not", function()
+    server:script {}
+    local name = acme("", all)
+    for problem, filters in pairs {
+      ['deleted: expected boolean, got "yes"'] = { "deleted=yes" },
+      ['level: expected a whole number from -1 to 9, got "1.5"'] = { "level=1.5" },
+      ["level: expected a whole number from -1 to 9, got 10"] = { "level=10" },
+      ["grade: 3 is none of 1, 2"] = { "grade=3" },
+      ["--filter own was given 2 times, and acme takes one value of it"] = { "own=a", "own=b" },
+      ['floor.2: expected a whole number, got "x"'] = { "floor=3", "floor=x" },
+    } do
+      local arguments = { "users", "--config", name }
+      for _, filter in ipairs(filters) do
+        arguments[#arguments + 1], arguments[#arguments + 2] = "--filter", filter
+      end
+      local errors, status = complaints(arguments)
+      assert.equal(2, status)
+      check.contains(errors, problem)
+    end
+    local errors, status = complaints { "users", "--config", name, "--filter", "organization_id=a",
+      "--organization-id", "b" }
+    assert.equal("rollcall: --filter organization_id and --organization-id are the same; give one of them\n", errors)
+    assert.equal(2, status)
+    assert.equal(0, #server:requests())
+  end)
+end)

@@ -210,15 +210,40 @@ local function users_of(source)
   return provider.thaw(source.client.provider).users
 end
 
+--- A text of the command line as a filter takes it. What is none of its values stays a text, which the library refuses.
+local function convert(filter, text)
+  if filter.format == "boolean" and (text == "true" or text == "false") then
+    return text == "true"
+  elseif filter.format == "integer" and text:find "^%-?%d+$" then
+    return tonumber(text)
+  end
+  return text
+end
+
+--- What the texts that were given of a filter ask a source for.
+local function filter_value(source, name, filter, texts)
+  if #texts == 1 then
+    return convert(filter, texts[1])
+  elseif not filter.list then
+    failure.usage("--filter %s was given %d times, and %s takes one value of it", name, #texts, source.name)
+  end
+  local values = {}
+  for i, text in ipairs(texts) do
+    values[i] = convert(filter, text)
+  end
+  return values
+end
+
 --- What a source is asked for: everybody, with all there is of them, but for what its configuration and
 --- the command line say.
 ---@param source rollcall.cli.Source with its client
----@param given table<string, any> filters of the command line
+---@param given table<string, string[]> filters of the command line
 ---@return table query
 ---@return table<string, boolean> taken the names of `given` that it knows
 function Session:query(source, given)
   local query, taken = {}, {}
-  for name, filter in pairs(users_of(source).filters or {}) do
+  local filters = users_of(source).filters or {}
+  for name, filter in pairs(filters) do
     for _, value in ipairs(filter.enum or {}) do
       if value == "ALL" then
         query[name] = value
@@ -235,7 +260,7 @@ function Session:query(source, given)
     query[name] = value
   end
   for name in pairs(taken) do
-    query[name] = given[name]
+    query[name] = filter_value(source, name, filters[name], given[name])
   end
   return query, taken
 end
@@ -285,7 +310,7 @@ function Session:save(is_last)
 end
 
 ---@class rollcall.cli.WalkOptions
----@field filters table<string, any>? for the providers that know them
+---@field filters table<string, string[]>? for the providers that know them
 ---@field page_size integer?
 ---@field limit integer? the most users that a walk of one source must give
 ---@field resume rollcall.cli.Resume?

@@ -47,18 +47,26 @@ function users.declare(command)
   command:option "--organization-id":description "Tesouro: the organization of this id and all below it."
   command:option "--expand":description "Dintero: roles, which is the default here."
   command:option "--search":description "Dintero: in email and name, by the server."
-  command:option "--filter":description "A filter of a provider of your own."
+  command:option "--filter"
+    :description("Any filter of a provider, such as GitHub's role=admin. Several of the same name are a list, where it "
+      .. "takes one.")
     :argname "<name=value>":count "*":convert(failure.of_option("--filter", pair))
 end
 
---- The filters that the command line gave.
+--- The filters that the command line gave: a list of texts for each.
 local function filters_of(args)
   local filters = {}
-  for _, name in ipairs(FILTERS) do
-    filters[name] = args[name]
-  end
   for _, one in ipairs(args.filter or {}) do
-    filters[one[1]] = one[2]
+    local name, text = one[1], one[2]
+    filters[name] = filters[name] or {}
+    table.insert(filters[name], text)
+  end
+  for _, name in ipairs(FILTERS) do
+    if args[name] and filters[name] then
+      failure.usage("--filter %s and --%s are the same; give one of them", name, (name:gsub("_", "-")))
+    elseif args[name] then
+      filters[name] = { args[name] }
+    end
   end
   return filters
 end
