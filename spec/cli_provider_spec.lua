@@ -106,3 +106,36 @@ describe("--filter", function()
     assert.equal(0, #server:requests())
   end)
 end)
+
+describe("a list of what a provider calls its accounts", function()
+  local declared = [[
+    options = {
+      region = { pattern = { "^%l+$" }, expected = "a region", required = true },
+      tenant = { pattern = { "^%l+$" }, expected = "a tenant", list = "tenants", required = true },
+    },
+    users = { path = "/{region}/{tenant}/people", items = "", paging = { type = "none" } } ]]
+
+  it("is tried one by one, and shown", function()
+    local good, bad = { body = '[{"id":1}]' }, { status = 403, body = "{}" }
+    server:script { ["/"] = { { body = "" } }, ["/eu/first/people"] = { good }, ["/eu/second/people"] = { bad } }
+    local name = acme('region = "eu", tenants = { "first", "second" },', declared)
+    local output, errors, status = run { "check", "--config", name }
+    assert.equal("", errors)
+    assert.equal(3, status)
+    check.contains(output, "acme: first: Users: can be read.\n", "acme: NOT WELL: second: Users: ")
+    check.contains((run { "sources", "--config", name }), "\n  accounts     eu, first, second\n")
+    name = acme('region = "eu", tenant = "first",', declared)
+    check.contains((run { "sources", "--config", name, "--format", "ndjson" }), '"accounts":["eu","first"]')
+  end)
+
+  it("is GitHub's organizations, too", function()
+    server:script { ["/"] = { { body = "" } }, ["/orgs/first/members"] = { { body = '[{"id":1,"login":"a"}]' } },
+      ["/orgs/second/members"] = { { status = 404, body = "{}" } } }
+    local name = cli.configuration(([[return { sources = { github = { base_url = %q, token = "hunter22-token",
+      orgs = { "first", "second" } } } }]]):format(server.url))
+    local output, _, status = run { "check", "--config", name }
+    assert.equal(3, status)
+    check.contains(output, "github: first: Users: can be read.\n", "github: NOT WELL: second: Users: ")
+    check.contains((run { "sources", "--config", name }), "\n  accounts     first, second\n")
+  end)
+end)

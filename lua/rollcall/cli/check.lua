@@ -88,12 +88,12 @@ end
 
 --- Asks for a user, by the credentials; of several accounts for one of each, whose tokens are their own.
 function check_users(session, source, client, tell)
-  local accounts = source.options.accounts or {}
-  if #accounts > 1 then
-    for _, account in ipairs(accounts) do
+  local single, list = session:list_option(source)
+  if list then
+    for _, account in ipairs(source.options[list]) do
       local one = { name = source.name, provider = source.provider, query = source.query, origin = source.origin,
         options = schema.copy(source.options) }
-      one.options.account, one.options.accounts = account, nil
+      one.options[single], one.options[list] = account, nil
       local problem
       one.client, problem = session:try_client(one, { retry = { attempts = 2 } })
       if one.client then

@@ -210,6 +210,19 @@ local function users_of(source)
   return provider.thaw(source.client.provider).users
 end
 
+--- The option by which a source names several accounts, or the like: its name for a single one and for the list. nil
+--- where it names none or one.
+---@param source rollcall.cli.Source with its client
+---@return string? single
+---@return string? list
+function Session:list_option(source)
+  for name, option in pairs(provider.thaw(source.client.provider).options or {}) do
+    if #(source.options[option.list] or {}) > 1 then
+      return name, option.list
+    end
+  end
+end
+
 --- A text of the command line as a filter takes it. What is none of its values stays a text, which the library refuses.
 local function convert(filter, text)
   if filter.format == "boolean" and (text == "true" or text == "false") then

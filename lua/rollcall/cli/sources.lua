@@ -3,6 +3,8 @@
 local config = require "rollcall.cli.config"
 local failure = require "rollcall.cli.failure"
 local ndjson = require "rollcall.ndjson"
+local provider = require "rollcall.provider"
+local schema = require "rollcall.schema"
 local tables = require "rollcall.cli.table"
 
 local sources = { summary = "Show the sources that are configured." }
@@ -51,6 +53,17 @@ local function credentials_of(source)
   return #parts > 0 and table.concat(parts, ", ") or "none"
 end
 
+--- Whose users a source has: the values of the options that its provider declares.
+local function accounts_of(source)
+  local declared, accounts = provider.thaw(source.client.provider).options or {}, {}
+  for _, name in ipairs(schema.keys(declared)) do
+    for _, account in ipairs(source.options[declared[name].list] or { source.options[name] }) do
+      accounts[#accounts + 1] = account
+    end
+  end
+  return accounts
+end
+
 --- What a source is, as far as it can be said without its secrets.
 local function describe(session, source)
   local options = source.options
@@ -69,9 +82,8 @@ local function describe(session, source)
   end
   stand_ins.client = client
   session:stream(stand_ins, session:query(stand_ins, {})):close()
-  local accounts = options.accounts or options.orgs or { options.account or options.org }
   local described = { name = source.name, provider = client.provider.name, base_url = client.base_url,
-    accounts = accounts, credentials = credentials_of(source), origin = source.origin }
+    accounts = accounts_of(stand_ins), credentials = credentials_of(source), origin = source.origin }
   client:close()
   return described
 end
