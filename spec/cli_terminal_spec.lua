@@ -70,6 +70,34 @@ describe("on a terminal", function()
     one:await "^[%d,]+/s | tesouro [%d,]+ users, %d+ pages?, waited 3 s\n"
   end)
 
+  it("what is written stands before what is said of it", function()
+    command.write(path "old", '{"source":"own","id":"1","name":"a"}\n{"source":"own","id":"2","name":"b"}\n')
+    command.write(path "new", '{"source":"own","id":"1","name":"c"}\n')
+    open(command.line { "diff", path "old", path "new", "--format", "csv" })
+    local lines = lines_of(one:await "%[ended 1%]")
+    assert.equal(5, #lines)
+    check.contains(lines[3], "left,own,2")
+    check.contains(lines[4], "rollcall: 0 joined, 1 left, 1 changed")
+    one:close()
+    for format, last in pairs { table = "@", csv = "@", json = "^%]$" } do
+      sandbox.reset "delay_ms=300"
+      open("trap : INT; " .. command.line { "users", "tesouro", "--page-size", "3", "--limit", "50", "--format", format,
+        "--fields", "email" })
+      command.await(function()
+        return sandbox.stats().tesouro.user_requests > 2
+      end)
+      one:type "C-c"
+      lines = lines_of(one:await "%[ended 130%]")
+      local said
+      for i, line in ipairs(lines) do
+        said = said or line:find("rollcall: interrupted after ", 1, true) and i
+      end
+      assert.truthy(said and said > 1 and lines[said - 1]:find(last), table.concat(lines, "\n"))
+      assert.is_nil(table.concat(lines, "\n", said):find "@")
+      one:close()
+    end
+  end)
+
   it("a table fits its columns, and NO_COLOR takes the bold away", function()
     open(command.line({ "users", "tesouro", "--limit", "9" }, { NO_COLOR = "1" })
       .. "; " .. command.line { "users", "tesouro", "--limit", "1" })

@@ -54,9 +54,23 @@ end
 
 -- -- what people read ------------------------------------------------------------------------------
 
+--- On a terminal, where both meet: what stdout still has to write stands before what stderr says of it.
+function Session:write_before()
+  if not self.is_terminal or self.output.broken then
+    return
+  end
+  pcall(function() -- what is to be said is said, whatever becomes of the output
+    if self.signal and self.on_signal then
+      self.on_signal()
+    end
+    self.output:flush()
+  end)
+end
+
 --- A line for stderr, also with --quiet: an error or a warning.
 ---@param line string
 function Session:complain(line)
+  self:write_before()
   if self.progress then
     self.progress:clear()
   end
