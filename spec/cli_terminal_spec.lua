@@ -70,6 +70,25 @@ describe("on a terminal", function()
     one:await "^[%d,]+/s | tesouro [%d,]+ users, %d+ pages?, waited 3 s\n"
   end)
 
+  it("progress is shown until the first row is written", function()
+    local PROGRESS = "tesouro [%d,]+ users?, %d+ pages?"
+    for _, arguments in ipairs { { "find", "nobody@nowhere.example" }, { "users", "tesouro", "--where", "name=nobody" },
+      { "review", "tesouro", "--list", "never-came" } } do
+      sandbox.reset "delay_ms=60"
+      open(command.line(arguments))
+      assert.equal(1, #lines_of(one:await(PROGRESS)))
+      one:close()
+    end
+    sandbox.reset "delay_ms=60"
+    open(command.line { "users", "tesouro" })
+    one:await(PROGRESS)
+    local shown = one:await "@"
+    repeat
+      assert.is_nil(shown:find(PROGRESS))
+      shown = one:screen()
+    until shown:find "%[ended 0%]"
+  end)
+
   it("what is written stands before what is said of it", function()
     command.write(path "old", '{"source":"own","id":"1","name":"a"}\n{"source":"own","id":"2","name":"b"}\n')
     command.write(path "new", '{"source":"own","id":"1","name":"c"}\n')

@@ -270,6 +270,9 @@ function shows.table(session)
     session.output:write(line)
   end, { columns = session:columns(), bold = session:is_bold(), widest = 60, last = { [3] = true } })
   local is_empty = true
+  function session.is_waiting()
+    return rows:is_waiting()
+  end
   return function(change, user, changes)
     local parts = {}
     for i, one in ipairs(changes or {}) do
@@ -346,7 +349,7 @@ local function each_user(session, old, visit)
   local current = {}
   local whole = listing.whole_user(current)
   local number = 0
-  local _, failures = session:walk(sources, { writes_at_end = session.args.format == "table" }, function(user, source)
+  local _, failures = session:walk(sources, {}, function(user, source)
     current.source = source
     number = number + 1
     visit(whole(user), source.name, number)

@@ -221,6 +221,9 @@ function writers.table(session, columns)
   end, { columns = session:columns(), bold = session:is_bold(), widest = 60, last = identities })
   local is_empty = true
   return {
+    is_waiting = function()
+      return rows:is_waiting()
+    end,
     row = function(user)
       local cells = {}
       for i, column in ipairs(columns) do
@@ -294,7 +297,7 @@ function listing.writer(session, sources, options)
     end
   end
   local writer = writers[args.format](session, columns, current, options.is_continued)
-  session.on_begin = writer.begin
+  session.on_begin, session.is_waiting = writer.begin, writer.is_waiting
   local function finish()
     session.on_signal = nil
     writer.finish()

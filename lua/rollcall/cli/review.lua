@@ -398,7 +398,12 @@ function review.run(session)
     counts[i] = new_count(source.name)
     by_source[source] = counts[i]
   end
-  local users, failures = session:walk(sources, { writes_at_end = not list }, function(user, source)
+  if not list then
+    function session.is_waiting()
+      return true -- until all were counted
+    end
+  end
+  local users, failures = session:walk(sources, {}, function(user, source)
     local found = find(user)
     add(by_source[source], user, found)
     if list then

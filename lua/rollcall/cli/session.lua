@@ -17,6 +17,7 @@ local tables = require "rollcall.cli.table"
 ---@field args table what argparse made of the command line
 ---@field output rollcall.cli.Output
 ---@field now number seconds since 1970 that days are counted back from
+---@field is_waiting (fun(): boolean)? of a command that writes late: has it written nothing yet?
 local Session = {}
 Session.__index = Session
 
@@ -101,16 +102,23 @@ function Session:columns()
   return self.is_terminal and (core.terminal.columns(1) or 80) or nil
 end
 
---- Shows how far the walk is, where stderr is a terminal. While a command writes as it goes its output
---- must be somewhere else.
+--- Begins to show how far the walk is, where stderr is a terminal. Where stdout is one, too, only until the first
+--- row is written.
 ---@param parts { name: string, stats: function }[]
----@param writes_at_end boolean
-function Session:watch(parts, writes_at_end)
+function Session:watch(parts)
   local is_wanted = not self.args.quiet and not self.args.verbose and core.terminal.is_terminal(2)
-    and os.getenv "TERM" ~= "dumb" and (writes_at_end or not self.is_terminal)
+    and os.getenv "TERM" ~= "dumb"
   if is_wanted then
     self.progress = progress.new(io.stderr, 2)
     self.progress:watch(parts)
+  end
+end
+
+---@param seconds number? to wait at most, where the walk is about to wait
+function Session:draw(seconds)
+  local is_among_rows = self.is_terminal and not (self.is_waiting and self.is_waiting())
+  if self.progress and not is_among_rows then
+    self.progress:draw(seconds)
   end
 end
 
@@ -311,9 +319,7 @@ end
 function Session:idle(seconds)
   self.output:flush()
   self:save(false)
-  if self.progress then
-    self.progress:draw(seconds)
-  end
+  self:draw(seconds)
 end
 
 --- Writes where the walk stands to the file of --resume, where it is time to.
@@ -342,7 +348,6 @@ end
 ---@field limit integer? the most users that a walk of one source must give
 ---@field resume rollcall.cli.Resume?
 ---@field output table<string, string>? what of the options a checkpoint that is printed is bound to
----@field writes_at_end boolean? nothing is written before the last user has come
 
 --- The stream of a source's users. Ends the command where its provider does not take the query.
 ---@param source rollcall.cli.Source with its client
@@ -461,7 +466,7 @@ function Session:walk(sources, options, visit)
     failures = failures + 1
     self:report(err, by_stream[stream])
   end })
-  self:watch(watched, options.writes_at_end or false)
+  self:watch(watched)
   if self.on_begin then
     self.on_begin()
   end
@@ -484,9 +489,7 @@ function Session:walk(sources, options, visit)
         self.output:flush()
         self:save(false)
       end
-      if self.progress then
-        self.progress:draw()
-      end
+      self:draw()
     end
   end
   if self.progress then
