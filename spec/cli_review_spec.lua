@@ -138,6 +138,20 @@ describe("rollcall review", function()
       "| --- | ---: |", "| tesouro | 3,500 |")
   end)
 
+  it("marks what is not whole, since a source failed", function()
+    for format, line in pairs { table = "^%s %%(incomplete%%)  ", markdown = "^| %s %%(incomplete%%) |",
+      csv = "^%s %%(incomplete%%)," } do
+      sandbox.reset()
+      sandbox.plan_faults { provider = "tesouro", script = { { kind = "html" } } }
+      local output, _, status = run { "review", "--format", format }
+      assert.equal(3, status)
+      local lines = command.lines(output)
+      assert.truthy(lines[#lines]:find(line:format "total"), output)
+      assert.truthy(lines[#lines - 1]:find(line:format "tesouro"), output)
+      assert.is_nil(output:find("dintero (", 1, true))
+    end
+  end)
+
   it("ends with 1 for what --fail-on names, and only then", function()
     local _, errors, status = run { "review", "--fail-on", "no-mfa,stale" }
     assert.equal(1, status)

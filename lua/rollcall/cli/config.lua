@@ -14,6 +14,8 @@ local shell = require "rollcall.cli.shell"
 ---@field query table filters of its own
 ---@field origin string where it is from, in words
 ---@field now number? seconds since 1970, where its data stand still
+---@field client rollcall.Client? once it is made
+---@field has_failed boolean? its walk has, so that not all users came
 
 local config = {}
 

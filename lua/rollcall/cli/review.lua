@@ -24,7 +24,8 @@ For each source: its users by status, and these findings:
               begins with "admin:"
 
 Who can sign in is whose status is not INVITED, INACTIVE or DELETED. Where a provider says nothing of second
-factors there is a "-", and so there is where it says nothing of last visits: who was made long ago may come daily.]]
+factors there is a "-", and so there is where it says nothing of last visits: who was made long ago may come daily. A
+source that failed is marked as incomplete, and so is the total.]]
 
 review.epilog = [[
 Exit status: 0 reviewed, 1 no users, or one of the findings of --fail-on, 2 wrong usage or configuration, 3 a
@@ -201,6 +202,7 @@ local function sum_of(counts)
   local sum = new_count "total"
   for _, count in ipairs(counts) do
     sum.users = sum.users + count.users
+    sum.is_incomplete = sum.is_incomplete or count.is_incomplete
     for status, number in pairs(count.statuses) do
       sum.statuses[status] = (sum.statuses[status] or 0) + number
     end
@@ -250,7 +252,7 @@ local function grid(counts, sum)
   end
   all[#all + 1] = #counts > 1 and sum or nil
   for i, count in ipairs(all) do
-    local row = { count.name, count.users }
+    local row = { count.is_incomplete and count.name .. " (incomplete)" or count.name, count.users }
     for _, status in ipairs(statuses) do
       row[#row + 1] = count.statuses[status] or 0
     end
@@ -410,6 +412,9 @@ function review.run(session)
       list.see(user, source, found, by_source[source])
     end
   end)
+  for i, source in ipairs(sources) do
+    counts[i].is_incomplete = source.has_failed
+  end
   local sum = sum_of(counts)
   if list then
     list.finish()

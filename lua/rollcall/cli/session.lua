@@ -464,6 +464,7 @@ function Session:walk(sources, options, visit)
   local failures = 0
   local users = rollcall.merge(streams, { on_error = function(err, stream)
     failures = failures + 1
+    by_stream[stream].has_failed = true
     self:report(err, by_stream[stream])
   end })
   self:watch(watched)
