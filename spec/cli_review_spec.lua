@@ -219,6 +219,13 @@ describe("rollcall review", function()
     errors, status = select(2, review("silent", "--fail-on", "stale"))
     assert.equal("rollcall: silent says nothing of last visits: its users were not checked for stale\n", errors)
     assert.equal(0, status)
+    local STALE = "rollcall: silent says nothing of last visits: its users were not checked for stale\n"
+    errors, status = select(2, review("silent", "--list", "stale"))
+    assert.equal(STALE, errors)
+    assert.equal(0, status)
+    errors = select(2, review("silent", "--list", "stale,no-mfa", "--fail-on", "stale"))
+    assert.equal("rollcall: silent says nothing of second factors: its users were not checked for no-mfa\n" .. STALE,
+      errors)
     errors, status = select(2, review("--fail-on", "stale"))
     assert.equal(1, status)
     check.contains(errors, "silent says nothing of last visits", "found what --fail-on names: 2 stale\n")

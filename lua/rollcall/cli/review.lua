@@ -387,6 +387,23 @@ local function lister(session, sources)
   }
 end
 
+--- Says whose users cannot have been found for a finding of --fail-on or --list.
+local function tell_unknown(session, counts)
+  local is_asked = {}
+  for _, list in ipairs { session.args.fail_on or {}, session.args.list or {} } do
+    for _, name in ipairs(list) do
+      is_asked[name] = true
+    end
+  end
+  for _, name in ipairs(FINDINGS) do
+    for _, count in ipairs(counts) do
+      if is_asked[name] and count.users > 0 and not is_known(count, name) then
+        session:say(("%s says nothing of %s: its users were not checked for %s"):format(count.name, UNSAID[name], name))
+      end
+    end
+  end
+end
+
 ---@param session rollcall.cli.Session
 ---@return integer status
 function review.run(session)
@@ -421,13 +438,9 @@ function review.run(session)
   else
     shows[args.format](session, grid(counts, sum))
   end
+  tell_unknown(session, counts)
   local reasons = {}
   for _, name in ipairs(args.fail_on or {}) do
-    for _, count in ipairs(counts) do
-      if count.users > 0 and not is_known(count, name) then
-        session:say(("%s says nothing of %s: its users were not checked for %s"):format(count.name, UNSAID[name], name))
-      end
-    end
     local number = sum.found[name] or 0
     if number > 0 then
       reasons[#reasons + 1] = ("%s %s"):format(progress.number(number), name)
