@@ -232,6 +232,30 @@ describe("rollcall review", function()
     assert.is_nil(errors:find("speaking says", 1, true))
   end)
 
+  it("knows which of Okta's statuses can sign in, and which were invited", function()
+    local server = require("spec.support.server").start()
+    finally(function()
+      server:stop()
+    end)
+    local users = {}
+    for _, status in ipairs { "ACTIVE", "LOCKED_OUT", "PASSWORD_EXPIRED", "RECOVERY", "SUSPENDED", "DEPROVISIONED",
+      "STAGED", "PROVISIONED" } do
+      users[#users + 1] = ('{"id":%q,"status":%q,"created":"2020-01-01T00:00:00Z","lastLogin":%s}'):format(status,
+        status, (status == "STAGED" or status == "PROVISIONED") and "null" or '"2020-02-02T00:00:00Z"')
+    end
+    server:script { ["/api/v1/users"] = { { body = "[" .. table.concat(users, ",") .. "]" } } }
+    local name = cli.configuration(([[return { sources = { okta = { base_url = %q, token = "hunter22-token" } } }]])
+      :format(server.url))
+    local output = run { "review", "--config", name, "--list", "stale,never-came", "--format", "ndjson", "--fields",
+      "id,findings" }
+    local found = {}
+    for _, one in ipairs(decoded(output)) do
+      found[one.id] = table.concat(one.findings, " ")
+    end
+    check.same({ ACTIVE = "stale", LOCKED_OUT = "stale", PASSWORD_EXPIRED = "stale", RECOVERY = "stale",
+      STAGED = "never-came", PROVISIONED = "never-came" }, found)
+  end)
+
   it("lists who was found", function()
     local output, _, status = run { "review", "--list", "no-mfa,never-came", "--format", "ndjson", "--fields",
       "id,source,findings" }

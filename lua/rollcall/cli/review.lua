@@ -23,7 +23,8 @@ For each source: its users by status, and these findings:
               its name, or a scope, an own one or a role's, that has one or
               begins with "admin:"
 
-Who can sign in is whose status is not INVITED, INACTIVE or DELETED. Where a provider says nothing of second
+Who can sign in is whose status is not INVITED, INACTIVE or DELETED, nor one of Okta's STAGED and PROVISIONED, who
+were invited, SUSPENDED and DEPROVISIONED. Where a provider says nothing of second
 factors there is a "-", and so there is where it says nothing of last visits: who was made long ago may come daily. A
 source that failed is marked as incomplete, and so is the total.]]
 
@@ -45,7 +46,9 @@ local FINDINGS = { "no-mfa", "stale", "never-came", "admin" }
 local NAMES = { "no-mfa", "stale", "never-came", "admin", "all" } -- of the options that take findings
 local TITLES = { ["no-mfa"] = "NO MFA", stale = "STALE", ["never-came"] = "NEVER CAME", admin = "ADMIN" }
 local STATUSES = { "ACTIVE", "INVITED", "INACTIVE", "DELETED" } -- these first
-local cannot_sign_in = { INVITED = true, INACTIVE = true, DELETED = true }
+local was_invited = { INVITED = true, STAGED = true, PROVISIONED = true }
+local cannot_sign_in = schema.with(was_invited, { INACTIVE = true, DELETED = true, SUSPENDED = true,
+  DEPROVISIONED = true })
 
 local function days(text)
   local number = tonumber(text:match "^(%d+)d?$")
@@ -162,7 +165,7 @@ local function finder(session)
   local stale_before = session.now - session.args.days * DAY
   return function(user)
     local status, found = user.status, {}
-    if status == "INVITED" then
+    if was_invited[status] then
       found["never-came"] = user.last_seen_at == nil
     end
     if not cannot_sign_in[status] then
