@@ -115,12 +115,13 @@ local function print_table(rows)
   end
 end
 
---- A cell: one line, nothing that a terminal would obey.
+--- A cell: one line, nothing that a terminal would obey or that turns the line around.
 local function cell(value)
   if value == nil then
     return "-"
   end
-  return (tostring(value):gsub("%c", " "))
+  local text = tostring(value):gsub("\194[\128-\159]", " "):gsub("%c", " ")
+  return (text:gsub("\216\156", ""):gsub("\226\128[\142\143\170-\174]", ""):gsub("\226\129[\166-\169]", ""))
 end
 
 local made, list = pcall(clients)

@@ -139,3 +139,13 @@ describe("a list of what a provider calls its accounts", function()
     check.contains((run { "sources", "--config", name }), "\n  accounts     first, second\n")
   end)
 end)
+
+describe("rollcall check", function()
+  it("shows nothing of a server's words that a terminal would obey", function()
+    server:script { ["/"] = { { body = "" } },
+      ["/people"] = { { status = 400, body = '{"message":"no\194\155 \226\128\174such thing"}' } } }
+    local name = acme("", 'users = { path = "/people", items = "", paging = { type = "none" } }')
+    local output = run { "check", "--config", name }
+    check.contains(output, "no  such thing")
+  end)
+end)

@@ -102,6 +102,27 @@ describe("examples/list_users.lua", function()
     end
   end)
 
+  it("shows nothing that a terminal would obey, or that turns a line around", function()
+    local server = require("spec.support.server").start()
+    finally(function()
+      server:stop()
+    end)
+    local token, users = { body = '{"access_token":"t","expires_in":3600}' },
+      '[{"id":"1","email":"a\194\155b","name":"c\216\156d\226\128\174e\226\129\166f"}]'
+    server:script {
+      ["/openid/connect/token"] = { token },
+      ["/identity/v1/users"] = { { body = ('{"data":%s}'):format(users) } },
+      ["/v1/accounts/T12345678/auth/token"] = { token },
+      ["/v1/accounts/P87654321/auth/token"] = { token },
+      ["/v1/accounts/T12345678/management/users"] = { { body = "[]" } },
+      ["/v1/accounts/P87654321/management/users"] = { { body = "[]" } },
+    }
+    local output, errors = run(("%s SANDBOX_DINTERO_ACCOUNT=T12345678 SANDBOX_TESOURO_URL=%s SANDBOX_DINTERO_URL=%s")
+      :format(WITHOUT, server.url, server.url))
+    assert.equal("", errors)
+    check.contains(lines_of(output)[2], "a b", "cdef")
+  end)
+
   it("says what it needs where there is nothing to list", function()
     local output, errors, status = run(WITHOUT .. " -u SANDBOX_TESOURO_URL")
     assert.equal("", output)

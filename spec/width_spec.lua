@@ -105,6 +105,7 @@ describe("a table", function()
   it("shows nothing that a terminal would obey, or that turns a line around", function()
     assert.equal("a b c d e", tables.cell "a\nb\27c\194\155d\127e")
     assert.equal("abc", tables.cell "a\226\128\174b\226\129\166c")
+    assert.equal("ab\216\155", tables.cell "a\216\156b\216\155")
     assert.equal("→ … é", tables.cell "→ … é")
   end)
 

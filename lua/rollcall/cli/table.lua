@@ -33,12 +33,12 @@ end
 ---@param text string
 ---@return string
 function tables.cell(text)
-  if not text:find "[%c\194\226]" then
+  if not text:find "[%c\194\216\226]" then
     return text
   end
   text = text:gsub("\194[\128-\159]", " "):gsub("%c", " ")
-  -- The marks, embeddings and isolates of writing from right to left: U+200E/F, 202A to E, 2066 to 9.
-  return (text:gsub("\226\128[\142\143\170-\174]", ""):gsub("\226\129[\166-\169]", ""))
+  -- The marks, embeddings and isolates of writing from right to left: U+061C, 200E/F, 202A to E, 2066 to 9.
+  return (text:gsub("\216\156", ""):gsub("\226\128[\142\143\170-\174]", ""):gsub("\226\129[\166-\169]", ""))
 end
 
 --- Makes the columns of a table fit: the widest first, and first those that may be.
