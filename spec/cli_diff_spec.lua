@@ -187,6 +187,37 @@ describe("rollcall diff", function()
     assert.equal(4001 + 2, count)
   end)
 
+  it("ignores fields however they are spelt, and parts of them", function()
+    command.write(old, '{"source":"own","id":"1","status":"on","department":{"name":"a","size":1},"a.b":1,"x/y":3,'
+      .. '"tags":["p","q"],"roles":[{"name":"r"}]}\n')
+    command.write(new, '{"source":"own","id":"1","status":"off","department":{"name":"b","size":2},"a.b":2,"x/y":4,'
+      .. '"tags":["p","z"],"roles":[{"name":"s"}]}\n')
+    local function changed(...)
+      local fields = {}
+      for _, one in ipairs(decoded((run { "diff", old, new, "--format", "ndjson", ... }))) do
+        for name, values in pairs(one.fields) do
+          fields[name] = cjson.encode(values.new)
+        end
+      end
+      return fields
+    end
+    local all = { status = '"off"', department = true, ["a.b"] = "2", ["x/y"] = "4", tags = '["p","z"]',
+      roles = '[{"name":"s"}]' }
+    local got = changed()
+    all.department = got.department -- in some order
+    check.same(all, got)
+    check.same({ department = '{"size":2}', roles = all.roles }, changed("--ignore",
+      "/status,department.name,a.b,/x~1y,/tags/1"))
+    check.same({ ["x/y"] = "4" }, changed("--ignore",
+      "status,/department/name,department.size,/a.b,tags,/roles/0/name,/nothing/there"))
+    check.same({}, changed("--fields", "/status,department.name", "--ignore", "status,/department/name"))
+    check.same({ department = '{"size":2}' }, changed("--fields", "department,status", "--ignore",
+      "department.name,/status"))
+    local errors, status = complaints { "diff", old, new, "--ignore", "staus" }
+    assert.equal(2, status)
+    check.contains(errors, "--ignore: users of the snapshot have no field staus; did you mean status?")
+  end)
+
   it("names the line of a snapshot that is none", function()
     local _, errors, status = run { "diff", path "nowhere", old }
     assert.equal(2, status)

@@ -12,6 +12,7 @@ local listing = require "rollcall.cli.listing"
 local ndjson = require "rollcall.ndjson"
 local path = require "rollcall.path"
 local progress = require "rollcall.cli.progress"
+local schema = require "rollcall.schema"
 local tables = require "rollcall.cli.table"
 
 local diff = { summary = "Compare two snapshots, or a snapshot and now: who came, left and changed." }
@@ -45,7 +46,9 @@ function diff.declare(command)
     :count "*":argname "<source>"
   command:option "--fields":description "Compare these fields only, with commas between. By default all that OLD has."
     :argname "<field,...>"
-  command:option "--ignore":description "Do not compare these fields.":argname "<field,...>":default(IGNORED)
+  command:option "--ignore"
+    :description "Do not compare these fields, or what is inside of one: department.name or a JSON Pointer."
+    :argname "<field,...>":default(IGNORED)
   command:option "-f" "--format":description "How: table, csv (a row for each field that changed) or ndjson."
     :choices { "table", "csv", "ndjson" }:default "table"
   command:flag "--bom":description "CSV: begin with a byte order mark, by which Excel knows UTF-8."
@@ -206,9 +209,38 @@ local function check_names(list, known, option)
   table.sort(all)
   for _, name in ipairs(list) do
     local first = name:match "^[^.]+"
-    if name:sub(1, 1) ~= "/" and not known[first] and not common[first] then
-      failure.usage("%s: users of the snapshot have no field %s; they have %s. One that only now's have: /%s", option,
-        first, table.concat(all, ", "), first)
+    if name:sub(1, 1) ~= "/" and not known[name] and not known[first] and not common[first] then
+      local near = schema.nearest(first, all)
+      failure.usage("%s: users of the snapshot have no field %s; %s One that only now's have: /%s", option, first,
+        near and ("did you mean %s?"):format(near) or "they have " .. table.concat(all, ", ") .. ".", first)
+    end
+  end
+end
+
+local function unescape(step)
+  return (step:gsub("~1", "/"):gsub("~0", "~"))
+end
+
+--- The name of a field that is no part of another, without the slash of a JSON Pointer; nil for a part.
+local function whole_field(name)
+  local step = (path.pointer(name) or ""):match "^/([^/]*)$"
+  return step and unescape(step)
+end
+
+--- A function that takes a part of a field out of a user, as path.compile finds it: it is not compared.
+---@param name string with several steps
+local function taker(name)
+  local is_pointer = path.pointer(name) ~= nil
+  local around, step = name:match(is_pointer and "^(.*)/([^/]*)$" or "^(.*)%.([^.]*)$")
+  local get, last = path.compile(around), is_pointer and unescape(step) or step
+  return function(user)
+    local value = get(user)
+    if not is_pointer and user[name] ~= nil then
+      user[name] = nil
+    elseif type(value) == "table" and value[last] ~= nil then
+      value[last] = nil
+    elseif type(value) == "table" and last:find "^%d+$" and value[tonumber(last) + 1] ~= nil then
+      value[tonumber(last) + 1] = core.null -- those behind it keep their places
     end
   end
 end
@@ -221,9 +253,14 @@ local function comparer(args, known)
     check_names(chosen or {}, known, "--fields")
     check_names(unwanted, known, "--ignore")
   end
-  local ignored = {}
+  local ignored, takers = {}, {}
   for _, name in ipairs(unwanted) do
-    ignored[name] = true
+    local field = whole_field(name)
+    if field then
+      ignored[field] = true
+    else
+      takers[#takers + 1] = taker(name)
+    end
   end
   if not chosen then
     chosen = {}
@@ -234,11 +271,15 @@ local function comparer(args, known)
   end
   local getters = {}
   for i, name in ipairs(chosen) do
-    local shown = args.fields and name or name:sub(2):gsub("~1", "/"):gsub("~0", "~")
-    getters[i] = { name = shown, get = path.compile(name) }
+    local field = whole_field(name)
+    getters[i] = { name = args.fields and name or field, get = path.compile(name), is_ignored = ignored[field] }
   end
   return function(old, new)
     local changes, told = {}, {}
+    for _, take in ipairs(takers) do
+      take(old)
+      take(new)
+    end
     for pass = 1, 2 do -- common fields first: a provider's own name for the same is not told again
       for _, field in ipairs(getters) do
         if (common[field.name] or false) == (pass == 1) then
@@ -246,7 +287,7 @@ local function comparer(args, known)
           local both = before .. "\n" .. after
           if before ~= after and not (pass == 2 and told[both]) then
             told[both] = true
-            if not ignored[field.name] then
+            if not field.is_ignored then
               changes[#changes + 1] = { field = field.name, old = field.get(old), new = field.get(new) }
             end
           end
