@@ -79,6 +79,8 @@ describe("where", function()
     for expression, part in pairs { [""] = "expected FIELD", status = "expected FIELD", ["=x"] = "expected FIELD",
       ["status!x"] = "expected FIELD", ["a..b=1"] = "no field's name",
       [("/a"):rep(17) .. "=1"] = "no field's name (at most 16 steps)", ["age<"] = "expected a value",
+      ["email~"] = "expected a value behind ~", ['email!~""'] = "expected a value behind !~",
+      ["status==ACTIVE"] = "; did you mean status=ACTIVE?", ["status!==ACTIVE"] = "; did you mean status!=ACTIVE?",
       ["status=>ACTIVE"] = "expected FIELD", ["mfa==false"] = "expected FIELD", ["age>~4"] = "expected FIELD",
       ["last_seen_at<90x"] = '"90x" is no time; expected RFC 3339, a date', ["created_at<banana"] = "is no time",
       ["deleted_at>=2025-13-01"] = "is no time", ["updated_at>-5d"] = "is no time",

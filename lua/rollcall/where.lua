@@ -139,8 +139,9 @@ end
 function where.compile(expression, options)
   local name, operator, text = split(expression)
   if not name then
+    local likely = expression:gsub("==+", "=", 1)
     return nil, ("%q: expected FIELD, one of = != ~ !~ < <= > >=, and a value (in double quotes where it begins with "
-      .. "= < > or ~)"):format(expression)
+      .. "= < > or ~)%s"):format(expression, split(likely) and ("; did you mean %s?"):format(likely) or "")
   end
   local is_name, limit = path.is_name(name)
   if not is_name then
@@ -148,17 +149,16 @@ function where.compile(expression, options)
   end
   local get = path.compile(name)
   local test
-  if comparisons[operator] then
-    if text == "" then
-      return nil, ("%q: expected a value behind %s"):format(expression, operator)
-    end
+  if text == "" and not operator:find "^!?=" then
+    return nil, ("%q: expected a value behind %s"):format(expression, operator)
+  elseif comparisons[operator] then
     local now = options and options.now or os.time()
     if is_time[name:gsub("^/", "")] and not moment(text, now) then
       return nil, ("%q: %q is no time; expected RFC 3339, a date such as 2025-10-03, or a duration such as 90d"):format(
         expression, text)
     end
     test = ordered(name, operator, text, now)
-  elseif text == "" and operator:find "=" then
+  elseif text == "" then
     test = is_absent
   else
     local matches = operator:find "=" and equals(text) or contains(text)
