@@ -124,6 +124,10 @@ describe("schema.nearest", function()
     assert.equal("client_id", schema.nearest("clientid", names))
     assert.equal("client_secret", schema.nearest("CLIENT_SECRT", names))
     assert.equal("base_url", schema.nearest("baseurl", names))
+    for _, swapped in ipairs { "emial", "emali", "meail" } do
+      assert.equal("email", schema.nearest(swapped, { "name", "email" }))
+    end
+    assert.is_nil(schema.nearest("laime", { "email" }))
     assert.is_nil(schema.nearest("zebra", names))
     assert.is_nil(schema.nearest("", names))
   end)

@@ -17,19 +17,20 @@ local schema = {}
 ---@field also (fun(value: table, report: fun(path: string, problem: string)))? of a table: what its fields mean
 ---  together. They may still have any types
 
+--- In how many edits one becomes the other: a letter more, less or another, or two neighbours swapped.
 local function distance(a, b)
-  local row = {}
+  local row, above, before = {} -- of the letters of `b`, for this one of `a` and the two before it
   for j = 0, #b do
     row[j] = j
   end
   for i = 1, #a do
-    local diagonal = row[0]
-    row[0] = i
+    row, above, before = { [0] = i }, row, above
     for j = 1, #b do
-      local above = row[j]
       local cost = a:byte(i) == b:byte(j) and 0 or 1
-      row[j] = math.min(above + 1, row[j - 1] + 1, diagonal + cost)
-      diagonal = above
+      row[j] = math.min(above[j] + 1, row[j - 1] + 1, above[j - 1] + cost)
+      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
+        row[j] = math.min(row[j], before[j - 2] + 1)
+      end
     end
   end
   return row[#b]
