@@ -166,6 +166,8 @@ for row in csv.DictReader(open(sys.argv[1], newline="", encoding="utf-8")):
       { { "--where", "status=>ACTIVE" }, "expected FIELD" },
       { { "--now", "9999-12-31T23:59:59-02:00" }, "--now: 9999-12-31T23:59:59-02:00: expected", "years 0 to 9999" },
       { { "--fields", "id,,name" }, "expected fields with commas" },
+      { { "--fields", "id,name, id", "--format", "ndjson" }, "rollcall: --fields id,name, id: id is there twice\n" },
+      { { "--fields", "emial" }, "did you mean email?" },
       { { "--fields", ("/a"):rep(17) }, "expected fields with commas", "(at most 16 steps)" },
       { { "--where", "status" }, "expected FIELD" },
       { { "--where", "last_seen_at<" }, "expected a value" },

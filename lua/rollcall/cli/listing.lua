@@ -59,13 +59,16 @@ function listing.whole(text)
 end
 
 local function split(text)
-  local list = {}
+  local list, is_there = {}, {}
   for part in (text .. ","):gmatch "([^,]*)," do
     part = part:match "^%s*(.-)%s*$"
     local is_name, limit = path.is_name(part)
     if not is_name then
       failure.usage("--fields %s: expected fields with commas between, such as id,email,department.name%s", text, limit)
+    elseif is_there[part] then -- a JSON object has a key once
+      failure.usage("--fields %s: %s is there twice", text, part)
     end
+    is_there[part] = true
     list[#list + 1] = part
   end
   return list
