@@ -101,6 +101,19 @@ describe("--resume", function()
     assert.is_nil(command.read(saved .. ".new"))
   end)
 
+  it("writes to the file that a symbolic link leads to", function()
+    local target = directory .. "/a target"
+    assert(os.execute(("ln -s 'a target' %s"):format(saved)))
+    for _ = 1, 2 do -- it is made, and gone on from
+      local _, errors, status = users { "--format", "csv", "--limit", "3" }
+      assert.equal("", errors)
+      assert.equal(0, status)
+      assert.equal(target .. "\n", (command.shell("test -L " .. saved .. " && readlink -f " .. saved)))
+      check.contains(command.read(target), '"rollcall":')
+    end
+    os.remove(target)
+  end)
+
   it("writes the header of CSV before it writes where the walk stands", function()
     sandbox.reset "delay_ms=300"
     local arguments = { "users", "tesouro", "--format", "csv", "--fields", "id", "--where", "id=nobody", "--page-size",

@@ -2,8 +2,11 @@
 
 local checkpoint = require "rollcall.checkpoint"
 local failure = require "rollcall.cli.failure"
+local shell = require "rollcall.cli.shell"
 
 ---@class rollcall.cli.Resume
+---@field name string as it was given
+---@field target string the file itself, where the name is a symbolic link
 ---@field parts table<string, string>? checkpoints by source, of an earlier run
 ---@field format string? of the output that is gone on with
 local Resume = {}
@@ -66,6 +69,13 @@ local function is_output(saved)
   return true
 end
 
+--- The file that a name leads to: what replaces it must not replace a symbolic link.
+local function target_of(name)
+  local quoted = shell.quote(name)
+  local printed = shell.read(("test -L %s && readlink -f -- %s 2>/dev/null"):format(quoted, quoted))
+  return printed and printed:match "^(.+)\n$" or name
+end
+
 --- Writes a file whole.
 local function write(name, text)
   local file, problem = io.open(name, "wb")
@@ -97,7 +107,7 @@ end
 ---@param output table<string, string> as of `output_of`
 ---@return rollcall.cli.Resume
 function resume.open(name, output)
-  local self = setmetatable({ name = name, output = output }, Resume)
+  local self = setmetatable({ name = name, target = target_of(name), output = output }, Resume)
   local file, problem, code = io.open(name, "rb")
   if file then
     local text, unreadable = file:read "*a"
@@ -111,11 +121,11 @@ function resume.open(name, output)
   elseif code ~= ENOENT then
     failure.usage("--resume: cannot read %s", problem)
   end
-  local good, unwritable = write(name .. ".new", "")
+  local good, unwritable = write(self.target .. ".new", "")
   if not good then
     cannot_write(unwritable)
   end
-  os.remove(name .. ".new")
+  os.remove(self.target .. ".new")
   return self
 end
 
@@ -126,9 +136,9 @@ function Resume:write(parts)
   if text == self.last then
     return
   end
-  local good, problem = write(self.name .. ".new", text .. "\n")
+  local good, problem = write(self.target .. ".new", text .. "\n")
   if good then
-    good, problem = os.rename(self.name .. ".new", self.name)
+    good, problem = os.rename(self.target .. ".new", self.target)
   end
   if not good then
     cannot_write(problem)
