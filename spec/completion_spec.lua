@@ -50,10 +50,14 @@ describe("completion", function()
       try rollcall review --fa
       try rollcall review --list n
       try rollcall review --fail-on ""
+      try rollcall completion ""
+      try rollcall completion z
+      try rollcall completion --he
     ]]):format(script "bash"))
     check.contains(output, "complete -o bashdefault -o default -F _rollcall rollcall\n", "rollcall re -> review\n",
       "--format  -> table csv ndjson json\n", "--fa -> --fail-on\n", "--list n -> no-mfa never-came\n",
-      "--fail-on  -> no-mfa stale never-came admin all\n")
+      "--fail-on  -> no-mfa stale never-came admin all\n", "completion  -> bash zsh fish\n", "completion z -> zsh\n",
+      "completion --he -> --help")
   end)
 
   it("in fish knows commands, options and their values", function()

@@ -2,6 +2,8 @@
 
 local completion = {}
 
+completion.SHELLS = { "bash", "zsh", "fish" }
+
 -- Options whose values argparse does not know, since a list of several is one value: their single ones.
 local offered = setmetatable({}, { __mode = "k" })
 
@@ -14,6 +16,13 @@ else
   compdef _rollcall rollcall
 fi
 ]=]
+
+-- argparse's script for bash knows options and commands, but no arguments.
+local BASH_SHELLS = ([[
+        'completion')
+            COMPREPLY=($(compgen -W "%s" -- "$cur"))
+            ;;
+]]):format(table.concat(completion.SHELLS, " "))
 
 --- Has an option complete to these values; it may take others.
 ---@param option table argparse's
@@ -35,6 +44,10 @@ function completion.script(root, shell)
     script = script:gsub("\n_rollcall%s*$", function()
       return "\n" .. ZSH_END
     end)
+  elseif shell == "bash" then
+    script = script:gsub('(    case "$cmd" in\n)', function(beginning)
+      return beginning .. BASH_SHELLS
+    end, 1)
   end
   return script
 end

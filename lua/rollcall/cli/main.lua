@@ -60,7 +60,7 @@ Prints a shell's completion script:
          directory of $fpath
   fish   rollcall completion fish | source]]
   declare_help(command)
-  command:argument "shell":choices { "bash", "zsh", "fish" }:action(function(_, _, shell)
+  command:argument "shell":choices(completion.SHELLS):action(function(_, _, shell)
     output.print(completion.script(root, shell))
   end)
 end
