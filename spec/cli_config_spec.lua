@@ -158,6 +158,11 @@ describe("a configuration", function()
     end
   end)
 
+  it("sets limits of its own", function()
+    local name = configuration(source_text(CREDENTIALS .. ", query = { limit = 3, deadline = 600, prefetch = 0 }"))
+    assert.equal(3, #decoded((run { "users", "--config", name, "--format", "ndjson" })))
+  end)
+
   it("warns where others can read a secret", function()
     local text = source_text('client_id = "sandbox-client", client_secret = ' .. ("%q"):format(sandbox.secret))
     for mode, is_warned in pairs { ["600"] = false, ["400"] = false, ["644"] = true, ["640"] = true, ["604"] = true } do
@@ -257,6 +262,8 @@ describe("a configuration", function()
     errors, status = complaints({ "users" }, { TESOURO_CLIENT_ID = "x", TESOURO_CLIENT_SECRET = "" })
     assert.equal(2, status)
     check.contains(errors, "TESOURO_CLIENT_SECRET is not set")
+    check.contains((run({ "sources" }, { DINTERO_CLIENT_ID = "x", DINTERO_CLIENT_SECRET = "y", DINTERO_ACCOUNT = "T123",
+      DINTERO_ACCOUNTS = "P321,T321" })), "\n  accounts     P321, T321\n")
     errors, status = complaints({ "users" }, { DINTERO_CLIENT_ID = "x", DINTERO_CLIENT_SECRET = "y" })
     assert.equal(2, status)
     check.contains(errors, "DINTERO_ACCOUNT is not set")

@@ -508,7 +508,9 @@ describe("the command itself", function()
     end
     check.contains((run { "completion", "--help" }), 'eval "$(rollcall completion zsh)"', "fish | source",
       "\n         directory of $fpath\n")
-    check.contains((run { "sources", "--help" }), "\n  }\n\nWithout a configuration")
+    check.contains((run { "sources", "--help" }), "\n  }\n\nWithout a configuration", "DINTERO_ACCOUNTS",
+      "  filters and limits that always apply")
+    check.contains((run { "check", "--help" }), "3 something is not well, be it the options of a source.")
     for _, name in ipairs { "users", "find", "review", "diff", "sources", "check", "sandbox" } do
       local declared, help = require("rollcall.cli." .. name), run { name, "--help" }
       for line in (declared.description .. "\n" .. declared.epilog .. "\n"):gmatch "([^\n]*)\n" do

@@ -12,7 +12,9 @@ check.description = [[
 For each source: is it reached, is its certificate good, do the clocks agree, do the credentials work, can users
 be read? A sentence for each, and what to do where the answer is no. One user of each account is asked for.]]
 
-check.epilog = "Exit status: 0 all is well, 2 wrong usage or configuration, 3 something is not."
+check.epilog = [[
+Exit status: 0 all is well, 2 wrong usage, or a configuration that cannot be read, 3 something is not well, be it
+the options of a source.]]
 
 local check_users
 

@@ -25,7 +25,8 @@ a rollcall client (base_url, environment, account, accounts, ca_file, proxy, …
   secret_command   the same as client_secret = { command = "…" }: the first
                    line that it prints
   token_command    the same for token
-  query            filters that always apply, such as { status = "ACTIVE" }
+  query            filters and limits that always apply, such as
+                   { status = "ACTIVE", deadline = 600, prefetch = 4 }
 
 Example, for ~/.config/rollcall/rollcall.lua:
 
@@ -33,7 +34,7 @@ Example, for ~/.config/rollcall/rollcall.lua:
 
 Without a configuration: TESOURO_CLIENT_ID, TESOURO_CLIENT_SECRET (or TESOURO_TOKEN), TESOURO_ENVIRONMENT,
 TESOURO_BASE_URL, TESOURO_CA_FILE; the same with DINTERO_, and DINTERO_ACCOUNT, one or several with commas
-between. Where none of them is set, the variables that the sandbox prints.
+between (DINTERO_ACCOUNTS goes before it). Where none of them is set, the variables that the sandbox prints.
 
 Exit status: 0 there are some, 2 wrong usage or configuration.]]
 
