@@ -169,4 +169,7 @@ build = {
       libdirs = { "$(CURL_LIBDIR)" },
     },
   },
+  platforms = { -- before glibc 2.34 these are libraries of their own
+    linux = { modules = { ["rollcall.core"] = { libraries = { "curl", "dl", "pthread" } } } },
+  },
 }

@@ -128,9 +128,10 @@ const char *rc_transfer_error(const rc_transfer *transfer);     /* one line, "" 
 long rc_transfer_status(const rc_transfer *transfer);           /* 0 before the final headers */
 int rc_transfer_headers_complete(const rc_transfer *transfer);
 
-/* The value of the final response's index-th header of that name, from 0 and in any case, without
- * the blanks around it and not NUL-terminated; NULL if there is none. */
-const char *rc_transfer_header(const rc_transfer *transfer, const char *name, size_t index,
+/* The value of the final response's next header of that name, in any case, without the blanks
+ * around it and not NUL-terminated; NULL if there is none. *at is 0 for the first one; it is moved
+ * on. */
+const char *rc_transfer_header(const rc_transfer *transfer, const char *name, size_t *at,
                                size_t *length);
 
 /* The final response's status line and headers as received, without the empty line. */

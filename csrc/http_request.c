@@ -31,8 +31,9 @@ static const struct {
     {CURLOPT_TCP_NODELAY, 1},
 };
 
-/* Whether libcurl may be told to leave signals alone. It then neither needs SIGALRM, having its
- * resolver in a thread, nor ignores SIGPIPE, which before 7.88 writes over TLS could raise. */
+/* Whether libcurl is told to leave signals alone. Before 7.88 it ignores SIGPIPE, which its writes
+ * over TLS can raise, only where it is not told so; but without a thread for its resolver it would
+ * then interrupt that one by SIGALRM, which is worse. */
 static int is_free_of_signals(void) {
   const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
   return info->version_num >= 0x075800 || !(info->features & CURL_VERSION_ASYNCHDNS);

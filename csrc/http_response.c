@@ -143,16 +143,18 @@ int rc_transfer_headers_complete(const rc_transfer *transfer) {
   return transfer->headers_complete;
 }
 
-const char *rc_transfer_header(const rc_transfer *transfer, const char *name, size_t index,
+const char *rc_transfer_header(const rc_transfer *transfer, const char *name, size_t *at,
                                size_t *length) {
   size_t name_length = strlen(name);
   if (!transfer->headers_complete || !transfer->block.length)
     return NULL;
-  const char *line = transfer->block.bytes, *end = line + transfer->block.length;
+  const char *line = transfer->block.bytes + *at;
+  const char *end = transfer->block.bytes + transfer->block.length;
   while ((line = memchr(line, '\n', (size_t)(end - line))) && ++line < end) {
     if ((size_t)(end - line) <= name_length || line[name_length] != ':' ||
-        strncasecmp(line, name, name_length) != 0 || index-- > 0)
+        strncasecmp(line, name, name_length) != 0)
       continue;
+    *at = (size_t)(line - transfer->block.bytes);
     const char *value = line + name_length + 1;
     const char *stop = memchr(value, '\n', (size_t)(end - value));
     stop = stop ? stop : end;

@@ -1,5 +1,6 @@
 /* terminal.c - see terminal.h. */
-#define _GNU_SOURCE /* sigaction, ioctl's TIOCGWINSZ */
+#define _GNU_SOURCE          /* sigaction, ioctl's TIOCGWINSZ */
+#define _FILE_OFFSET_BITS 64 /* files of more than 2 GiB, everywhere */
 
 #include <errno.h>
 #include <fcntl.h>

@@ -24,7 +24,7 @@
 
 #define MAX_REQUEST_HEADERS 64
 #define MAX_WAIT_ENGINES 64
-#define MAX_REPEATED 16 /* values of a header that are joined */
+#define TICK 4000000 /* nanoseconds of a clock that is made coarse here */
 
 typedef struct engine {
   rc_http *http;    /* owned; NULL once closed */
@@ -212,7 +212,13 @@ static int engines_wait(lua_State *L) {
     if (count == MAX_WAIT_ENGINES) {
       return luaL_error(L, "wait: at most %d engines", MAX_WAIT_ENGINES);
     }
-    engines[count] = check_engine(L, lua_gettop(L));
+    engines[count] = luaL_testudata(L, -1, ENGINE);
+    if (engines[count] == NULL || engines[count]->http == NULL) {
+      return engines[count] == NULL
+                 ? luaL_error(L, "wait: %d: expected an engine, got a %s", (int)count + 1,
+                              luaL_typename(L, -1))
+                 : luaL_error(L, "wait: %d: the engine is closed", (int)count + 1);
+    }
     https[count] = engines[count]->http;
     news = news || activity(engines[count]) != engines[count]->noticed;
     count++;
@@ -242,7 +248,9 @@ static void check_headers(lua_State *L, int options, const char **lines) {
   int count = 0;
   rc_options_push(L, options, "headers");
   if (!lua_isnil(L, -1)) {
-    luaL_checktype(L, -1, LUA_TTABLE);
+    if (!lua_istable(L, -1)) {
+      luaL_error(L, "request: headers: expected a list of strings, got a %s", luaL_typename(L, -1));
+    }
     for (;;) {
       size_t length;
       lua_rawgeti(L, -1, count + 1);
@@ -317,19 +325,22 @@ static void read_request(lua_State *L, rc_http_request *request,
   check_headers(L, 2, lines);
   rc_options_push(L, 2, "body");
   if (!lua_isnil(L, 3)) {
-    luaL_checktype(L, 3, LUA_TSTRING);
+    if (lua_type(L, 3) != LUA_TSTRING) {
+      luaL_error(L, "request: body: expected a string, got a %s", luaL_typename(L, 3));
+    }
     request->body = lua_tolstring(L, 3, &request->body_length);
   }
 }
 
-/* A coarse clock, which moves every few milliseconds, has moved since the last call. Reading it
- * costs nanoseconds. */
+/* Has a clock that ticks every few milliseconds done so since the last call? Where there is a
+ * coarse one reading it costs nanoseconds. */
 static bool clock_moved(transfer *t) {
   struct timespec now;
 #if defined(CLOCK_MONOTONIC_COARSE)
   (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 #else
   (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  now.tv_nsec -= now.tv_nsec % TICK;
 #endif
   const bool moved = now.tv_nsec != t->tick_nanoseconds || now.tv_sec != t->tick_seconds;
   t->tick_nanoseconds = now.tv_nsec;
@@ -594,26 +605,24 @@ static int transfer_status(lua_State *L) {
   return 1;
 }
 
-/* transfer:header(name) -> its value | nil. The first values of a repeated one, joined by ", ". */
+/* transfer:header(name) -> its value | nil. The values of a repeated one, joined by ", ". */
 static int transfer_header(lua_State *L) {
   const transfer *t = check_transfer(L);
   const char *name = luaL_checkstring(L, 2);
-  int count = 0;
-  for (; count < MAX_REPEATED; count++) {
-    size_t length;
-    const char *value = rc_transfer_header(t->transfer, name, (size_t)count, &length);
-    if (value == NULL) {
-      break;
-    }
-    if (count > 0) {
-      lua_pushliteral(L, ", ");
-    }
-    lua_pushlstring(L, value, length);
-    if (count > 0) {
-      lua_concat(L, 3);
-    }
+  size_t at = 0, length;
+  luaL_Buffer joined;
+  const char *value = rc_transfer_header(t->transfer, name, &at, &length);
+  if (value == NULL) {
+    return 0;
   }
-  return count > 0 ? 1 : 0;
+  luaL_buffinit(L, &joined);
+  luaL_addlstring(&joined, value, length);
+  while ((value = rc_transfer_header(t->transfer, name, &at, &length)) != NULL) {
+    luaL_addlstring(&joined, ", ", 2);
+    luaL_addlstring(&joined, value, length);
+  }
+  luaL_pushresult(&joined);
+  return 1;
 }
 
 /* transfer:body() -> the collected body, and whether it was cut; "" until the transfer has ended.

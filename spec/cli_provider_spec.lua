@@ -148,4 +148,29 @@ describe("rollcall check", function()
     local output = run { "check", "--config", name }
     check.contains(output, "no  such thing")
   end)
+
+  it("goes to this machine without a proxy, as the walk does", function()
+    server:script { ["/"] = { { body = "" } }, ["/people"] = { { body = '[{"id":1}]' } } }
+    local name = acme("", 'users = { path = "/people", items = "", paging = { type = "none" } }')
+    local output, _, status = run({ "check", "--config", name }, { http_proxy = "http://127.0.0.1:1" })
+    check.contains(output, "acme: Users: can be read.\n")
+    assert.equal(0, status)
+  end)
+end)
+
+describe("role_names that are no list", function()
+  it("are what they are, for review and for lines of JSON", function()
+    server:script { ["/people"] = { { body = '[{"id":1,"role_names":"admin"},{"id":2,"role_names":true}]' } } }
+    local name = acme("", 'users = { path = "/people", items = "", paging = { type = "none" } }')
+    local output, errors, status = run { "review", "--config", name, "--format", "csv" }
+    assert.equal("", errors)
+    assert.equal(0, status)
+    assert.equal("1", output:match "\nacme,2,.*,(%d+)\r?\n")
+    name = acme("", 'users = { path = "/people", items = "", paging = { type = "none" }, '
+      .. 'fields = { role_names = "/own" } }')
+    server:script { ["/people"] = { { body = '[{"id":1,"own":true}]' } } }
+    output, errors = run { "users", "--config", name, "--format", "ndjson" }
+    assert.equal("", errors)
+    check.contains(output, '"role_names":true')
+  end)
 end)

@@ -145,6 +145,8 @@ describe("provider.check", function()
     { "users.filters.limit", function(p) p.users.filters.limit = { query = "limit" } end },
     { "users.id: ", function(p) p.users.id = 5 end },
     { "users.id: ", function(p) p.users.id = "" end },
+    { "users.paging.ends: ", function(p) p.users.paging = { type = "page", query = "q", ends = true } end },
+    { "users.paging.ends: ", function(p) p.users.paging = { type = "after", query = "q", item = "/id", ends = 5 } end },
     { "users.empty: ", function(p) p.users.empty = "nul" end },
     { "users.empty", function(p) p.users.empty = { "null", "blank" } end },
     { "a brace that is no part", function(p) p.users.path = "/a/{b-c}/d" end },

@@ -107,6 +107,17 @@ describe("schema.check", function()
   end)
 end)
 
+describe("schema.is_list", function()
+  it("is true of the keys from 1 on, and of no others", function()
+    for _, list in ipairs { {}, { "a" }, { "a", "b", "c" } } do
+      assert.is_true(schema.is_list(list))
+    end
+    for _, other in ipairs { { a = 1 }, { "a", nil, "c" }, { "a", nil, "c", x = 1 }, { [2] = "b" }, { "a", x = 1 } } do
+      assert.is_false(schema.is_list(other))
+    end
+  end)
+end)
+
 describe("schema.show", function()
   it("is short, and one line", function()
     assert.equal('"a\\x0A\\x00b"', schema.show "a\n\0b")

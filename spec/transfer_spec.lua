@@ -183,6 +183,15 @@ describe("a transfer", function()
     assert.equal("", transfer:header "x-empty")
   end)
 
+  it("joins all values of a header, however often it comes", function()
+    local headers, values = {}, {}
+    for i = 1, 200 do
+      headers[i], values[i] = "X-A: " .. i, tostring(i)
+    end
+    scripted:script { ["/h"] = { { headers = headers, body = "[]" } } }
+    assert.equal(table.concat(values, ", "), get(scripted.url .. "/h"):header "x-a")
+  end)
+
   it("does not follow redirects", function()
     scripted:script {
       ["/from"] = { { status = 302, headers = { "Location: /to" }, body = "moved" } }, ["/to"] = { {} },
@@ -784,9 +793,9 @@ describe("a request", function()
         raises(name .. ": expected a whole number", { url = NOBODY, [name] = value })
       end
     end
-    raises("table expected, got string", { url = NOBODY, headers = "X: 1" })
+    raises("headers: expected a list of strings, got a string", { url = NOBODY, headers = "X: 1" })
     raises("expected at most 64 strings", { url = NOBODY, headers = { 1 } })
-    raises("string expected, got number", { url = NOBODY, body = 1 })
+    raises("body: expected a string, got a number", { url = NOBODY, body = 1 })
     for _, value in ipairs { 1, "x", {}, core.null, engine } do
       raises("rollcall.decoder expected", { url = NOBODY, decoder = value })
     end

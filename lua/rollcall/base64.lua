@@ -36,7 +36,7 @@ end
 ---@param text string
 ---@return string?
 function base64.decode(text)
-  local body, padding = text:match("^([%w+/]*)(=?=?)$")
+  local body, padding = text:match("^([A-Za-z0-9+/]*)(=?=?)$")
   if not body or #text % 4 ~= 0 then
     return nil
   end

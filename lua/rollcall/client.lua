@@ -221,6 +221,9 @@ local loop_node = { type = "string|table", expected = "a table, or one of " .. t
     return false
   end }
 
+-- Of a user, of headers, of what waits: what C counts in 32 bits.
+local MOST_BYTES = 2147483647
+
 local function options_schema(declared)
   local seconds = { type = "number", min = 0, max = 86400 }
   local path = clean_string("the path of a PEM file")
@@ -242,10 +245,10 @@ local function options_schema(declared)
     idle_timeout = seconds,
     retry = retry.schema,
     max_page_bytes = { type = "integer", min = 1 },
-    max_user_bytes = { type = "integer", min = 2, max = 2 ^ 31 - 1 },
+    max_user_bytes = { type = "integer", min = 2, max = MOST_BYTES },
     max_depth = { type = "integer", min = 1, max = 2048 },
-    max_header_bytes = { type = "integer", min = 1024, max = 2 ^ 31 - 1 },
-    watermark = { type = "integer", min = 1, max = 2 ^ 31 - 1 },
+    max_header_bytes = { type = "integer", min = 1024, max = MOST_BYTES },
+    watermark = { type = "integer", min = 1, max = MOST_BYTES },
     query_names = query_names_node(declared),
     user_agent = clean_string("text for the User-Agent header"),
     loop = loop_node,

@@ -215,7 +215,8 @@ function core.wait(engines, seconds) end
 local Transfer = {}
 
 --- The next record. Nil says that there may be something else to do: none waits, the ledger allows no more, the
---- last byte has arrived (once), or it is the loop's turn. After one of the last two a record comes, if one waits.
+--- last byte has arrived (once), it is the loop's turn, or a budget is to be looked at. After one of the last three a
+--- record comes, if one waits.
 ---@return rollcall.User? record
 function Transfer:next() end
 

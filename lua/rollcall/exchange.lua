@@ -272,8 +272,8 @@ function states.gate(self, now)
   elseif wait > 0 then
     local left = self.spec.budget and self.spec.budget:seconds_left(now)
     if left and wait >= left then
-      return self:fail(self:error("budget", ("the walk's deadline comes before the rate limit's end, which is in %.3g "
-        .. "seconds"):format(wait), { retry_after = wait }))
+      return self:fail(self:error("budget", ("the walk's deadline comes before the rate limit's end, which is in %s "
+        .. "seconds"):format(retry.shown(wait)), { retry_after = wait }))
     end
     back_off(self, now, wait)
     return "wait", wait
@@ -338,7 +338,8 @@ function Exchange:again_or_fail(err, now)
   local left = self.spec.budget and self.spec.budget:seconds_left(now)
   if left and delay >= left then
     err.kind = "budget"
-    err.message = ("the walk's deadline would pass in a wait of %.3g seconds, after: %s"):format(delay, err.message)
+    err.message = ("the walk's deadline would pass in a wait of %s seconds, after: %s"):format(retry.shown(delay),
+      err.message)
     return self:fail(err)
   end
   count(self, "retries", 1)

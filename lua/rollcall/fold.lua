@@ -41,7 +41,7 @@ local small -- made for the first text that is not all ASCII
 ---@param text string UTF-8
 ---@return string
 function fold.lower(text)
-  text = text:gsub("%u", string.lower)
+  text = text:gsub("[A-Z]", string.lower) -- not %u: a script's locale may have bytes of UTF-8 among its capitals
   if not text:find "[\194-\244]" then
     return text
   end

@@ -5,6 +5,8 @@
 ---@field expected string in words
 ---@field test (fun(value: string): boolean)?
 
+local time = require "rollcall.time"
+
 local formats = {}
 
 local function hex(count)
@@ -18,26 +20,14 @@ formats.uuid = { type = "string", expected = "a uuid", test = function(value)
   return value:find(UUID) ~= nil
 end }
 
-local DAYS = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
-
-local function is_date(year, month, day)
-  month, day = tonumber(month), tonumber(day)
-  return year ~= nil and DAYS[month] ~= nil and day >= 1 and day <= DAYS[month]
-end
-
 --- Such as 2026-01-31.
 formats.date = { type = "string", expected = "a date such as 2026-01-31", test = function(value)
-  return is_date(value:match("^(%d%d%d%d)%-(%d%d)%-(%d%d)$"))
+  return #value == #"2026-01-31" and time.parse(value) ~= nil
 end }
 
 --- RFC 3339, such as 2026-01-31T12:00:00Z.
 formats["date-time"] = { type = "string", expected = "a date-time such as 2026-01-31T12:00:00Z", test = function(value)
-  local year, month, day, hour, minute, second, rest =
-    value:match("^(%d%d%d%d)%-(%d%d)%-(%d%d)[Tt](%d%d):(%d%d):(%d%d)(.*)$")
-  local zone = rest and (rest:match("^%.%d+(.+)$") or rest)
-  local ahead, past = (zone or ""):match("^[+-](%d%d):(%d%d)$")
-  return is_date(year, month, day) and tonumber(hour) < 24 and tonumber(minute) < 60 and tonumber(second) <= 60
-    and (zone == "Z" or zone == "z" or ahead ~= nil and tonumber(ahead) < 24 and tonumber(past) < 60)
+  return value:find "^[%d-]+[Tt]" ~= nil and time.parse(value) ~= nil
 end }
 
 --- A whole number, in the range of the filter's min and max.

@@ -40,6 +40,11 @@ function json.raw(text)
   return setmetatable({ text }, RAW)
 end
 
+--- Lua 5.4 writes the decimal point of the script's locale.
+local function with_point(text)
+  return (text:gsub("[^%deE+-]+", "."))
+end
+
 --- A number in as few digits as say which it is, an integer in all of its digits.
 ---@param number number
 ---@return string
@@ -53,10 +58,10 @@ function json.number(number)
   for digits = 14, 16 do
     text = ("%%.%dg"):format(digits):format(number)
     if tonumber(text) == number then
-      return text
+      return with_point(text)
     end
   end
-  return ("%.17g"):format(number)
+  return with_point(("%.17g"):format(number))
 end
 
 --- Does lua-cjson, which writes 14 digits, write it as it is?

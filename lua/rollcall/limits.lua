@@ -41,22 +41,31 @@ local function seconds_until(text, place)
   return number > EPOCH and number - os.time() or number
 end
 
---- The one header that says all: `limit=100, remaining=0, reset=5`, or `"default";r=0;t=5`.
+--- A number of one of a header's parameters, as its text.
+local function parameter(text, name)
+  return text:match("[%s,;]" .. name .. "%s*=%s*(%d+)") or text:match("^" .. name .. "%s*=%s*(%d+)")
+end
+
+--- The one header that says all: `limit=100, remaining=0, reset=5`, or `"default";r=0;t=5` for each of several
+--- policies, of which the one counts that has the least left.
 local function combined(transfer)
   local text = transfer:header "ratelimit"
   if not text then
     return nil
   end
   text = text:lower()
-  local function parameter(...)
-    for _, name in ipairs { ... } do
-      local value = text:match("[%s,;]" .. name .. "%s*=%s*(%d+)") or text:match("^" .. name .. "%s*=%s*(%d+)")
-      if value then
-        return value
-      end
+  local remaining = retry.number(parameter(text, "remaining"))
+  if remaining then
+    return remaining, seconds_until(parameter(text, "reset"))
+  end
+  local least, its_reset
+  for policy in text:gmatch "[^,]+" do
+    remaining = retry.number(parameter(policy, "r"))
+    if remaining and (not least or remaining < least) then
+      least, its_reset = remaining, seconds_until(parameter(policy, "t"))
     end
   end
-  return retry.number(parameter("remaining", "r")), seconds_until(parameter("reset", "t"))
+  return least, its_reset
 end
 
 -- What the headers of the limit are called, and in how many seconds it is reset where none says so.

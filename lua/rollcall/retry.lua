@@ -102,6 +102,13 @@ function retry.retry_after(transfer)
   return date and math.max(0, date - os.time()) or nil
 end
 
+--- So many seconds as a message has them.
+---@param seconds number
+---@return string
+function retry.shown(seconds)
+  return (seconds < 100 and "%.3g" or "%.0f"):format(seconds)
+end
+
 --- May a request that ended like this be sent again, and after how many seconds? nil: no.
 ---@param err rollcall.Error
 ---@param attempts integer made so far
@@ -114,8 +121,8 @@ function Retry:delay(err, attempts)
     return nil
   end
   if err.retry_after and err.retry_after > self.max_retry_after then
-    return nil, ("it asks to wait %.3g seconds, and max_retry_after is %.3g"):format(err.retry_after,
-      self.max_retry_after)
+    return nil, ("it asks to wait %s seconds, and max_retry_after is %s"):format(retry.shown(err.retry_after),
+      retry.shown(self.max_retry_after))
   end
   local cost = err.kind == "timeout" and TIMEOUT_COST or RETRY_COST
   if self.left < cost then

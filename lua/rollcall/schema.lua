@@ -101,11 +101,16 @@ local sorted_keys = schema.keys
 ---@param value table
 ---@return boolean
 function schema.is_list(value)
-  local left = #value
+  local count = 0
   for _ in pairs(value) do
-    left = left - 1
+    count = count + 1
   end
-  return left == 0
+  for i = 1, count do
+    if value[i] == nil then
+      return false
+    end
+  end
+  return true
 end
 
 --- A value as it is shown in a message: short, on one line.

@@ -7,14 +7,17 @@ for byte = 0, 255 do
   encoded[string.char(byte)] = ("%%%02X"):format(byte)
 end
 
+-- Letters by their bytes: of %w a script's locale may have more.
+local RESERVED = "[^A-Za-z0-9%-._~]"
+
 --- Percent-encodes everything but unreserved characters.
 ---@param text string
 ---@return string
 function url.encode(text)
-  if not text:find "[^%w%-._~]" then
+  if not text:find(RESERVED) then
     return text -- as most are
   end
-  return (text:gsub("[^%w%-._~]", encoded))
+  return (text:gsub(RESERVED, encoded))
 end
 
 --- Undoes percent-encoding.

@@ -5,6 +5,7 @@ local core = require "rollcall.core"
 local failure = require "rollcall.cli.failure"
 local schema = require "rollcall.schema"
 local tables = require "rollcall.cli.table"
+local url = require "rollcall.url"
 
 local check = { summary = "Try each source: address, TLS, clock, credentials, users." }
 
@@ -35,7 +36,7 @@ local function probe(session, source, client)
     ca_file = options.ca_file,
     client_cert = options.client_cert,
     client_key = options.client_key,
-    proxy = options.proxy,
+    proxy = options.proxy or url.is_loopback(url.parse(client.base_url)) and "" or nil, -- as the client has it
     connect_timeout = options.connect_timeout,
     timeout = TIMEOUT,
   }

@@ -146,7 +146,7 @@ function listing.whole_user(current)
     for _, name in ipairs(names.COMMON) do
       local value = user[name]
       if value ~= nil and not is_own(user, text, name) then
-        local shown = name == "role_names" and #value == 0 and "[]" or ndjson.encode(value)
+        local shown = name == "role_names" and type(value) == "table" and #value == 0 and "[]" or ndjson.encode(value)
         parts[#parts + 1] = ('"%s":%s'):format(name, shown)
       end
     end

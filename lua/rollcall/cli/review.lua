@@ -140,7 +140,8 @@ local function has_admin_scope(scopes, words)
 end
 
 local function is_admin(user, words)
-  for _, name in ipairs(user.role_names or {}) do
+  local names = user.role_names
+  for _, name in ipairs(type(names) == "table" and names or { names }) do
     if has_word(name, words) then
       return true
     end

@@ -60,6 +60,8 @@ function declared.has(value, word, default)
     return default ~= nil and default[word] == true
   elseif type(value) == "string" then
     return value == word
+  elseif type(value) ~= "table" then
+    return false -- it is reported elsewhere
   end
   for _, one in ipairs(value) do
     if one == word then
