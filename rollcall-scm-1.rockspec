@@ -115,6 +115,7 @@ build = {
     ["rollcall.paging.target"] = "lua/rollcall/paging/target.lua",
     ["rollcall.paging.token"] = "lua/rollcall/paging/token.lua",
     ["rollcall.path"] = "lua/rollcall/path.lua",
+    ["rollcall.pointer"] = "lua/rollcall/pointer.lua",
     ["rollcall.provider"] = "lua/rollcall/provider.lua",
     ["rollcall.providers.dintero"] = "lua/rollcall/providers/dintero.lua",
     ["rollcall.providers.github"] = "lua/rollcall/providers/github.lua",

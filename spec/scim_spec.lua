@@ -85,6 +85,17 @@ describe("SCIM", function()
     assert.equal("Bearer tok-7f3a", request.headers.authorization)
   end)
 
+  it("says with each page how many users there are", function()
+    local totals = {}
+    for _, body in ipairs { '{"totalResults":2,"Resources":[' .. JENSEN .. "," .. SMITH .. "]}", '{"Resources":[]}' } do
+      server:script { ["/scim/v2/Users"] = { { body = body } } }
+      for list, info in client():users():pages() do
+        totals[#totals + 1] = #list .. " of " .. tostring(info.total)
+      end
+    end
+    assert.same({ "2 of 2", "0 of nil" }, totals)
+  end)
+
   it("takes a status that is text, as some services write it", function()
     server:script { ["/scim/v2/Users"] = { { body = '{"totalResults":3,"Resources":[{"id":"1","active":"True"},'
       .. '{"id":"2","active":"False"},{"id":"3","active":"perhaps"}]}' } } }

@@ -2,6 +2,7 @@
 -- "/department/name". The same for users and for plain tables that were users.
 
 local core = require "rollcall.core"
+local pointers = require "rollcall.pointer"
 
 local at, null = core.at, core.null
 
@@ -21,14 +22,6 @@ local function present(value)
     return nil
   end
   return value
-end
-
-local function escape(step)
-  return (step:gsub("~", "~0"):gsub("/", "~1"))
-end
-
-local function unescape(step)
-  return (step:gsub("~1", "/"):gsub("~0", "~"))
 end
 
 --- One step into a plain table: an object's field, or an array's element, counted from 0.
@@ -82,7 +75,7 @@ function path.pointer(name)
   if name:sub(1, 1) == "/" then
     return name
   elseif not name:find(".", 1, true) then
-    return "/" .. escape(name)
+    return "/" .. pointers.escape(name)
   end
   return nil
 end
@@ -103,15 +96,13 @@ function path.compile(name)
     for step in name:gmatch "[^.]+" do
       steps[#steps + 1] = step
     end
-    pointer = "/" .. escape(name):gsub("%.", "/")
+    pointer = "/" .. pointers.escape(name):gsub("%.", "/")
   elseif pointer ~= name then
     return function(user)
       return present(user[name])
     end
   else
-    for step in name:gmatch "/([^/]*)" do
-      steps[#steps + 1] = unescape(step)
-    end
+    steps = pointers.steps(name)
   end
   return function(user)
     local value

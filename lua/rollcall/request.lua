@@ -6,6 +6,7 @@
 -- declared.
 
 local json = require "rollcall.json"
+local pointers = require "rollcall.pointer"
 local schema = require "rollcall.schema"
 local url = require "rollcall.url"
 
@@ -59,15 +60,6 @@ function Request:copy()
   }, Request)
 end
 
---- The names that lead to a place in a JSON body.
-local function steps(pointer)
-  local list = {}
-  for step in pointer:gmatch("/([^/]*)") do
-    list[#list + 1] = step:gsub("~1", "/"):gsub("~0", "~")
-  end
-  return list
-end
-
 --- Is a step the number of a list's member (RFC 6901)?
 local function is_index(step)
   return step:find "^%d+$" ~= nil and not step:find "^0%d"
@@ -79,7 +71,7 @@ local function key_of(at, step)
 end
 
 local function put_in_body(body, pointer, value)
-  local list = steps(pointer)
+  local list = pointers.steps(pointer)
   for i = 1, #list - 1 do
     local key = key_of(body, list[i])
     if type(body[key]) ~= "table" then
@@ -95,7 +87,7 @@ end
 ---@param pointer string
 ---@return string? problem
 function request.obstacle(body, pointer)
-  local list, at = steps(pointer), body
+  local list, at = pointers.steps(pointer), body
   for i, step in ipairs(list) do
     local key = key_of(at, step)
     if at[key] == nil and (#at > 0 or i > 1 and next(at) == nil and is_index(step)) then

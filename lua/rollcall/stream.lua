@@ -311,6 +311,7 @@ end
 ---@field token string? the page's own: what page_token takes, such as a token, a URL, a number
 ---@field next string? that of the page after it; nil, too, where a limit was reached in this one's middle
 ---@field previous string? that of the page before it
+---@field total integer? how many users there are, where the API says so with each page and the provider declares where
 
 --- The rest of the users page by page, for a `for`: a list (empty for an empty page) and what is
 --- known about the page. Raises where the walk fails, after the users that came.

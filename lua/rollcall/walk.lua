@@ -247,6 +247,7 @@ function Walk:describe(page)
     info.next = neighbour "forward"
   end
   info.previous = kind.goes_back(declared) and neighbour "backward" or nil
+  info.total = page.answer and declared.total and page.answer:number(declared.total) or nil
   return info
 end
 

@@ -11,6 +11,7 @@ local json = require "rollcall.json"
 local listing = require "rollcall.cli.listing"
 local ndjson = require "rollcall.ndjson"
 local path = require "rollcall.path"
+local pointers = require "rollcall.pointer"
 local progress = require "rollcall.cli.progress"
 local schema = require "rollcall.schema"
 local tables = require "rollcall.cli.table"
@@ -217,14 +218,10 @@ local function check_names(list, known, option)
   end
 end
 
-local function unescape(step)
-  return (step:gsub("~1", "/"):gsub("~0", "~"))
-end
-
 --- The name of a field that is no part of another, without the slash of a JSON Pointer; nil for a part.
 local function whole_field(name)
-  local step = (path.pointer(name) or ""):match "^/([^/]*)$"
-  return step and unescape(step)
+  local steps = pointers.steps(path.pointer(name) or "")
+  return #steps == 1 and steps[1] or nil
 end
 
 --- A function that takes a part of a field out of a user, as path.compile finds it: it is not compared.
@@ -232,7 +229,7 @@ end
 local function taker(name)
   local is_pointer = path.pointer(name) ~= nil
   local around, step = name:match(is_pointer and "^(.*)/([^/]*)$" or "^(.*)%.([^.]*)$")
-  local get, last = path.compile(around), is_pointer and unescape(step) or step
+  local get, last = path.compile(around), is_pointer and pointers.steps("/" .. step)[1] or step
   return function(user)
     local value = get(user)
     if not is_pointer and user[name] ~= nil then
@@ -265,7 +262,7 @@ local function comparer(args, known)
   if not chosen then
     chosen = {}
     for name in pairs(known) do
-      chosen[#chosen + 1] = "/" .. name:gsub("~", "~0"):gsub("/", "~1")
+      chosen[#chosen + 1] = "/" .. pointers.escape(name)
     end
     table.sort(chosen)
   end

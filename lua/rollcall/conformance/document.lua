@@ -2,6 +2,7 @@
 
 local core = require "rollcall.core"
 local json = require "rollcall.json"
+local pointers = require "rollcall.pointer"
 
 local document = {}
 
@@ -21,17 +22,6 @@ function document.raw(text)
   return setmetatable({ text = text }, Raw)
 end
 
---- The names that a pointer goes by.
----@param pointer string
----@return string[]
-function document.steps(pointer)
-  local list = {}
-  for step in pointer:gmatch("/([^/]*)") do
-    list[#list + 1] = step:gsub("~1", "/"):gsub("~0", "~")
-  end
-  return list
-end
-
 --- Puts a value in its place, by objects and arrays as they are needed; nil and what is in the way.
 ---@param root table
 ---@param pointer string
@@ -39,7 +29,7 @@ end
 ---@return true? good
 ---@return string? problem
 function document.put(root, pointer, value)
-  local steps = document.steps(pointer)
+  local steps = pointers.steps(pointer)
   local at = root
   for i, step in ipairs(steps) do
     local is_array = getmetatable(at) == Array
@@ -69,7 +59,7 @@ end
 ---@param pointer string
 ---@return any
 function document.get(root, pointer)
-  for _, step in ipairs(document.steps(pointer)) do
+  for _, step in ipairs(pointers.steps(pointer)) do
     if type(root) ~= "table" then
       return nil
     end
@@ -99,7 +89,7 @@ function document.each(root, visit, pointer)
   end
   table.sort(keys)
   for _, key in ipairs(keys) do
-    document.each(root[key], visit, pointer .. "/" .. key:gsub("~", "~0"):gsub("/", "~1"))
+    document.each(root[key], visit, pointer .. "/" .. pointers.escape(key))
   end
 end
 

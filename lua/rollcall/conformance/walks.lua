@@ -4,6 +4,7 @@
 local client_maker = require "rollcall.client"
 local core = require "rollcall.core"
 local paging_types = require "rollcall.paging"
+local pointers = require "rollcall.pointer"
 local server = require "rollcall.conformance.server"
 
 local Walks = {}
@@ -57,7 +58,7 @@ end
 
 --- The id of a user, as the provider declares it.
 function Walks:id_of(user)
-  local pointer = "/" .. (self.setup.collection.id or "id"):gsub("~", "~0"):gsub("/", "~1")
+  local pointer = "/" .. pointers.escape(self.setup.collection.id or "id")
   return core.at(user, pointer)
 end
 

@@ -1,0 +1,23 @@
+-- JSON Pointers (RFC 6901): taken apart, and made.
+
+local pointer = {}
+
+--- A name as it stands in a pointer.
+---@param step string
+---@return string
+function pointer.escape(step)
+  return (step:gsub("~", "~0"):gsub("/", "~1"))
+end
+
+--- The names, and numbers of elements, that a pointer leads by.
+---@param text string
+---@return string[]
+function pointer.steps(text)
+  local list = {}
+  for step in text:gmatch "/([^/]*)" do
+    list[#list + 1] = step:gsub("~1", "/"):gsub("~0", "~")
+  end
+  return list
+end
+
+return pointer
