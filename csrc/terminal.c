@@ -1,6 +1,5 @@
 /* terminal.c - see terminal.h. */
-#define _GNU_SOURCE          /* sigaction, ioctl's TIOCGWINSZ */
-#define _FILE_OFFSET_BITS 64 /* files of more than 2 GiB, everywhere */
+#define _GNU_SOURCE /* sigaction, ioctl's TIOCGWINSZ */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -138,10 +137,13 @@ static int terminal_replace(lua_State *L) {
   return 2;
 }
 
-/* truncate(fd, length) -> whether what is behind `length` bytes is gone; false of what is no file
- */
+/* truncate(fd, length) -> whether what is behind `length` bytes is gone; false of what is no file,
+ * and where a system with small offsets cannot say so many bytes */
 static int terminal_truncate(lua_State *L) {
-  lua_pushboolean(L, ftruncate((int)luaL_checkinteger(L, 1), (off_t)luaL_checknumber(L, 2)) == 0);
+  const int fd = (int)luaL_checkinteger(L, 1);
+  const lua_Number length = luaL_checknumber(L, 2);
+  const lua_Number most = sizeof(off_t) < 8 ? 2147483647.0 : 9007199254740992.0;
+  lua_pushboolean(L, length >= 0 && length <= most && ftruncate(fd, (off_t)length) == 0);
   return 1;
 }
 
