@@ -1,30 +1,22 @@
 /* compat.c - see compat.h. */
 #include "compat.h"
 
-#include <stdint.h>
-
 #if LUA_VERSION_NUM < 502
 
 int rc_absindex(lua_State *L, int index) {
   return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + index + 1;
 }
 
-/* An address of ours as a key. Older LuaJITs take 47 bits of one only, and some systems use 48. */
-static void *key_of(const void *key) {
-  const uint64_t low = (uint64_t)(uintptr_t)key & (((uint64_t)1 << 47) - 1);
-  return (void *)(uintptr_t)low;
-}
-
 void rc_rawsetp(lua_State *L, int index, const void *key) {
   index = rc_absindex(L, index);
-  lua_pushlightuserdata(L, key_of(key));
+  lua_pushlightuserdata(L, (void *)key);
   lua_insert(L, -2);
   lua_rawset(L, index);
 }
 
 void rc_rawgetp(lua_State *L, int index, const void *key) {
   index = rc_absindex(L, index);
-  lua_pushlightuserdata(L, key_of(key));
+  lua_pushlightuserdata(L, (void *)key);
   lua_rawget(L, index);
 }
 

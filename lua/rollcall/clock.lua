@@ -1,4 +1,4 @@
--- HTTP dates (RFC 9110, 5.6.7) as seconds since 1970.
+-- The calendar, and HTTP dates (RFC 9110, 5.6.7) as seconds since 1970.
 
 local clock = {}
 
@@ -17,6 +17,19 @@ function clock.days(year, month, day)
   end
   return 365 * year + math.floor(year / 4) - math.floor(year / 100) + math.floor(year / 400)
     + math.floor((153 * (month - 3) + 2) / 5) + day - 1 - 719468
+end
+
+local month_days = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
+
+--- Is there such a day in the calendar?
+---@param year integer
+---@param month integer
+---@param day integer
+---@return boolean
+function clock.is_date(year, month, day)
+  local is_leap = year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
+  local last = month == 2 and is_leap and 29 or month_days[month]
+  return last ~= nil and day >= 1 and day <= last
 end
 
 --- "Sun, 06 Nov 1994 08:49:37 GMT", or one of the two obsolete forms, "Sunday, 06-Nov-94 08:49:37 GMT" and

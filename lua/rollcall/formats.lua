@@ -5,7 +5,7 @@
 ---@field expected string in words
 ---@field test (fun(value: string): boolean)?
 
-local time = require "rollcall.time"
+local clock = require "rollcall.clock"
 
 local formats = {}
 
@@ -20,14 +20,23 @@ formats.uuid = { type = "string", expected = "a uuid", test = function(value)
   return value:find(UUID) ~= nil
 end }
 
+local function is_date(year, month, day)
+  return year ~= nil and clock.is_date(tonumber(year), tonumber(month), tonumber(day))
+end
+
 --- Such as 2026-01-31.
 formats.date = { type = "string", expected = "a date such as 2026-01-31", test = function(value)
-  return #value == #"2026-01-31" and time.parse(value) ~= nil
+  return is_date(value:match("^(%d%d%d%d)%-(%d%d)%-(%d%d)$"))
 end }
 
 --- RFC 3339, such as 2026-01-31T12:00:00Z.
 formats["date-time"] = { type = "string", expected = "a date-time such as 2026-01-31T12:00:00Z", test = function(value)
-  return value:find "^[%d-]+[Tt]" ~= nil and time.parse(value) ~= nil
+  local year, month, day, hour, minute, second, rest =
+    value:match("^(%d%d%d%d)%-(%d%d)%-(%d%d)[Tt](%d%d):(%d%d):(%d%d)(.*)$")
+  local zone = rest and (rest:match("^%.%d+(.+)$") or rest)
+  local ahead, past = (zone or ""):match("^[+-](%d%d):(%d%d)$")
+  return is_date(year, month, day) and tonumber(hour) < 24 and tonumber(minute) < 60 and tonumber(second) <= 60
+    and (zone == "Z" or zone == "z" or ahead ~= nil and tonumber(ahead) < 24 and tonumber(past) < 60)
 end }
 
 --- A whole number, in the range of the filter's min and max.

@@ -6,18 +6,12 @@ local clock = require "rollcall.clock"
 local time = {}
 
 local DAY = 86400
-local month_days = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
 local unit_seconds = { s = 1, m = 60, h = 3600, d = DAY, w = 7 * DAY }
-
-local function days_of(year, month)
-  local is_leap = year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
-  return month == 2 and is_leap and 29 or month_days[month]
-end
 
 --- The first second of a day; nil for a day that no calendar has.
 local function midnight(year, month, day)
   year, month, day = tonumber(year), tonumber(month), tonumber(day)
-  if month < 1 or month > 12 or day < 1 or day > days_of(year, month) then
+  if not clock.is_date(year, month, day) then
     return nil
   end
   return clock.days(year, month, day) * DAY
