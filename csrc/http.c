@@ -140,7 +140,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
   (void)unused;
   if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer) == CURLE_OK && transfer) {
     transfer->active_at = attended(engine); /* a step of connecting, or of a handshake */
-    transfer->fd = fd;
+    if (what != CURL_POLL_REMOVE)           /* which may come after its next one was named */
+      transfer->fd = fd;
   }
   while (i < engine->socket_count && engine->sockets[i].fd != fd)
     i++;
@@ -376,7 +377,7 @@ static int curl_events(short polled) {
 
 void rc_http_wait_many(rc_http *const *engines, size_t count, long timeout_ms) {
   struct pollfd on_stack[POLL_ON_STACK], *polled = on_stack;
-  size_t total = 0, capacity = POLL_ON_STACK, filled = 0;
+  size_t total = 0, watched = 0, capacity = POLL_ON_STACK, filled = 0;
   int64_t now = 0, until = NEVER;
   int has_news = 0; /* in a child of fork transfers end as soon as they are looked at */
   for (size_t i = 0; i < count; i++) {
@@ -385,13 +386,14 @@ void rc_http_wait_many(rc_http *const *engines, size_t count, long timeout_ms) {
     has_news = has_news || engines[i]->finished != finished;
     now = engines[i]->clock;
     total += engines[i]->socket_count;
+    watched += rc_http_sockets(engines[i], NULL, 0);
     until = earlier(until, earlier(engines[i]->timer_at, engines[i]->check_at));
   }
   if (has_news)
     until = now;
   else if (timeout_ms >= 0)
     until = earlier(until, now + bounded_ms(timeout_ms));
-  else if (!total && until == NEVER)
+  else if (!watched && until == NEVER)
     return;
   if (total > capacity) {
     struct pollfd *allocated = malloc(total * sizeof *allocated);

@@ -90,6 +90,9 @@ static int engine_new(lua_State *L) {
     rc_options_check(L, 1, "engine", known);
     turn = rc_options_nanoseconds(L, 1, "engine", "turn", 0);
     rc_options_push(L, 1, "multiplex");
+    if (!lua_isnil(L, -1) && !lua_isboolean(L, -1)) {
+      return luaL_error(L, "engine: multiplex: expected a boolean, got a %s", luaL_typename(L, -1));
+    }
     multiplex = lua_isnil(L, -1) || lua_toboolean(L, -1);
     lua_pop(L, 1);
   }

@@ -102,6 +102,17 @@ local SERVER = [[
       end)
     end
   } }
+  location = /few { content_by_lua_block {
+    for i = 1, 12 do
+      rollcall.spawn(function() ngx.sleep(0.5) end, function() ngx.shared.told:incr("few", 1, 0) end)
+    end
+  } }
+  location = /left { content_by_lua_block {
+    local task = rollcall.spawn(function() ngx.sleep(0.1) ngx.exit(0) end)
+    ngx.sleep(0.01)
+    task:cancel()
+    ngx.sleep(0.2)
+  } }
   location = /exits { content_by_lua_block {
     for i = 1, 200 do rollcall.spawn(function() ngx.exit(0) end) end
     rollcall.spawn(function() return "alive" end, function(_, word) ngx.shared.told:set("exits", word) end)
@@ -395,6 +406,22 @@ describe("in nginx", function()
       end, 20, "not all tasks were begun")
       assert.equal("nil", narrow:get("/told?key=lost_bad").body)
       narrow:stop()
+    end)
+
+    it("begins all tasks where nginx lets only a few timers run", function()
+      local narrow = nginx.start { http = COMMON .. "\n  lua_max_running_timers 8;", server = SERVER }
+      narrow:get "/few"
+      nginx.await(function()
+        return narrow:get("/told?key=few").body == "12"
+      end, 20, "not all tasks were begun")
+      narrow:stop()
+    end)
+
+    it("that was cancelled and left by ngx.exit cancels no later request, which may get its coroutine", function()
+      server:get "/left"
+      for _ = 1, 10 do
+        assert.equal(tostring(ALL), server:get("/count").body)
+      end
     end)
 
     it("goes on after tasks that were left by ngx.exit", function()

@@ -1033,6 +1033,50 @@ describe("a function that raises now and then", function()
     end
   end)
 
+  it("keeps the checkpoints of all streams under a collect before what it has kept", function()
+    local pages = { [USERS] = { page("1 2", "t2"), page("3 4", "t3"), page "5" } }
+    local function rest(saved)
+      server:script(pages)
+      return ids_of(rollcall.tesouro({ token = "tok-7f3a", base_url = server.url }):users({ resume = saved }):collect())
+    end
+    server:script(pages)
+    local source = rollcall.tesouro({ token = "tok-7f3a", base_url = server.url }):users()
+    assert.equal("1", source:next().id)
+    local asked = 0
+    local function derive()
+      return (source:filter(function()
+        asked = asked + 1
+        return asked ~= 3 and asked ~= 5 or error("not now", 0)
+      end))
+    end
+    local first = derive()
+    assert.is_false(pcall(first.collect, first)) -- 2 and 3 are kept, 4 is held
+    assert.equal("2 3 4 5", rest(source:checkpoint()))
+    assert.equal("2 3 4 5", rest(first:checkpoint()))
+    local second = derive()
+    assert.is_false(pcall(second.count, second)) -- which has 4, and 5 is held
+    assert.equal("2 3 4 5", rest(source:checkpoint()))
+    assert.equal(2, second:count())
+    assert.equal("2 3 4 5", rest(source:checkpoint())) -- what the first one keeps nobody has seen yet
+    assert.equal("2 3", ids_of(first:collect()))
+    assert.equal("", rest(source:checkpoint()))
+  end)
+
+  it("of a part of a merge keeps its checkpoint, too", function()
+    server:script { [USERS] = { page "1 2" } }
+    local client = rollcall.tesouro { token = "tok-7f3a", base_url = server.url }
+    local part, asked = client:users(), 0
+    local merged = rollcall.merge({ part }):map(function(user)
+      asked = asked + 1
+      return asked ~= 2 and user or error("not now", 0)
+    end)
+    assert.is_false(pcall(merged.collect, merged))
+    server:script { [USERS] = { page "1 2" } }
+    local rest = client:users { resume = part:checkpoint() }
+    assert.equal("1 2", ids_of(rest:collect()))
+    assert.equal("1 2", ids_of(merged:collect()))
+  end)
+
   it("is asked for the same user again by a filter or map that is made anew", function()
     for _, name in ipairs { "filter", "map" } do
       local times = 0

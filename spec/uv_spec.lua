@@ -232,6 +232,27 @@ describe("a task on luv", function()
     client:close()
   end)
 
+  it("shares the pages of a stream whose hooks wait with others", function()
+    sandbox.reset()
+    local order = {}
+    local client = sandbox.tesouro { on = { response = function() sleep(1) end, page = function() sleep(2) end } }
+    local given, distinct = shared((client:users { status = "ALL" }), 3, function(stream, take)
+      for list, info in stream:pages() do
+        order[#order + 1] = info.number
+        for _, user in ipairs(list) do
+          take(user)
+        end
+        sleep(1)
+      end
+    end)
+    assert.equal(#sandbox.data.tesouro.users { status = "ALL" }, distinct)
+    assert.equal(distinct, given)
+    for i, number in ipairs(order) do
+      assert.equal(i, number)
+    end
+    client:close()
+  end)
+
   it("shares a stream with others whose filter waits, and raises", function()
     server:script { [USERS] = { { body = page({ "1", "2", "3", "4", "5", "6" }, "t") },
       { delay = 0.02, body = page { "7", "8", "9" } } } }

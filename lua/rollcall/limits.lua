@@ -46,26 +46,24 @@ local function parameter(text, name)
   return text:match("[%s,;]" .. name .. "%s*=%s*(%d+)") or text:match("^" .. name .. "%s*=%s*(%d+)")
 end
 
---- The one header that says all: `limit=100, remaining=0, reset=5`, or `"default";r=0;t=5` for each of several
---- policies, of which the one counts that has the least left.
+--- The one header that says all: `"default";r=0;t=5` or `limit=100, remaining=0, reset=5`, once for each of several
+--- policies. The one counts that has the least left and, of these, the latest reset.
 local function combined(transfer)
   local text = transfer:header "ratelimit"
   if not text then
     return nil
   end
-  text = text:lower()
-  local remaining = retry.number(parameter(text, "remaining"))
-  if remaining then
-    return remaining, seconds_until(parameter(text, "reset"))
-  end
-  local least, its_reset
-  for policy in text:gmatch "[^,]+" do
-    remaining = retry.number(parameter(policy, "r"))
-    if remaining and (not least or remaining < least) then
-      least, its_reset = remaining, seconds_until(parameter(policy, "t"))
+  -- Each begins with its name, in quotes, or with its limit; whatever is before the first one is a policy, too.
+  text = text:lower():gsub('"[^"]*"', "\n"):gsub("limit%s*=", "\n%0")
+  local least, reset
+  for policy in text:gmatch "[^\n]+" do
+    local remaining = retry.number(parameter(policy, "remaining") or parameter(policy, "r"))
+    local seconds = seconds_until(parameter(policy, "reset") or parameter(policy, "t"))
+    if remaining and (not least or remaining < least or remaining == least and (seconds or 0) > (reset or 0)) then
+      least, reset = remaining, seconds
     end
   end
-  return least, its_reset
+  return least, reset
 end
 
 -- What the headers of the limit are called, and in how many seconds it is reset where none says so.

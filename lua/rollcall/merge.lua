@@ -109,6 +109,27 @@ function Merge:checkpoint()
   return checkpoint.encode_parts(parts)
 end
 
+--- The checkpoints of all its streams.
+function Merge:mark()
+  local marks = {}
+  for i, one in ipairs(self.all) do
+    marks[i] = one.source():mark()
+  end
+  return marks
+end
+
+function Merge:freeze(marks)
+  for i, one in ipairs(self.all) do
+    one.source():freeze(marks[i])
+  end
+end
+
+function Merge:thaw()
+  for _, one in ipairs(self.all) do
+    one.source():thaw()
+  end
+end
+
 --- Is the user given last of this source, and has the script not seen it yet?
 function Merge:holds(source)
   return self.last == source and self.holder ~= nil and self.holder:holds(self)

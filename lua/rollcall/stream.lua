@@ -5,6 +5,7 @@
 --   finished, err, reason
 --   selection(names)  what `values` of the head takes, or nil; a source need not have it
 --   engines(), close(), statistics(), checkpoint()
+--   mark(), freeze(mark), thaw()  where it stands, and that its checkpoint is to stay there for a while
 --   holder       the source that stands on it, if any, whose holds(source) says whether it keeps the user
 --                that this one gave last from the script
 
@@ -53,7 +54,7 @@ end
 ---@return rollcall.Stream
 function stream.new(source, loop, fields)
   -- The source leads to tokens and secrets: behind a function whoever prints a stream does not meet them.
-  local self = { front = source.front, loop = loop, source = function()
+  local self = { front = source.front, loop = loop, unseen = {}, source = function()
     return source
   end }
   for name, value in pairs(fields or {}) do
@@ -157,23 +158,31 @@ local function with_before(err, before)
 end
 
 --- Reads to the end: read(self, kept) answers the error, if any. Should a function of the script's own raise, what was
---- kept is there for the next call of the same method, and the checkpoint stays before it.
+--- kept is there for the next call of the same method, and checkpoints stay before it until then.
 ---@param method string
----@param kept table
+---@param new fun(): table what is kept, of nobody
 ---@param read fun(self: rollcall.Stream, kept: table): rollcall.Error?
+---@param add fun(kept: table, more: table)
 ---@return table kept
 ---@return rollcall.Error? err
-local function read_on(self, method, kept, read)
-  local saved
-  if self.unseen and self.unseen.method == method then
-    kept, saved = self.unseen.kept, self.unseen.checkpoint
-    self.unseen = nil
-  else
-    saved = self.source():checkpoint()
-  end
+local function read_on(self, method, new, read, add)
+  local source, before = self.source(), self.unseen[method]
+  local kept, mark = before or new(), source:mark()
+  self.unseen[method] = nil
   local good, err = pcall(read, self, kept)
   if not good then
-    self.unseen = { method = method, kept = kept, checkpoint = saved }
+    source:freeze(mark)
+    if self.unseen[method] then -- another coroutine's, which has raised meanwhile
+      add(self.unseen[method], kept)
+      source:thaw()
+    else
+      self.unseen[method] = kept
+    end
+  end
+  if before then
+    source:thaw()
+  end
+  if not good then
     error(err, 0)
   end
   return kept, err
@@ -195,7 +204,13 @@ end
 ---@return rollcall.User[]? users
 ---@return rollcall.Error? err its `before` are the users that came before it
 function methods:collect()
-  local list, err = read_on(self, "collect", {}, fill)
+  local list, err = read_on(self, "collect", function()
+    return {}
+  end, fill, function(list, more)
+    for _, user in ipairs(more) do
+      list[#list + 1] = user
+    end
+  end)
   if err then
     return nil, with_before(err, list)
   end
@@ -228,7 +243,11 @@ end
 ---@return integer? count
 ---@return rollcall.Error? err its `before` is how many came before it
 function methods:count()
-  local kept, err = read_on(self, "count", { count = 0 }, tally)
+  local kept, err = read_on(self, "count", function()
+    return { count = 0 }
+  end, tally, function(kept, more)
+    kept.count = kept.count + more.count
+  end)
   if err then
     return nil, with_before(err, kept.count)
   end
@@ -346,6 +365,9 @@ function methods:pages()
           return ended()
         end
         user, wait = source:poll()
+        if user ~= nil then
+          list = source:begin_page(true)
+        end
       end
       if user ~= nil then
         list[#list + 1] = user
@@ -356,6 +378,10 @@ function methods:pages()
   end)
 end
 
+-- Seconds from one look at the coroutines that have a derived stream's last users to the next. What LuaJIT has no
+-- coroutine for.
+local OTHERS, MAIN = 0.01, {}
+
 --- A source that stands on another one: passes on what `pick` makes of each user, at most `left`.
 local Derived = {}
 Derived.__index = Derived
@@ -365,7 +391,7 @@ function Derived:finish(reason, err)
 end
 
 function Derived:poll()
-  local parent = self.parent
+  local parent, thread = self.parent, coroutine.running() or MAIN
   while self.left ~= 0 do
     local user, extra
     if self.held[1] then
@@ -377,19 +403,19 @@ function Derived:poll()
       user, extra = parent:poll()
     end
     if user == nil then
-      if parent.finished then
+      if parent.finished and next(self.pickers) ~= nil and not self.pickers[thread] then
+        return nil, OTHERS -- whose `pick` may yet raise, and leave its user to the next call
+      elseif parent.finished then
         self:finish(parent.reason, parent.err)
       end
       return nil, extra
     end
-    self.picking = self.picking + 1
+    local before = self.pickers[thread] -- it asks for users in `pick`
+    self.pickers[thread] = true
     local good, picked = pcall(self.pick, user) -- which may wait: another coroutine may come by meanwhile
-    self.picking = self.picking - 1
+    self.pickers[thread] = before
     if not good then
       table.insert(self.held, { user, extra }) -- for the next call
-      if self.reason ~= "closed" then
-        self.finished, self.reason, self.err = false, nil, nil -- another coroutine has come to the end meanwhile
-      end
       error(picked, 0)
     end
     if picked ~= nil then
@@ -427,15 +453,27 @@ function Derived:checkpoint()
   return self.parent:checkpoint()
 end
 
+function Derived:mark()
+  return self.parent:mark()
+end
+
+function Derived:freeze(mark)
+  self.parent:freeze(mark)
+end
+
+function Derived:thaw()
+  self.parent:thaw()
+end
+
 --- Has its parent given a user that the script has not seen yet, since `pick` has not answered, or raised?
 function Derived:holds()
-  return self.held[1] ~= nil or self.picking > 0 or self.holder ~= nil and self.holder:holds(self)
+  return self.held[1] ~= nil or next(self.pickers) ~= nil or self.holder ~= nil and self.holder:holds(self)
 end
 
 local function derive(self, pick, left)
   local source = { parent = self.source(), pick = pick, left = left, front = stream.nothing_at_once, finished = false,
     held = {}, -- users for which `pick` raised, and what belongs to each
-    picking = 0, -- calls of it under way
+    pickers = setmetatable({}, { __mode = "k" }), -- coroutines that are in it
     turn = self.loop.turn and function()
       return self.loop.turn(self)
     end }
@@ -492,7 +530,7 @@ end
 --- `resume` takes, in another process too. It is bound to the provider, the account and the filters.
 ---@return string
 function methods:checkpoint()
-  local text = self.unseen and self.unseen.checkpoint or self.source():checkpoint()
+  local text = self.source():checkpoint()
   if not text then
     error("checkpoint: ask each of the merged streams for its own", 2)
   end

@@ -78,6 +78,7 @@ function walk.new(client, spec)
     finished = false,
     pages = {}, -- the first is read, the others were asked for ahead
     page_count = 0,
+    freezes = 0,
     polls = 0, -- rounds of poll begun: a hook may have begun one inside another
     repeats = repeats.new(paging),
     known = {}, -- for paging types that know of pages ahead
@@ -186,11 +187,12 @@ local function save(page, less_last)
 end
 
 --- From here on users are handed on as a page.
+---@param less_last boolean? the user given last is of it
 ---@return userdata[] users of it that are there: some, where a hook has raised before it was whole
-function Walk:begin_page()
+function Walk:begin_page(less_last)
   local page = self.pages[1]
   if page and not self.by_page then
-    page.saved = save(page)
+    page.saved = save(page, less_last)
   end
   self.by_page = true
   self.page_users = self.page_users or {}
@@ -226,11 +228,30 @@ end
 --- raised before.
 ---@return string
 function Walk:checkpoint()
+  if self.frozen then
+    return self.frozen
+  end
   local unseen = self.by_page and (self.page_end and self.ended_page or self.pages[1])
   if unseen then
     return checkpoint.encode { walk = self.spec.identity, position = unseen.position, ledger = unseen.saved }
   end
   return self.finished and self.last_checkpoint or self:current_checkpoint()
+end
+
+--- Its checkpoint, to freeze it at.
+function Walk:mark()
+  return self:checkpoint()
+end
+
+--- From here on its checkpoint is this one, or an earlier one that it was frozen at; until it is thawed as often.
+---@param mark string
+function Walk:freeze(mark)
+  self.frozen, self.freezes = self.frozen or mark, self.freezes + 1
+end
+
+function Walk:thaw()
+  self.freezes = self.freezes - 1
+  self.frozen = self.freezes > 0 and self.frozen or nil
 end
 
 --- What is known of a page once no more users of it will come.
@@ -585,12 +606,15 @@ end
 ---@return userdata? user
 ---@return number? seconds
 function Walk:poll()
+  self.page_end = nil
   while not self.finished do
+    if self.page_end then -- of another coroutine's poll, which a hook of this one's has waited for
+      return nil, 0
+    end
     local now = core.now()
     if self:is_over(now) then
       break
     end
-    self.page_end = nil
     self.front.head = stream.nobody -- until `open`: a hook may raise, and a transfer may be replaced
     if self.page_count == 0 then
       self:begin()

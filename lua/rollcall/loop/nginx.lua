@@ -58,6 +58,7 @@ local yielding = {
 ---@field is_begun boolean
 ---@field is_done boolean
 ---@field run fun(is_premature: boolean?) what its timer calls
+---@field context table? nginx's of its timer, once it has begun
 local Task = {}
 Task.__index = Task
 Task.__name = "rollcall.task"
@@ -66,6 +67,16 @@ Task.__name = "rollcall.task"
 local tasks = setmetatable({}, { __mode = "k" })
 ---@type table<thread, table<rollcall.Engine, integer>>
 local seen_by = setmetatable({}, { __mode = "k" })
+
+--- The task that a coroutine runs. One that was left by ngx.exit is over: nginx gives its coroutine to later requests.
+local function task_of(thread)
+  local one = tasks[thread]
+  if one and one.context ~= ngx.ctx then
+    tasks[thread], one.is_done = nil, true
+    return nil
+  end
+  return one
+end
 
 local waiting = {} ---@type rollcall.Waiter[]
 local ready = {} ---@type rollcall.Waiter[] in the order in which they go on
@@ -88,8 +99,8 @@ local unused = {} -- semaphores
 local PUMP_LATE = 0.1
 -- Tasks in timers at a time: half of what nginx lets run unless told otherwise (lua_max_running_timers).
 local MOST_TASKS = 128
--- Seconds after which a task's timer is taken for lost, and from one look at them to the next. Timers, fewer than any
--- limit is set to, with which none can be.
+-- Seconds after which a task's timer is taken for lost, and from one look at them to the next where the pump may be
+-- lost, too: where there are more timers than these, fewer than any limit is set to.
 local TASK_LATE, WATCH, FEW_TIMERS = 1, 1, 16
 
 local running, asked_count = 0, 0 -- tasks that have begun; those that a timer was asked for
@@ -270,6 +281,8 @@ local function go_round()
   return #woken > 0 and SOONEST or seconds
 end
 
+local watch -- over tasks, below
+
 local function pump()
   if pump_began then
     return -- the one that was asked for first has come late
@@ -283,6 +296,9 @@ local function pump()
       looks, order, looked_at = {}, {}, {} -- nobody is left out who was being moved
     end
     running = math.min(running, ngx.timer.running_count() - 1)
+    if asked_count > 0 then
+      watch()
+    end
     is_alone = #woken == 0 and #waiting == 0 and #ready == 0
     rest(good and answer or LATEST)
   until is_alone and #waiting == 0 and #ready == 0 and running + asked_count == 0
@@ -329,37 +345,44 @@ local function misuse(message)
   error(message, info and level or 0)
 end
 
--- The table of the registry that nginx keeps its threads in, and those that were found there.
+-- The table of the registry that nginx keeps its threads in, once it is known, and those that were found there.
 local anchors
 local anchored = setmetatable({}, { __mode = "k" })
 
-local function find_anchors()
-  for key, list in pairs(debug.getregistry()) do
-    if type(key) == "userdata" and type(list) == "table" then
-      for _, one in pairs(list) do
-        if type(one) == "thread" then
-          return list
-        end
-      end
+--- Is this coroutine in a table?
+---@return boolean is_there
+---@return boolean has_threads
+local function has_thread(list, thread)
+  local has_threads = false
+  for _, one in pairs(list) do
+    if one == thread then
+      return true, true
     end
+    has_threads = has_threads or type(one) == "thread"
   end
+  return false, has_threads
 end
 
 --- Does nginx end what this coroutine waits for when it ends the request? It knows handlers, timers and light threads,
---- and keeps them in a table. Of a coroutine that a script has made itself it forgets that it waits, and crashes when
---- the semaphore is posted after the request has gone.
+--- and keeps them in a table of the registry. Of a coroutine that a script has made itself it forgets that it waits,
+--- and crashes when the semaphore is posted after the request has gone.
 local function is_anchored(thread)
-  if anchored[thread] then
+  if anchored[thread] or anchors and has_thread(anchors, thread) then
+    anchored[thread] = true
     return true
   end
-  anchors = anchors or find_anchors()
-  for _, one in pairs(anchors or {}) do
-    if one == thread then
-      anchored[thread] = true
-      return true
+  local are_kept = false -- or this is another nginx than those known here
+  for key, list in pairs(debug.getregistry()) do
+    if type(key) == "userdata" and type(list) == "table" then
+      local is_there, has_threads = has_thread(list, thread)
+      if is_there then
+        anchors, anchored[thread] = list, true
+        return true
+      end
+      are_kept = are_kept or has_threads
     end
   end
-  return anchors == nil -- another nginx than those known here
+  return not are_kept
 end
 
 local function check_phase()
@@ -388,7 +411,7 @@ local function pause(thread, engines, seen, seconds, stream)
     engines = engines,
     seen = seen,
     stream = stream,
-    task = tasks[thread],
+    task = task_of(thread),
     is_woken = false,
     is_back = false,
   }
@@ -437,7 +460,7 @@ end
 function loop.turn(stream)
   check_phase() -- before anything is sent
   local thread = coroutine.running()
-  local mine = tasks[thread]
+  local mine = task_of(thread)
   if mine and mine.is_cancelled then
     return refuse(mine, thread)
   elseif core.now() - slice_began < ENOUGH or not core.can_yield() then
@@ -459,7 +482,7 @@ function loop.wait(engines, seconds, stream)
     seen = setmetatable({}, { __mode = "k" })
     seen_by[thread] = seen
   end
-  local mine = tasks[thread]
+  local mine = task_of(thread)
   if mine and mine.is_cancelled then
     return refuse(mine, thread)
   elseif has_news(seen, engines) then
@@ -506,7 +529,7 @@ end
 --- The worker ends: tells those that wait.
 local function end_tasks()
   is_ending = true
-  while queued[1] do
+  for _ = 1, #queued do -- and not those that on_done adds
     local good, problem = pcall(table.remove(queued, 1), true)
     if not good then
       ngx.log(ngx.ERR, "rollcall: ", tostring(problem))
@@ -528,9 +551,9 @@ local function begin_tasks()
   end
 end
 
---- Once a second. Where too many timers run (lua_max_running_timers) nginx drops those that are due, without a word.
---- Tasks whose timer has not come by then are begun anew, no more at a time than have come by.
-local function watch()
+--- Where too many timers run (lua_max_running_timers) nginx drops those that are due, without a word. Tasks whose timer
+--- has not come by then are begun anew, no more at a time than have come by.
+function watch()
   local now, late = core.now(), {}
   for run, since in pairs(asked) do
     late[#late + 1] = now - since > TASK_LATE and run or nil
@@ -543,13 +566,6 @@ local function watch()
     most_tasks = math.max(1, running)
   end
   begin_tasks()
-end
-
---- Watches from when it may matter on; nginx has no end for such a timer but the worker's.
-local function keep_watch()
-  if not is_watched and (queued[1] or ngx.timer.running_count() + ngx.timer.pending_count() > FEW_TIMERS) then
-    is_watched = ngx.timer.every(WATCH, watch) ~= nil
-  end
 end
 
 --- Runs a function in a timer of its own, which no request is the owner of. In a request, `ngx.thread.spawn` makes
@@ -567,10 +583,15 @@ function loop.spawn(f, on_done)
     one.is_begun = true
     one.is_cancelled = one.is_cancelled or is_premature -- the worker ends
     running, most_tasks = running + 1, math.min(most_tasks + 1, MOST_TASKS)
-    local thread = coroutine.running()
-    tasks[thread] = one
-    local outcome = one.is_cancelled and { n = 1, task.cancelled() } or task.call(f)
-    tasks[thread] = nil
+    local outcome
+    if one.is_cancelled then
+      outcome = { n = 1, task.cancelled() }
+    else
+      local thread = coroutine.running()
+      tasks[thread], one.context = one, ngx.ctx
+      outcome = task.call(f)
+      tasks[thread] = nil
+    end
     one.is_done = true
     running = running - 1
     begin_tasks()
@@ -590,7 +611,9 @@ function loop.spawn(f, on_done)
       error(("spawn: nginx gives no timer to run it in, in the phase %q: %s"):format(ngx.get_phase(), problem), 3)
     end
   end
-  keep_watch()
+  if not is_watched and ngx.timer.running_count() + ngx.timer.pending_count() > FEW_TIMERS then
+    is_watched = ngx.timer.every(WATCH, watch) ~= nil -- which ends with the worker only
+  end
   return one
 end
 
