@@ -378,9 +378,8 @@ function methods:pages()
   end)
 end
 
--- Seconds from one look at the coroutines that have a derived stream's last users to the next. What LuaJIT has no
--- coroutine for.
-local OTHERS, MAIN = 0.01, {}
+-- Stands for the coroutine that LuaJIT has none for.
+local MAIN = {}
 
 --- A source that stands on another one: passes on what `pick` makes of each user, at most `left`.
 local Derived = {}
@@ -403,19 +402,20 @@ function Derived:poll()
       user, extra = parent:poll()
     end
     if user == nil then
-      if parent.finished and next(self.pickers) ~= nil and not self.pickers[thread] then
-        return nil, OTHERS -- whose `pick` may yet raise, and leave its user to the next call
-      elseif parent.finished then
+      if parent.finished then
         self:finish(parent.reason, parent.err)
       end
       return nil, extra
     end
-    local before = self.pickers[thread] -- it asks for users in `pick`
+    local before = self.pickers[thread] -- true: it asks for users in `pick`
     self.pickers[thread] = true
     local good, picked = pcall(self.pick, user) -- which may wait: another coroutine may come by meanwhile
     self.pickers[thread] = before
     if not good then
       table.insert(self.held, { user, extra }) -- for the next call
+      if self.reason ~= "closed" then
+        self.finished, self.reason, self.err = false, nil, nil -- another coroutine has come to the end meanwhile
+      end
       error(picked, 0)
     end
     if picked ~= nil then

@@ -606,9 +606,11 @@ end
 ---@return userdata? user
 ---@return number? seconds
 function Walk:poll()
+  local by_page = self.by_page
   self.page_end = nil
   while not self.finished do
-    if self.page_end then -- of another coroutine's poll, which a hook of this one's has waited for
+    -- A hook may have waited, and another coroutine have ended the page meanwhile, or taken it.
+    if self.page_end or by_page and not self.by_page then
       return nil, 0
     end
     local now = core.now()
@@ -635,6 +637,8 @@ function Walk:poll()
         self:fail(conflict_error(page))
       elseif self:is_at_limit() then
         self:finish("limit")
+      elseif page.ended and by_page and not self.by_page then
+        return nil, 0 -- as above
       elseif page.ended then
         self:turn_page(page)
         if self.by_page then
