@@ -366,6 +366,14 @@ static struct pollfd to_poll(const rc_http *engine, const rc_http_socket *socket
   return (struct pollfd){.fd = fd, .events = (short)events};
 }
 
+/* Can anything of theirs become ready? */
+static int are_watched(rc_http *const *engines, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (rc_http_sockets(engines[i], NULL, 0) > 0)
+      return 1;
+  return 0;
+}
+
 static int curl_events(short polled) {
   int events = 0;
   if (polled & (POLLIN | POLLHUP | POLLERR | POLLNVAL))
@@ -377,7 +385,7 @@ static int curl_events(short polled) {
 
 void rc_http_wait_many(rc_http *const *engines, size_t count, long timeout_ms) {
   struct pollfd on_stack[POLL_ON_STACK], *polled = on_stack;
-  size_t total = 0, watched = 0, capacity = POLL_ON_STACK, filled = 0;
+  size_t total = 0, capacity = POLL_ON_STACK, filled = 0;
   int64_t now = 0, until = NEVER;
   int has_news = 0; /* in a child of fork transfers end as soon as they are looked at */
   for (size_t i = 0; i < count; i++) {
@@ -386,14 +394,13 @@ void rc_http_wait_many(rc_http *const *engines, size_t count, long timeout_ms) {
     has_news = has_news || engines[i]->finished != finished;
     now = engines[i]->clock;
     total += engines[i]->socket_count;
-    watched += rc_http_sockets(engines[i], NULL, 0);
     until = earlier(until, earlier(engines[i]->timer_at, engines[i]->check_at));
   }
   if (has_news)
     until = now;
   else if (timeout_ms >= 0)
     until = earlier(until, now + bounded_ms(timeout_ms));
-  else if (!watched && until == NEVER)
+  else if (until == NEVER && !are_watched(engines, count))
     return;
   if (total > capacity) {
     struct pollfd *allocated = malloc(total * sizeof *allocated);

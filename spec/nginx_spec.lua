@@ -398,23 +398,25 @@ describe("in nginx", function()
       assert.equal("ok", server:get("/spin_no_more").body)
     end)
 
-    it("begins tasks anew whose timers nginx has dropped", function()
-      local narrow = nginx.start { http = COMMON .. "\n  lua_max_running_timers 20;", server = SERVER }
-      narrow:get "/lost"
+    --- Begins tasks where so few timers run, and waits until so many have told.
+    local function begin_among(most_timers, target, key, count)
+      local narrow = nginx.start { http = ("%s\n  lua_max_running_timers %d;"):format(COMMON, most_timers),
+        server = SERVER }
+      narrow:get(target)
       nginx.await(function()
-        return narrow:get("/told?key=lost_good").body == "60"
+        return narrow:get("/told?key=" .. key).body == tostring(count)
       end, 20, "not all tasks were begun")
+      return narrow
+    end
+
+    it("begins tasks anew whose timers nginx has dropped", function()
+      local narrow = begin_among(20, "/lost", "lost_good", 60)
       assert.equal("nil", narrow:get("/told?key=lost_bad").body)
       narrow:stop()
     end)
 
     it("begins all tasks where nginx lets only a few timers run", function()
-      local narrow = nginx.start { http = COMMON .. "\n  lua_max_running_timers 8;", server = SERVER }
-      narrow:get "/few"
-      nginx.await(function()
-        return narrow:get("/told?key=few").body == "12"
-      end, 20, "not all tasks were begun")
-      narrow:stop()
+      begin_among(8, "/few", "few", 12):stop()
     end)
 
     it("that was cancelled and left by ngx.exit cancels no later request, which may get its coroutine", function()

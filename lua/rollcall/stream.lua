@@ -160,14 +160,15 @@ end
 --- Reads to the end: read(self, kept) answers the error, if any. Should a function of the script's own raise, what was
 --- kept is there for the next call of the same method, and checkpoints stay before it until then.
 ---@param method string
----@param new fun(): table what is kept, of nobody
+---@param kept table of nobody yet
 ---@param read fun(self: rollcall.Stream, kept: table): rollcall.Error?
 ---@param add fun(kept: table, more: table)
 ---@return table kept
 ---@return rollcall.Error? err
-local function read_on(self, method, new, read, add)
+local function read_on(self, method, kept, read, add)
   local source, before = self.source(), self.unseen[method]
-  local kept, mark = before or new(), source:mark()
+  local mark = source:mark()
+  kept = before or kept
   self.unseen[method] = nil
   local good, err = pcall(read, self, kept)
   if not good then
@@ -204,9 +205,7 @@ end
 ---@return rollcall.User[]? users
 ---@return rollcall.Error? err its `before` are the users that came before it
 function methods:collect()
-  local list, err = read_on(self, "collect", function()
-    return {}
-  end, fill, function(list, more)
+  local list, err = read_on(self, "collect", {}, fill, function(list, more)
     for _, user in ipairs(more) do
       list[#list + 1] = user
     end
@@ -243,9 +242,7 @@ end
 ---@return integer? count
 ---@return rollcall.Error? err its `before` is how many came before it
 function methods:count()
-  local kept, err = read_on(self, "count", function()
-    return { count = 0 }
-  end, tally, function(kept, more)
+  local kept, err = read_on(self, "count", { count = 0 }, tally, function(kept, more)
     kept.count = kept.count + more.count
   end)
   if err then
@@ -378,9 +375,6 @@ function methods:pages()
   end)
 end
 
--- Stands for the coroutine that LuaJIT has none for.
-local MAIN = {}
-
 --- A source that stands on another one: passes on what `pick` makes of each user, at most `left`.
 local Derived = {}
 Derived.__index = Derived
@@ -390,7 +384,7 @@ function Derived:finish(reason, err)
 end
 
 function Derived:poll()
-  local parent, thread = self.parent, coroutine.running() or MAIN
+  local parent = self.parent
   while self.left ~= 0 do
     local user, extra
     if self.held[1] then
@@ -407,10 +401,9 @@ function Derived:poll()
       end
       return nil, extra
     end
-    local before = self.pickers[thread] -- true: it asks for users in `pick`
-    self.pickers[thread] = true
+    self.picking = self.picking + 1
     local good, picked = pcall(self.pick, user) -- which may wait: another coroutine may come by meanwhile
-    self.pickers[thread] = before
+    self.picking = self.picking - 1
     if not good then
       table.insert(self.held, { user, extra }) -- for the next call
       if self.reason ~= "closed" then
@@ -467,13 +460,13 @@ end
 
 --- Has its parent given a user that the script has not seen yet, since `pick` has not answered, or raised?
 function Derived:holds()
-  return self.held[1] ~= nil or next(self.pickers) ~= nil or self.holder ~= nil and self.holder:holds(self)
+  return self.held[1] ~= nil or self.picking > 0 or self.holder ~= nil and self.holder:holds(self)
 end
 
 local function derive(self, pick, left)
   local source = { parent = self.source(), pick = pick, left = left, front = stream.nothing_at_once, finished = false,
     held = {}, -- users for which `pick` raised, and what belongs to each
-    pickers = setmetatable({}, { __mode = "k" }), -- coroutines that are in it
+    picking = 0, -- calls of it under way
     turn = self.loop.turn and function()
       return self.loop.turn(self)
     end }

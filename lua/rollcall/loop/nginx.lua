@@ -506,7 +506,7 @@ end
 
 -- -- tasks ----------------------------------------------------------------------------------------
 
-local asked = {} ---@type table<function, number> since when, of the latter
+local asked = {} ---@type table<function, number> since when, of tasks that a timer was asked for
 local most_tasks = MOST_TASKS -- fewer for a while, after nginx has dropped some
 local queued = {} ---@type fun(is_premature: boolean?)[] that begin when others have ended
 local is_watched, is_ending = false, false
