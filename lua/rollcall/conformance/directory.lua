@@ -7,6 +7,7 @@
 
 local base64 = require "rollcall.base64"
 local core = require "rollcall.core"
+local declared = require "rollcall.paging.declared"
 local document = require "rollcall.conformance.document"
 local json = require "rollcall.json"
 local request_maker = require "rollcall.request"
@@ -43,27 +44,8 @@ local directory = {}
 -- In a link to a further page: what no declaration has as a parameter.
 local LINK_PARAMETER = "rollcall-page"
 
---- The position's place, of a paging type that has one.
-local function own_place(paging)
-  return { query = paging.query, header = paging.header, body = paging.body }
-end
-
+-- What ends a walk by tokens where a declaration does not say.
 local DEFAULT_ENDS = { null = true, absent = true, blank = true }
-
-local function ends_by(paging, word)
-  local ends = paging.ends
-  if ends == nil then
-    return DEFAULT_ENDS[word] or false
-  elseif type(ends) == "string" then
-    return ends == word
-  end
-  for _, one in ipairs(ends) do
-    if one == word then
-      return true
-    end
-  end
-  return false
-end
 
 --- The ways in which a server can say that a page is the last one, as a declaration has them; the first is the
 --- common one.
@@ -73,7 +55,7 @@ function directory.endings(paging)
   local kind, list = paging.type, {}
   if kind == "cursor" or kind == "next_url" then
     for _, word in ipairs { "null", "absent", "blank" } do
-      if ends_by(paging, word) and not (word == "null" and type(paging.next) == "table") then
+      if declared.has(paging.ends, word, DEFAULT_ENDS) and not (word == "null" and type(paging.next) == "table") then
         list[#list + 1] = word
       end
     end
@@ -87,21 +69,21 @@ function directory.endings(paging)
   end
   if kind == "cursor" or kind == "next_url" or kind == "link" then
     list[#list + 1] = paging.more and "more" or nil
-    list[#list + 1] = paging.ends ~= nil and ends_by(paging, "empty_page") and "empty_page" or nil
+    list[#list + 1] = declared.has(paging.ends, "empty_page") and "empty_page" or nil
   end
   return list
 end
 
 --- Does a short page end its walks?
 function directory.ends_short(paging)
-  return paging.ends ~= nil and ends_by(paging, "short_page")
+  return declared.has(paging.ends, "short_page")
 end
 
 --- Does an empty page end them, whatever else it says?
 function directory.ends_empty(paging)
   local kind = paging.type
   if kind == "cursor" or kind == "link" or kind == "next_url" then
-    return paging.ends ~= nil and ends_by(paging, "empty_page")
+    return declared.has(paging.ends, "empty_page")
   end
   return not (paging.total or paging.pages or paging.more or paging.last)
 end
@@ -344,7 +326,7 @@ function positions.none(self)
 end
 
 function positions.cursor(self, request)
-  local size, text = self:size_of(request), self:read_token(request, own_place(self.paging))
+  local size, text = self:size_of(request), self:read_token(request, declared.own_place(self.paging))
   if text == nil then
     return 0, size
   elseif not self.tokens[text] then
@@ -367,7 +349,7 @@ positions.link, positions.next_url = linked, linked
 
 --- A number in the position's place, counted from 0.
 local function counted(self, request, start)
-  local place = own_place(self.paging)
+  local place = declared.own_place(self.paging)
   local text = self:read(request, place)
   local number = text and text:find("^%d+$") and tonumber(text)
   if not number or number < start then
@@ -400,7 +382,7 @@ end
 function positions.after(self, request)
   local size = self:size_of(request)
   local before = self.paging.before and self:read_token(request, self.paging.before)
-  local text = before or self:read_token(request, own_place(self.paging))
+  local text = before or self:read_token(request, declared.own_place(self.paging))
   if text == nil then
     return 0, size
   end
