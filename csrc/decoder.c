@@ -280,6 +280,19 @@ static int decoder_edge(lua_State *L) {
   return 1;
 }
 
+/* decoder:document() -> the text of a short document that has ended without an array of items; nil
+ * for any other. */
+static int decoder_document(lua_State *L) {
+  rc_decoder *decoder = rc_decoder_check(L, 1);
+  rc_span document = {.type = RC_JSON_OBJECT};
+  document.bytes = rc_items_document(decoder->items, &document.length);
+  if (document.bytes == NULL) {
+    return 0;
+  }
+  push_pinned(L, decoder, document, AS_JSON);
+  return 1;
+}
+
 /* decoder:close(): gives its memory back at once. */
 static int decoder_close(lua_State *L) {
   rc_decoder *decoder = luaL_checkudata(L, 1, METATABLE);
@@ -395,11 +408,17 @@ static int decoder_new(lua_State *L) {
 }
 
 void rc_decoder_open(lua_State *L) {
-  static const luaL_Reg methods[] = {{"feed", decoder_feed},         {"next", decoder_next},
-                                     {"values", decoder_values},     {"finish", decoder_finish},
-                                     {"captured", decoder_captured}, {"found", decoder_found},
-                                     {"opening", decoder_opening},   {"edge", decoder_edge},
-                                     {"close", decoder_close},       {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"feed", decoder_feed},
+                                     {"next", decoder_next},
+                                     {"values", decoder_values},
+                                     {"finish", decoder_finish},
+                                     {"captured", decoder_captured},
+                                     {"found", decoder_found},
+                                     {"opening", decoder_opening},
+                                     {"edge", decoder_edge},
+                                     {"document", decoder_document},
+                                     {"close", decoder_close},
+                                     {NULL, NULL}};
   rc_new_metatable(L, METATABLE, methods, decoder_gc);
   lua_pushcfunction(L, decoder_new);
   lua_setfield(L, -2, "decoder");

@@ -83,6 +83,7 @@ void rc_items_free(rc_items *items) {
   free(items->entries.memory);
   free(items->first.bytes);
   free(items->last.bytes);
+  free(items->document);
   free(items->text);
   free(items);
 }
@@ -334,6 +335,23 @@ static bool scan(rc_items *items, bool more) {
   return true;
 }
 
+/* Keeps the bytes that were fed behind `before` others, as long as there is nothing but a short
+ * document without items. Without memory there is none, which only makes an error say less. */
+static void keep_document(rc_items *items, const char *bytes, size_t length, uint64_t before) {
+  const bool is_kept = before == 0 || items->document != NULL;
+  if (is_kept && !items->array_found && length <= RC_ITEMS_KEPT - before) {
+    if (items->document == NULL) {
+      items->document = malloc(RC_ITEMS_KEPT);
+    }
+    if (items->document != NULL) {
+      memcpy(items->document + before, bytes, length);
+    }
+  } else {
+    free(items->document);
+    items->document = NULL;
+  }
+}
+
 bool rc_items_feed(rc_items *items, const char *bytes, size_t length) {
   if (items->error != RC_ITEMS_OK) {
     return false;
@@ -353,6 +371,9 @@ bool rc_items_feed(rc_items *items, const char *bytes, size_t length) {
   }
   if (length > 0 && !scan(items, taken == length)) {
     return false;
+  }
+  if (taken > 0) {
+    keep_document(items, bytes, taken, fed);
   }
   return taken == length || rc_items_fail(items, RC_ITEMS_BODY_SIZE, items->max_bytes);
 }
@@ -433,6 +454,12 @@ const char *rc_items_edge(const rc_items *items, bool last, size_t *length) {
   const edge *kept = last ? &items->last : &items->first;
   *length = kept->length;
   return kept->bytes;
+}
+
+const char *rc_items_document(const rc_items *items, size_t *length) {
+  const bool is_whole = items->error == RC_ITEMS_NOT_FOUND || items->error == RC_ITEMS_NULL_ARRAY;
+  *length = (size_t)rc_queue_end(&items->bytes);
+  return is_whole ? items->document : NULL;
 }
 
 uint64_t rc_items_bytes(const rc_items *items) {

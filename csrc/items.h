@@ -3,7 +3,8 @@
  * Pure: no Lua, no I/O. An item is handed over the moment its closing brace arrives, indexed by
  * its fields; beside it named values anywhere else in the document are captured. Everything is
  * validated to the last byte. Memory: the items not yet taken, the one or the captured value that
- * is arriving, the values captured, and the chunk being fed.
+ * is arriving, the values captured, and the chunk being fed; while there is no array yet, the few
+ * KiB before it.
  */
 #ifndef RC_ITEMS_H
 #define RC_ITEMS_H
@@ -14,6 +15,7 @@
 
 #define RC_ITEMS_CAPTURES 16
 #define RC_ITEMS_OPENING 16 /* items by which a document is told from another one */
+#define RC_ITEMS_KEPT 16384 /* bytes of a document that is kept while no array is found in it */
 
 typedef enum rc_items_error {
   RC_ITEMS_OK,
@@ -95,6 +97,10 @@ rc_opening rc_items_opening(const rc_items *items);
 /* The text of the first or of the last item found, valid until the next call that changes `items`;
  * NULL where none was found, or `edges` was not asked for. */
 const char *rc_items_edge(const rc_items *items, bool last, size_t *length);
+
+/* The whole document, where it has ended, has no array of items and is short; NULL otherwise. Valid
+ * as long as `items`. */
+const char *rc_items_document(const rc_items *items, size_t *length);
 
 /* Bytes fed. */
 uint64_t rc_items_bytes(const rc_items *items);

@@ -346,6 +346,11 @@ describe("a request that is refused", function()
       ['{"error":"a6","error_description":"M6"}'] = { "M6", "a6" },
       ['{"error":{"code":4711,"message":"M7"}}'] = { "M7", "4711" },
       ['{"error":{"code":123456789012345,"message":"M8"}}'] = { "M8", "123456789012345" },
+      ['{"errors":[{"code":"a9","detail":"M9","title":"T"},{"detail":"N"}]}'] = { "M9", "a9" },
+      ['{"data":null,"errors":[{"message":"M10","path":["users"]}]}'] = { "M10", nil },
+      ['{"errors":["M11"]}'] = { "M11", nil },
+      ['{"errors":{"name":["M12"]},"message":"M13"}'] = { "M13", nil },
+      ['{"error":[],"message":"M14"}'] = { "M14", nil },
       ['{"error":null,"message":null}'] = { "no message", nil },
       ['{"message":{"text":"x"}}'] = { "no message", nil },
       ["[]"] = { "no message", nil },
@@ -357,6 +362,25 @@ describe("a request that is refused", function()
       assert.equal(expected[2], err.code)
       assert.equal(body, err.body)
     end
+  end)
+
+  it("says what an answer of 200 says that has no users", function()
+    for body, expected in pairs {
+      ['{"ok":false,"error":"invalid_auth"}'] = "expected an array at /data, got the end of the document; the server "
+        .. "says: invalid_auth",
+      ['{"data":null,"errors":[{"message":"Field unknown"}]}'] = "expected an array at /data, got null; the server "
+        .. "says: Field unknown",
+      ['{"ok":false}'] = "expected an array at /data, got the end of the document",
+    } do
+      local _, err = walk { { body = body } }
+      assert.equal("decode", err.kind)
+      assert.equal(200, err.status)
+      assert.equal(expected, err.message)
+      assert.equal(body, err.body)
+    end
+    local _, err = walk { { body = ('{"ok":false,"error":"the token %s ended"}'):format(SECRET) } }
+    check.contains(err.message, "the token [secret] ended")
+    assert.is_nil(err.body:find(SECRET, 1, true))
   end)
 
   it("says that the server answered HTML", function()

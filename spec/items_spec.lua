@@ -637,6 +637,53 @@ describe("the decoder's messages", function()
   end)
 end)
 
+describe("a document without an array of items", function()
+  local function ended(text, step)
+    local decoder = core.decoder { items = "/data" }
+    for from = 1, #text, step do
+      decoder:feed(text:sub(from, from + step - 1))
+    end
+    local _, err = decoder:finish()
+    return decoder:document(), err and err.code
+  end
+
+  it("is kept while it is short, however it was cut", function()
+    local text = '{"ok":false,"error":"no"} '
+    for step = 1, #text do
+      assert.same({ text, "not_found" }, { ended(text, step) })
+    end
+    text = '{"data":null}'
+    assert.same({ text, "null_array" }, { ended(text, 5) })
+    text = '{"x":"' .. ("x"):rep(16384 - 8) .. '"}'
+    assert.equal(16384, #text)
+    assert.equal(text, (ended(text, 100)))
+    assert.equal(text, (ended(text, #text)))
+    for _, step in ipairs { 1, 100, 16384, 16385 } do
+      assert.same({ nil, "not_found" }, { ended(text .. " ", step) })
+    end
+  end)
+
+  it("is none where it is not whole, or has the array", function()
+    for text, code in pairs {
+      ['{"data":[]}'] = "",
+      ['{"data":{}}'] = "not_array",
+      ['{"data":[1]}'] = "not_object",
+      ['{"x":1'] = "unexpected_end",
+      ['{"x":1}}'] = "trailing_bytes",
+      [""] = "unexpected_end",
+    } do
+      local document, got = ended(text, 3)
+      assert.is_nil(document, text)
+      assert.equal(code, got or "")
+    end
+    local decoder = core.decoder { items = "/data" }
+    assert(decoder:feed '{"x":1}')
+    assert.is_nil(decoder:document())
+    decoder:close()
+    assert.has_error(function() decoder:document() end)
+  end)
+end)
+
 describe("the edges and the opening", function()
   --- A decoder that was fed a text in pieces of `step` bytes, and the users it gave meanwhile.
   local function fed(text, step, options)

@@ -74,6 +74,11 @@ function Decoder:opening() end
 ---@return any value
 function Decoder:edge(which, pointer, form) end
 
+--- A document of at most 16 KiB in which no array of items was, once `finish` has said so: what it says may tell why.
+--- nil for any other.
+---@return string? text
+function Decoder:document() end
+
 --- Gives its memory back at once, not when it is collected. Closing twice is harmless; any other
 --- call raises then.
 function Decoder:close() end

@@ -124,16 +124,27 @@ local function first_text(...)
   end
 end
 
+local function first_table(...)
+  for i = 1, select("#", ...) do
+    local value = select(i, ...)
+    if type(value) == "table" then
+      return value
+    end
+  end
+end
+
 --- What an error document says of itself: { error = { code, message } }, { message }, problem
---- details (RFC 9457), { error = "…", error_description = "…" } (RFC 6749), { errorCode, errorSummary }.
+--- details (RFC 9457), { error = "…", error_description = "…" } (RFC 6749), { errorCode, errorSummary }; of a list of
+--- `errors` (JSON:API, GraphQL) the first one.
 local function read_error_body(body)
   local document = json.decode(body)
   if type(document) ~= "table" then
     return nil, nil
   end
-  local inner = type(document.error) == "table" and document.error or document
-  local message = first_text(inner.message, document.detail, document.errorSummary, document.error_description,
-    document.title)
+  local first = type(document.errors) == "table" and document.errors[1]
+  local inner = first_table(document.error, first, document)
+  local message = first_text(inner.message, inner.detail, document.message, document.detail, document.errorSummary,
+    document.error_description, document.title, inner.title, first)
   local code = inner.code or document.errorCode or (type(document.error) == "string" and document.error)
   return message, type(code) == "number" and json.number(code) or type(code) == "string" and code or nil
 end
@@ -185,7 +196,11 @@ end
 
 --- The error of a body that is not what was declared.
 function Exchange:decode_error(err)
-  local full = self:error("decode", err.message, { code = err.code, offset = err.offset })
+  local document = self.decoder:document()
+  local message, name = read_error_body(document or "")
+  local said = message or name
+  message = said and ("%s; the server says: %s"):format(err.message, said) or err.message
+  local full = self:error("decode", message, { code = err.code, offset = err.offset, body = document })
   if is_html(self.transfer) or err.message:find("expected a value, got '<'", 1, true) then
     full.message = "the server answered HTML, not JSON; " .. full.message
   end

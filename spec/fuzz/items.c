@@ -206,6 +206,10 @@ static outcome read_document(const rc_items_options *options, const char *text, 
       put(&o, capture->bytes, capture->length);
     }
   }
+  size_t kept;
+  const char *document = rc_items_document(items, &kept);
+  CHECK(document == NULL || (kept == length && memcmp(document, text, length) == 0));
+  put_number(&o, document != NULL);
   char line[256];
   rc_items_describe(items, line, sizeof line);
   put_text(&o, line);
