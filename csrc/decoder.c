@@ -340,17 +340,6 @@ static unsigned check_captures(lua_State *L, int options, int positions, const c
   return count;
 }
 
-/* An option of the table at index 1. */
-static bool boolean_option(lua_State *L, const char *name) {
-  rc_options_push(L, 1, name);
-  if (!lua_isnil(L, -1) && !lua_isboolean(L, -1)) {
-    luaL_error(L, "decoder: %s: expected a boolean, got %s", name, luaL_typename(L, -1));
-  }
-  const bool is_set = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return is_set;
-}
-
 /* decoder{ items = pointer, capture = { pointer… }, record = type, max_bytes =, max_item =,
  * max_depth =, id = name, edges = boolean, containers = boolean } */
 static int decoder_new(lua_State *L) {
@@ -369,8 +358,8 @@ static int decoder_new(lua_State *L) {
 
   options.id = rc_options_string(L, 1, "decoder", "id");
   options.id_length = options.id != NULL ? strlen(options.id) : 0;
-  options.edges = boolean_option(L, "edges");
-  options.containers = boolean_option(L, "containers");
+  options.edges = rc_options_boolean(L, 1, "decoder", "edges", false);
+  options.containers = rc_options_boolean(L, 1, "decoder", "containers", false);
 
   rc_decoder *decoder = lua_newuserdatauv(L, sizeof *decoder, 1);
   *decoder = (rc_decoder){0};

@@ -54,8 +54,7 @@ static uint64_t hash_value(rc_span value) {
 }
 
 /* The hash of the item's id; of its text where it has none. The last bit says which. */
-static uint64_t identify(const rc_delivery *delivery, const rc_item *item, bool *has_id) {
-  const rc_object *object = &item->object;
+static uint64_t identify(const rc_delivery *delivery, const rc_object *object, bool *has_id) {
   const rc_field *id = rc_field_find_id(object, delivery->id, delivery->id_length);
   *has_id = id != NULL;
   if (!*has_id) {
@@ -75,7 +74,7 @@ static bool begin_difference(rc_delivery *delivery) {
   return true;
 }
 
-rc_verdict rc_delivery_judge(rc_delivery *delivery, const rc_item *item) {
+rc_verdict rc_delivery_judge(rc_delivery *delivery, const rc_object *item) {
   const uint64_t place = delivery->position;
   bool has_id;
   delivery->hash = identify(delivery, item, &has_id);

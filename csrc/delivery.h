@@ -9,7 +9,7 @@
 #ifndef RC_DELIVERY_H
 #define RC_DELIVERY_H
 
-#include "items.h"
+#include "field.h"
 #include "seen.h"
 
 #pragma GCC visibility push(hidden)
@@ -50,7 +50,7 @@ void rc_delivery_clear(rc_delivery *delivery);
 void rc_delivery_begin_body(rc_delivery *delivery);
 
 /* Judges the next item of the body, once for each item. */
-rc_verdict rc_delivery_judge(rc_delivery *delivery, const rc_item *item);
+rc_verdict rc_delivery_judge(rc_delivery *delivery, const rc_object *item);
 
 /* The item judged last was given. */
 void rc_delivery_gave(rc_delivery *delivery);

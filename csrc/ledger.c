@@ -43,9 +43,9 @@ static int ledger_allow(lua_State *L) {
  * be told. For records that did not come by transfer:next. */
 static int ledger_take(lua_State *L) {
   rc_ledger *ledger = rc_ledger_check(L, 1);
-  rc_item item;
-  rc_record_check_item(L, 2, &item);
-  const rc_verdict verdict = rc_delivery_judge(&ledger->delivery, &item);
+  rc_object object;
+  rc_record_check_object(L, 2, &object);
+  const rc_verdict verdict = rc_delivery_judge(&ledger->delivery, &object);
   if (verdict == RC_CONFLICT) {
     return 0;
   }

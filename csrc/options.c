@@ -48,6 +48,18 @@ static const char *shown(lua_State *L) {
   return lua_type(L, -1) == LUA_TNUMBER ? lua_tostring(L, -1) : luaL_typename(L, -1);
 }
 
+bool rc_options_boolean(lua_State *L, int index, const char *where, const char *name, bool value) {
+  if (!push_option(L, index, name)) {
+    return value;
+  }
+  if (!lua_isboolean(L, -1)) {
+    luaL_error(L, "%s: %s: expected a boolean, got %s", where, name, luaL_typename(L, -1));
+  }
+  value = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+
 uint64_t rc_options_size(lua_State *L, int index, const char *where, const char *name,
                          uint64_t value, uint64_t most) {
   if (!push_option(L, index, name)) {

@@ -2,6 +2,7 @@
 #ifndef RC_OPTIONS_H
 #define RC_OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,9 @@ void rc_options_check(lua_State *L, int index, const char *where, const char *co
 /* Pushes the option's value, nil where it is absent. No metamethod is asked: a value that is taken
  * from the table is kept alive by it. */
 void rc_options_push(lua_State *L, int index, const char *name);
+
+/* `value` where it is absent. */
+bool rc_options_boolean(lua_State *L, int index, const char *where, const char *name, bool value);
 
 /* A whole number from 0 to `most`; `value` where it is absent. */
 uint64_t rc_options_size(lua_State *L, int index, const char *where, const char *name,

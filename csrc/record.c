@@ -77,8 +77,8 @@ static const record *check_record(lua_State *L, int index) {
   return NULL;
 }
 
-void rc_record_check_item(lua_State *L, int index, rc_item *item) {
-  *item = (rc_item){record_object(check_record(L, index)), 0};
+void rc_record_check_object(lua_State *L, int index, rc_object *object) {
+  *object = record_object(check_record(L, index));
 }
 
 static void push_field(lua_State *L, const record *r, const char *name, size_t length) {

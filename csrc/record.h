@@ -3,7 +3,7 @@
 #define RC_RECORD_H
 
 #include "compat.h"
-#include "items.h"
+#include "field.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -17,9 +17,9 @@ rc_record *rc_record_push_empty(lua_State *L, uint32_t field_count, uint32_t len
  * stack index `type`. Allocates nothing. */
 void rc_record_fill(lua_State *L, rc_record *record, const rc_object *object, int type);
 
-/* Shows the record at the index as an item, which lasts as long as the record; raises unless one
+/* Shows the record at the index as an object, which lasts as long as the record; raises unless one
  * stands there. */
-void rc_record_check_item(lua_State *L, int index, rc_item *item);
+void rc_record_check_object(lua_State *L, int index, rc_object *object);
 
 /* Raises unless a record type (a table from record_type) stands at the index. */
 void rc_record_check_type(lua_State *L, int index);

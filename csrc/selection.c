@@ -94,14 +94,14 @@ bool rc_selection_push(lua_State *L, int index, const rc_object *object) {
 
 void rc_selection_push_of_record(lua_State *L, int index, int record) {
   const rc_selection *selection = lua_touserdata(L, index);
-  rc_item item;
-  rc_record_check_item(L, record, &item);
+  rc_object object;
+  rc_record_check_object(L, record, &object);
   lua_pushboolean(L, 1);
   for (unsigned i = 0; i < selection->count; i++) {
     const rule *r = &selection->rules[i];
     if (r->kind == LUA_TSTRING) {
       rc_span found;
-      if (!rc_field_find_at(&item.object, &r->pointer, &found)) {
+      if (!rc_field_find_at(&object, &r->pointer, &found)) {
         found.bytes = NULL;
       }
       push_found(L, &found);

@@ -148,16 +148,18 @@ static int terminal_truncate(lua_State *L) {
 }
 
 void rc_terminal_open(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"is_terminal", terminal_is},  {"columns", terminal_columns},
-      {"catch", terminal_catch},     {"release", terminal_release},
-      {"default", terminal_default}, {"occupy", terminal_occupy},
-      {"replace", terminal_replace}, {"ignore_pipe", terminal_ignore_pipe},
-      {"caught", terminal_caught},   {"truncate", terminal_truncate}};
+  static const luaL_Reg functions[] = {{"is_terminal", terminal_is},
+                                       {"columns", terminal_columns},
+                                       {"catch", terminal_catch},
+                                       {"release", terminal_release},
+                                       {"default", terminal_default},
+                                       {"occupy", terminal_occupy},
+                                       {"replace", terminal_replace},
+                                       {"ignore_pipe", terminal_ignore_pipe},
+                                       {"caught", terminal_caught},
+                                       {"truncate", terminal_truncate},
+                                       {NULL, NULL}};
   lua_createtable(L, 0, 10);
-  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-    lua_pushcfunction(L, functions[i].func);
-    lua_setfield(L, -2, functions[i].name);
-  }
+  luaL_setfuncs(L, functions, 0);
   lua_setfield(L, -2, "terminal");
 }

@@ -89,12 +89,7 @@ static int engine_new(lua_State *L) {
   if (!lua_isnoneornil(L, 1)) {
     rc_options_check(L, 1, "engine", known);
     turn = rc_options_nanoseconds(L, 1, "engine", "turn", 0);
-    rc_options_push(L, 1, "multiplex");
-    if (!lua_isnil(L, -1) && !lua_isboolean(L, -1)) {
-      return luaL_error(L, "engine: multiplex: expected a boolean, got a %s", luaL_typename(L, -1));
-    }
-    multiplex = lua_isnil(L, -1) || lua_toboolean(L, -1);
-    lua_pop(L, 1);
+    multiplex = rc_options_boolean(L, 1, "engine", "multiplex", true);
   }
   engine *e = lua_newuserdatauv(L, sizeof *e, 0);
   memset(e, 0, sizeof *e);
@@ -276,14 +271,6 @@ static void check_headers(lua_State *L, int options, const char **lines) {
   lines[count] = NULL;
 }
 
-/* Is the option of this name, among those at index 2, set? */
-static bool has_option(lua_State *L, const char *name) {
-  rc_options_push(L, 2, name);
-  const bool is_set = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return is_set;
-}
-
 /* Reads the options at index 2 but those that are objects. Leaves the body at index 3, whose text
  * the request refers to, as it does to the options' and to `lines`. */
 static void read_request(lua_State *L, rc_http_request *request,
@@ -324,7 +311,7 @@ static void read_request(lua_State *L, rc_http_request *request,
   if (strpbrk(request->method, "\r\n ") != NULL) {
     luaL_error(L, "request: method: a line break or blank in it");
   }
-  request->fresh_connection = has_option(L, "fresh_connection");
+  request->fresh_connection = rc_options_boolean(L, 2, where, "fresh_connection", false);
   check_headers(L, 2, lines);
   rc_options_push(L, 2, "body");
   if (!lua_isnil(L, 3)) {
@@ -362,7 +349,7 @@ static int engine_request(lua_State *L) {
   transfer *t = lua_newuserdatauv(L, sizeof *t, 1);
   memset(t, 0, sizeof *t);
   t->engine = e;
-  t->has_budget = has_option(L, "has_budget");
+  t->has_budget = rc_options_boolean(L, 2, "request", "has_budget", false);
   t->watermark = (size_t)rc_options_size(L, 2, "request", "watermark", 512 << 10, INT32_MAX);
   luaL_getmetatable(L, TRANSFER);
   lua_setmetatable(L, 4);
@@ -420,7 +407,7 @@ static bool next_is_due(transfer *t) {
     if (t->judged) {
       return true;
     }
-    switch (rc_delivery_judge(&t->ledger->delivery, &item)) {
+    switch (rc_delivery_judge(&t->ledger->delivery, &item.object)) {
     case RC_GIVE:
       t->judged = true;
       return true;

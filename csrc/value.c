@@ -3,7 +3,6 @@
 #include "value.h"
 
 #include <locale.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,66 +40,20 @@ void rc_push_string(lua_State *L, const char *bytes, size_t length, bool escaped
   }
 }
 
-#if LUA_VERSION_NUM < 503
-/* As many digits decide what double a number is, with one more that says whether others follow. */
-#define DIGITS 800
-/* Beyond it all is infinite, below its negative zero. */
-#define EXPONENT 9999
-
-/* The exponent that text, such as "e-12", says. */
-static int64_t read_exponent(const char *text, const char *end) {
-  int64_t exponent = 0;
-  const bool negative = text + 1 < end && text[1] == '-';
-  for (const char *p = text + 1; p < end; p++) {
-    if (*p >= '0' && *p <= '9' && exponent < INT64_MAX / 100) {
-      exponent = exponent * 10 + (*p - '0');
-    }
-  }
-  return negative ? -exponent : exponent;
-}
-
-/* Pushes a number that LuaJIT does not convert, of about a million digits or with an exponent of
- * that size: written again as 0.DIGITSeEXPONENT, with the digits that matter. */
-static void push_long_number(lua_State *L, const char *text, size_t length) {
-  char again[DIGITS + 32] = "-0.0";
-  const char *const end = text + length;
-  const bool negative = text[0] == '-';
-  size_t digits = 0;
-  int64_t exponent = 0;
-  bool is_behind_point = false;
-  const char *p = negative ? text + 1 : text;
-  for (; p < end && *p != 'e' && *p != 'E'; p++) {
-    if (*p == '.') {
-      is_behind_point = true;
-    } else if (digits == 0 && *p == '0') {
-      exponent -= is_behind_point;
-    } else {
-      if (digits < DIGITS) {
-        again[3 + digits++] = *p;
-      } else if (*p != '0' && again[2 + DIGITS] == '0') {
-        again[2 + DIGITS] = '1';
-      }
-      exponent += !is_behind_point;
-    }
-  }
-  if (p < end) {
-    exponent += read_exponent(p, end);
-  }
-  exponent = exponent > EXPONENT ? EXPONENT : exponent < -EXPONENT ? -EXPONENT : exponent;
-  digits += digits == 0;
-  const int rest = snprintf(again + 3 + digits, sizeof again - 3 - digits, "e%d", (int)exponent);
-  lua_pushlstring(L, again + !negative, 3 + digits + (size_t)rest - !negative);
-  lua_pushnumber(L, lua_tonumber(L, -1));
-  lua_remove(L, -2);
-}
-#endif
-
 /* A number that does not fit the quick way: by Lua's own conversion, which knows its integers. */
 static void push_number_text(lua_State *L, const char *text, size_t length) {
   lua_pushlstring(L, text, length);
 #if LUA_VERSION_NUM >= 503
-  if (lua_stringtonumber(L, lua_tostring(L, -1)) == 0) {
-    /* Long, and in a locale whose decimal point is another: Lua gives up. */
+  const bool is_read = lua_stringtonumber(L, lua_tostring(L, -1)) != 0;
+#else
+  const bool is_read = lua_isnumber(L, -1);
+  if (is_read) {
+    lua_pushnumber(L, lua_tonumber(L, -1));
+  }
+#endif
+  if (!is_read) {
+    /* Lua gives up: long, in a locale whose decimal point is another; on LuaJIT a million digits.
+     */
     char *scratch = lua_newuserdatauv(L, length + 1, 0);
     memcpy(scratch, text, length);
     scratch[length] = '\0';
@@ -111,13 +64,6 @@ static void push_number_text(lua_State *L, const char *text, size_t length) {
     lua_pushnumber(L, strtod(scratch, NULL));
     lua_remove(L, -2);
   }
-#else
-  if (lua_isnumber(L, -1)) {
-    lua_pushnumber(L, lua_tonumber(L, -1));
-  } else {
-    push_long_number(L, text, length);
-  }
-#endif
   lua_remove(L, -2);
 }
 

@@ -78,7 +78,7 @@ local good = {
   json_after = posted { type = "after", body = "/search_after", item = "/sort", before = { body = "/search_before" },
     token = "json" },
   after = base { type = "after", query = "starting_after", item = { "/paging_token", "/id" }, before = "ending_before",
-    size = "limit", max_size = 100, more = "/has_more", ends = { "empty_page", "short_page" } },
+    size = "limit", max_size = 100, more = "/has_more", ends = "short_page" },
   several = beside(base { type = "none" }),
 }
 

@@ -26,12 +26,8 @@ end
 ---@return string[][]
 ---@return boolean any
 function auth.takes(provider)
-  local kind = type_of(provider)
-  local lists = auth.types[kind].takes
-  if kind == "client_credentials" then
-    lists = { { "token" }, lists[1] } -- a token that the script has got elsewhere
-  end
-  return lists, auth.types[kind].takes_any or false
+  local kind = auth.types[type_of(provider)]
+  return kind.takes, kind.takes_any or false
 end
 
 --- Does this answer say that the token is the trouble?

@@ -41,8 +41,7 @@ function checkpoint.encode_parts(parts, output)
   return json.encode { rollcall = FORMAT, parts = parts, output = output }
 end
 
-local show
-function show(value)
+local function show(value)
   if value == nil then
     return "none"
   elseif type(value) == "table" then

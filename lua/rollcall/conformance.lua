@@ -105,10 +105,7 @@ local function query_of(collection, given)
       made[name] = sample.of_filter(filter)
     end
   end
-  for name, value in pairs(given or {}) do
-    made[name] = value
-  end
-  return made
+  return schema.with(made, given or {})
 end
 
 --- Where the API stands, of which only the path matters here: no request goes there. nil and what is wrong.
@@ -184,12 +181,7 @@ function conformance.run(declared, options, level)
     error("conformance: " .. problem, level)
   end
   local variables, secrets = variables_of(checked, client, level), secrets_of(checked, client)
-  local config = {}
-  for _, map in ipairs { client, variables, secrets } do
-    for name, value in pairs(map) do
-      config[name] = value
-    end
-  end
+  local config = schema.with(schema.with(client, variables), secrets)
   local made = report.new(checked.name)
   for i, name in ipairs(schema.keys(checked.collections)) do
     local collection = checked.collections[name]

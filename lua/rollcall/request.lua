@@ -175,10 +175,7 @@ function Request:address(base, path, variables, names)
   if self.url then
     return self.url
   end
-  local values = shallow(variables)
-  for name, value in pairs(self.path) do
-    values[name] = value
-  end
+  local values = schema.with(variables, self.path)
   local parameters = self.parameters
   if next(names) then
     parameters = {}

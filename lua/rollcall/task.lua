@@ -22,17 +22,6 @@ function task.cancelled()
   return errors.new("closed", CANCELLED)
 end
 
---- Has the function of a cancelled task failed by just that, as an error or as a text that was made of it? Then nobody
---- need be told; what else it raises is a mistake of its own.
----@param problem any
----@return boolean
-function task.is_cancelled(problem)
-  if errors.is(problem) then
-    return problem.kind == "closed"
-  end
-  return type(problem) == "string" and problem:find(CANCELLED, 1, true) ~= nil
-end
-
 --- For xpcall. A text gets a traceback; error objects, and what else is no text, stay what they are.
 local function trace(problem)
   if type(problem) == "string" or problem == nil then
@@ -55,18 +44,41 @@ function task.call(f)
   return outcome(xpcall(f, trace))
 end
 
---- Tells on_done.
----@param on_done fun(err: any, ...: any)
----@param found rollcall.Outcome
-function task.tell(on_done, found)
-  on_done(unpack(found, 1, found.n))
+--- Has the function of a cancelled task failed by just that, as an error or as a text that was made of it?
+local function is_cancelled(problem)
+  if errors.is(problem) then
+    return problem.kind == "closed"
+  end
+  return type(problem) == "string" and problem:find(CANCELLED, 1, true) ~= nil
 end
 
---- Of an error that nobody takes: what the host is to report.
----@param problem any
----@return string
-function task.report(problem)
-  return "rollcall.spawn: " .. tostring(problem)
+--- Tells on_done; without it, raises what the function failed by, for the host to report. That it was cancelled is not.
+---@param on_done (fun(err: any, ...: any))?
+---@param found rollcall.Outcome
+---@param was_cancelled boolean?
+function task.tell(on_done, found, was_cancelled)
+  local problem = found[1]
+  if on_done then
+    on_done(unpack(found, 1, found.n))
+  elseif problem ~= nil and not (was_cancelled and is_cancelled(problem)) then
+    error("rollcall.spawn: " .. tostring(problem), 0)
+  end
+end
+
+--- Has something happened on these engines that is not known? It is known then.
+---@param seen table<rollcall.Engine, integer> their activity, as it is known
+---@param engines rollcall.Engine[]
+---@return boolean
+function task.has_news(seen, engines)
+  local news = false
+  for i = 1, #engines do
+    local activity = engines[i]:counters()
+    if activity ~= seen[engines[i]] then
+      seen[engines[i]] = activity
+      news = true
+    end
+  end
+  return news
 end
 
 --- Raises unless both can be called, at the caller of who calls this.

@@ -293,10 +293,11 @@ function Walk:finish(reason, err)
   end
   self.finished, self.reason, self.err = true, reason, err
   self.front.head = stream.nobody
-  for _, one in ipairs(self.pages) do
-    one.asked:cancel() -- which counts what it has brought
+  self:drop(2)
+  self.users = self:count()
+  if page then
+    page.asked:cancel() -- which counts what it has brought
   end
-  self.last_statistics = self:statistics()
   self.pages = {}
   if reason == "closed" and self.client.engine then
     self.client.engine:notify() -- another coroutine may wait in it, for no transfer
@@ -323,15 +324,7 @@ end
 
 ---@return rollcall.Stats
 function Walk:statistics()
-  local last = self.last_statistics
-  return last and {
-    users = last.users,
-    pages = last.pages,
-    requests = last.requests,
-    retries = last.retries,
-    waits = last.waits,
-    bytes = last.bytes,
-  } or {
+  return {
     users = self:count(),
     pages = self.page_count - math.max(0, #self.pages - 1),
     requests = self.stats.requests,

@@ -54,8 +54,8 @@ static rc_verdict judge(rc_delivery *delivery, uint8_t user) {
   const int length =
       snprintf(text, sizeof text, has_id(user) ? "{\"id\":%u}" : "{\"no\":%u}", user);
   const rc_field field = {2, rc_field_name_tag(text + 2, 2) | RC_FIELD_TYPE_BITS(RC_JSON_NUMBER)};
-  const rc_item item = {{text, (uint32_t)length, 1, &field}, 0};
-  return rc_delivery_judge(delivery, &item);
+  const rc_object object = {text, (uint32_t)length, 1, &field};
+  return rc_delivery_judge(delivery, &object);
 }
 
 static void save_and_load(rc_delivery *delivery, size_t most, bool less_last) {

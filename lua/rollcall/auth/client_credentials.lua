@@ -11,7 +11,8 @@ local url = require "rollcall.url"
 
 local client_credentials = {}
 
-client_credentials.takes = { { "client_id", "client_secret" } }
+-- A token is one that the script has got elsewhere.
+client_credentials.takes = { { "token" }, { "client_id", "client_secret" } }
 
 --- The fields of its declaration.
 ---@param nodes { path: rollcall.Schema, template: rollcall.Schema, url: rollcall.Schema } with a client's {option}s

@@ -17,8 +17,6 @@ check.epilog = [[
 Exit status: 0 all is well, 2 wrong usage, or a configuration that cannot be read, 3 something is not well, be it
 the options of a source.]]
 
-local check_users
-
 local SKEW = 30 -- seconds between the clocks that are worth a word
 local TIMEOUT = 15
 
@@ -91,7 +89,7 @@ local function check_server(session, source, client, tell)
 end
 
 --- Asks for a user, by the credentials; of several accounts for one of each, whose tokens are their own.
-function check_users(session, source, client, tell)
+local function check_users(session, source, client, tell)
   local single, list = session:list_option(source)
   if list then
     for _, account in ipairs(source.options[list]) do

@@ -87,23 +87,16 @@ end
 ---@param sources rollcall.cli.Source[]
 ---@return (fun(user: rollcall.User): boolean)?
 function listing.predicate(session, sources)
-  local tests, fields = {}, {}
-  for i, expression in ipairs(session.args.where or {}) do
-    local test, name = where.compile(expression, { now = session.now })
+  local expressions, options, fields = session.args.where or {}, { now = session.now }, {}
+  for i, expression in ipairs(expressions) do
+    local test, name = where.compile(expression, options)
     if not test then
       failure.usage("--where %s", name)
     end
-    tests[i], fields[i] = test, name
+    fields[i] = name
   end
   names.check(fields, clients_of(sources), "--where")
-  return #tests > 0 and function(user)
-    for i = 1, #tests do
-      if not tests[i](user) then
-        return false
-      end
-    end
-    return true
-  end or nil
+  return #expressions > 0 and where.all(expressions, options) or nil
 end
 
 -- -- everything there is of a user ------------------------------------------------------------------

@@ -164,7 +164,7 @@ function main.run(arguments)
     return require("rollcall.cli." .. args.command).run(run)
   end, with_traceback)
   if not good then
-    status = conclude(run, status) or failure.FAILED
+    status = conclude(run, status)
   end
   local finished, problem = pcall(run.finish, run)
   if not finished then

@@ -11,6 +11,7 @@ local declared = require "rollcall.paging.declared"
 local document = require "rollcall.conformance.document"
 local json = require "rollcall.json"
 local request_maker = require "rollcall.request"
+local schema = require "rollcall.schema"
 local server = require "rollcall.conformance.server"
 local url = require "rollcall.url"
 
@@ -112,12 +113,7 @@ function directory.new(setup, plan)
     token_uses = 0,
   }, Directory)
   self.paging = self.collection.paging
-  local values = {}
-  for _, map in ipairs { setup.variables, self:path_values() } do
-    for key, value in pairs(map) do
-      values[key] = value
-    end
-  end
+  local values = schema.with(setup.variables, self:path_values())
   self.path = setup.base_path .. url.expand(self.collection.path, values, url.encode)
   local auth = self.provider.auth
   if auth and auth.path then

@@ -411,20 +411,12 @@ local function replay(kit)
   local first = examples[1].request and documented.request(examples[1].request)
   local variables = first and variables_of(kit, first) or {}
   local query = first and query_of(kit, examples[1], first) or { prefetch = 0 }
-  local options, setup = {}, {}
+  local options = {}
   for name, value in pairs(variables) do
     local map = (kit.setup.provider.options or {})[name] and options or query
     map[name] = value
   end
-  for name, value in pairs(kit.setup) do
-    setup[name] = value
-  end
-  setup.variables = {}
-  for _, map in ipairs { kit.setup.variables, options } do
-    for name, value in pairs(map) do
-      setup.variables[name] = value
-    end
-  end
+  local setup = schema.with(kit.setup, { variables = schema.with(kit.setup.variables, options) })
   local tokens, origins = directory.new(setup, { count = 0 }), origins_of(kit)
   local asked, problems, beyond = 0, nil, nil
   local walked = kit.walks:walk(function(request)

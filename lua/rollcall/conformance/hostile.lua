@@ -26,8 +26,6 @@ local function need(holds, format, ...)
   end
 end
 
-hostile.need = need
-
 local function show(ids)
   local most = 12
   local text = table.concat(ids, " ", 1, math.min(#ids, most))
@@ -81,11 +79,7 @@ local function size_of(kit)
 end
 
 local function with_size(kit, query)
-  local merged = { page_size = kit.paging.size and size_of(kit) or nil }
-  for name, value in pairs(query or {}) do
-    merged[name] = value
-  end
-  return merged
+  return schema.with({ page_size = kit.paging.size and size_of(kit) or nil }, query or {})
 end
 
 --- A server with that plan.

@@ -112,20 +112,6 @@ local sleeps_until -- the pump; nil while it does not sleep
 
 -- -- the pump -------------------------------------------------------------------------------------
 
---- Has something happened on them that is not known? It is known then.
-local function has_news(seen, engines)
-  local news = false
-  for i = 1, #engines do
-    local engine = engines[i]
-    local activity = engine:counters()
-    if activity ~= seen[engine] then
-      seen[engine] = activity
-      news = true
-    end
-  end
-  return news
-end
-
 --- Is its coroutine gone, with the request that it belonged to? One who was woken may not have gone on yet: nginx
 --- runs those after the timers that are due, the pump's among them. A post that nobody took is left on the semaphore.
 local function is_gone(one)
@@ -151,21 +137,35 @@ local function want(engine)
   look.round = round
 end
 
+--- Does it still sleep? One whose coroutine is gone is abandoned.
+local function still_sleeps(one)
+  if is_gone(one) then
+    abandon(one)
+    return false
+  end
+  return not one.is_back
+end
+
+--- Leaves in a list, in their order, those for whom `stays` is true.
+local function keep(list, stays)
+  local kept = 0
+  for i = 1, #list do
+    local one = list[i]
+    list[i] = nil
+    if stays(one) then
+      kept = kept + 1
+      list[kept] = one
+    end
+  end
+end
+
 --- Lets go of those who are gone or go on already, and finds what the others wait for.
 local function look_at_waiters()
-  local kept = 0
   round = round + 1
+  keep(waiting, still_sleeps)
   for i = 1, #waiting do
-    local one = waiting[i]
-    waiting[i] = nil
-    if is_gone(one) then
-      abandon(one)
-    elseif not one.is_back then
-      kept = kept + 1
-      waiting[kept] = one
-      for j = 1, #one.engines do
-        want(one.engines[j])
-      end
+    for j = 1, #waiting[i].engines do
+      want(waiting[i].engines[j])
     end
   end
 end
@@ -215,26 +215,20 @@ end
 
 --- Those for whom there is news wait for their turn only.
 local function find_ready()
-  local kept = 0
-  for i = 1, #waiting do
-    local one = waiting[i]
-    waiting[i] = nil
-    if has_news(one.seen, one.engines) or (one.task and one.task.is_cancelled) then
+  keep(waiting, function(one)
+    if task.has_news(one.seen, one.engines) or (one.task and one.task.is_cancelled) then
       ready[#ready + 1] = one
-    else
-      kept = kept + 1
-      waiting[kept] = one
+      return false
     end
-  end
+    return true
+  end)
 end
 
 --- Wakes the next one, who goes on when the running coroutine has yielded.
 local function wake_next()
   while ready[1] do
     local one = table.remove(ready, 1)
-    if is_gone(one) then
-      abandon(one)
-    elseif not one.is_back then
+    if still_sleeps(one) then
       one.is_woken = true
       one.semaphore:post()
       woken[#woken + 1] = one
@@ -245,17 +239,7 @@ end
 
 --- Those who were woken have gone on, will do so when the timers that are due have run, or are gone.
 local function look_at_woken()
-  local kept = 0
-  for i = 1, #woken do
-    local one = woken[i]
-    woken[i] = nil
-    if is_gone(one) then
-      abandon(one)
-    elseif not one.is_back then
-      kept = kept + 1
-      woken[kept] = one
-    end
-  end
+  keep(woken, still_sleeps)
 end
 
 --- Sleeps. Who rings the bell has it sleep for so long as a slice at most. It is a timer in any case that wakes it: so
@@ -485,13 +469,13 @@ function loop.wait(engines, seconds, stream)
   local mine = task_of(thread)
   if mine and mine.is_cancelled then
     return refuse(mine, thread)
-  elseif has_news(seen, engines) then
+  elseif task.has_news(seen, engines) then
     return loop.turn(stream)
   end
   for i = 1, #engines do
     engines[i]:drive() -- what is to be sent is sent now
   end
-  if has_news(seen, engines) or (seconds and seconds <= 0) then
+  if task.has_news(seen, engines) or (seconds and seconds <= 0) then
     return loop.turn(stream)
   end
   return pause(thread, engines, seen, math.max(0.001, math.min(seconds or LONGEST, LONGEST)), stream)
@@ -595,11 +579,7 @@ function loop.spawn(f, on_done)
     one.is_done = true
     running = running - 1
     begin_tasks()
-    if on_done then
-      task.tell(on_done, outcome)
-    elseif outcome[1] ~= nil and not (one.is_cancelled and task.is_cancelled(outcome[1])) then
-      error(task.report(outcome[1]), 0) -- which nginx logs
-    end
+    task.tell(on_done, outcome, one.is_cancelled) -- nginx logs what it raises
   end
   if queued[1] or asked_count + running >= most_tasks then
     queued[#queued + 1] = one.run

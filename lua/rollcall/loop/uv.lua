@@ -142,12 +142,7 @@ function Task:deliver()
   one.outcome = nil
   alive[one] = nil
   rest()
-  local problem = outcome[1]
-  if one.on_done then
-    task.tell(one.on_done, outcome)
-  elseif problem ~= nil and not (one.cancelled and task.is_cancelled(problem)) then
-    error(task.report(problem), 0) -- as the host reports what fails in a callback
-  end
+  task.tell(one.on_done, outcome, one.cancelled) -- what it raises the host reports, as of any callback
 end
 
 local function finish(one, outcome)
@@ -205,20 +200,6 @@ local function current()
   return one and one.state == "running" and can_yield() and one or nil
 end
 
---- Has something happened on them that it does not know of? It knows then.
-local function has_news(one, engines)
-  local news = false
-  for i = 1, #engines do
-    local engine = engines[i]
-    local activity = engine:counters()
-    if activity ~= one.seen[engine] then
-      one.seen[engine] = activity
-      news = true
-    end
-  end
-  return news
-end
-
 --- What a cancelled task is told. One that tries again and again must not stop the loop: from the second time on it
 --- has its turn first.
 local function refuse(one)
@@ -242,7 +223,7 @@ function loop.wait(engines, seconds)
     return true
   elseif one.cancelled then
     return refuse(one)
-  elseif has_news(one, engines) then
+  elseif task.has_news(one.seen, engines) then
     return true
   elseif seconds and seconds <= 0 then
     for i = 1, #engines do
@@ -492,7 +473,7 @@ function settle()
   end
   for one in pairs(alive) do
     if one.state == "waiting" then
-      if has_news(one, one.engines) or (one.wake_at and one.wake_at <= now) then
+      if task.has_news(one.seen, one.engines) or (one.wake_at and one.wake_at <= now) then
         wake(one)
       else
         is_needed = true

@@ -1,5 +1,6 @@
 -- Paging "after": the next page begins behind the last item, which is named by its id or a token of its own.
 
+local count = require "rollcall.paging.count"
 local declared = require "rollcall.paging.declared"
 local schema = require "rollcall.schema"
 local token = require "rollcall.paging.token"
@@ -8,8 +9,6 @@ local after = {}
 
 after.least = 1
 after.edges = true
-
-local DEFAULT = { empty_page = true }
 
 after.schema = {
   query = declared.parameter,
@@ -25,7 +24,7 @@ after.schema = {
   before = declared.place,
   token = token.form,
   more = declared.source,
-  ends = declared.words { "empty_page", "short_page" },
+  ends = declared.words { "short_page" },
   size = declared.size,
   max_size = declared.max_size,
 }
@@ -34,9 +33,7 @@ function after.check(paging, report)
   declared.check_own_place(paging, report)
   declared.check_size(paging, report)
   token.check(paging, report)
-  if paging.size == nil and declared.has(paging.ends, "short_page", DEFAULT) then
-    report("ends", "without size it cannot be told what a short page is")
-  end
+  count.check_ends(paging, report)
 end
 
 function after.captures(paging)
@@ -57,11 +54,7 @@ local function is_good(paging, text, is_back)
   return token.is(text, type(place) == "table" and place.header ~= nil, paging.token)
 end
 
-function after.first(paging, query)
-  local problem = query.page_token and token.problem(query.page_token, paging.token)
-  return not problem and { token = query.page_token } or nil, problem
-end
-
+after.first = token.first
 after.prepare = declared.put_size
 
 function after.apply(paging, position, request)
@@ -85,8 +78,7 @@ local function is_end(paging, answer, query)
   if paging.more then
     more, problem = answer:flag(paging.more)
   end
-  return more == false or more == nil and query.page_size ~= nil and answer.count < query.page_size
-    and declared.has(paging.ends, "short_page", DEFAULT), problem
+  return more == false or more == nil and count.is_short(paging, answer, query), problem
 end
 
 function after.after(paging, answer, query)

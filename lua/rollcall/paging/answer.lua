@@ -120,8 +120,8 @@ function Answer:flag(source)
   elseif type(value) == "boolean" then
     return value
   end
-  local meaning = type(value) == "string" and flags[value:lower()]
-  if meaning == nil or meaning == false and flags[tostring(value):lower()] == nil then
+  local meaning = flags[type(value) == "string" and value:lower()]
+  if meaning == nil then
     return nil, ("expected true or false at %s, got %s"):format(name_of(source),
       type(value) == "string" and '"' .. self:shown(value, SHOWN) .. '"' or "a " .. type(value))
   end

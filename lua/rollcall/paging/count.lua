@@ -4,8 +4,6 @@ local declared = require "rollcall.paging.declared"
 
 local count = {}
 
-local DEFAULT = { empty_page = true }
-
 --- The fields of a declaration beside the type's own.
 count.schema = {
   query = declared.parameter,
@@ -17,8 +15,15 @@ count.schema = {
   total = declared.source,
   more = declared.source,
   last = declared.source,
-  ends = declared.words { "empty_page", "short_page" },
+  ends = declared.words { "short_page" },
 }
+
+--- Reports ends that nothing can tell.
+function count.check_ends(paging, report)
+  if paging.size == nil and declared.has(paging.ends, "short_page") then
+    report("ends", "without size it cannot be told what a short page is")
+  end
+end
 
 function count.check(paging, report)
   declared.check_own_place(paging, report)
@@ -26,9 +31,7 @@ function count.check(paging, report)
   if paging.more ~= nil and paging.last ~= nil then
     report("last", "more says the same; declare one of them")
   end
-  if paging.size == nil and declared.has(paging.ends, "short_page", DEFAULT) then
-    report("ends", "without size it cannot be told what a short page is")
-  end
+  count.check_ends(paging, report)
 end
 
 --- A whole number that a text is, not below the first one; nil otherwise.
@@ -63,7 +66,7 @@ end
 
 --- Is the page so short that the provider calls it the last one?
 function count.is_short(paging, answer, query)
-  return query.page_size ~= nil and answer.count < query.page_size and declared.has(paging.ends, "short_page", DEFAULT)
+  return query.page_size ~= nil and answer.count < query.page_size and declared.has(paging.ends, "short_page")
 end
 
 return count

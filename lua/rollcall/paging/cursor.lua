@@ -27,11 +27,7 @@ function cursor.places(paging)
   return { declared.own_place(paging), paging.size }
 end
 
-function cursor.first(paging, query)
-  local problem = query.page_token and token.problem(query.page_token, paging.token)
-  return not problem and { token = query.page_token } or nil, problem
-end
-
+cursor.first = token.first
 cursor.prepare = declared.put_size
 
 --- Adds what asks for the page at this position.

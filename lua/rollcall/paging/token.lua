@@ -58,15 +58,13 @@ function token.is(value, in_header, form)
   return type(value) == "string" and value ~= "" and #value <= LONGEST and not (in_header and value:find("%c"))
 end
 
---- The query's page_token; nil, and what is wrong with it.
----@param text string
----@param form "text"|"json"|nil
----@return string? problem
-function token.problem(text, form)
-  if form == "json" then
-    return not token.is(text, false, form) and "expected a page token, which is JSON text here" or nil
+--- The position of the query's page_token, or of the first page; nil and what is wrong.
+function token.first(paging, query)
+  local text, form = query.page_token, paging.token
+  if text and not token.is(text, form ~= "json", form) then
+    return nil, "expected a page token" .. (form == "json" and ", which is JSON text here" or "")
   end
-  return not token.is(text, true) and "expected a page token" or nil
+  return { token = text }
 end
 
 --- Reports JSON where it cannot be taken from or sent to.
