@@ -99,7 +99,9 @@ static CURLcode configure(const rc_http *engine, rc_transfer *transfer,
       (code = set_text(easy, CURLOPT_CAINFO, request->ca_file)) ||
       (code = set_text(easy, CURLOPT_SSLCERT, request->client_cert)) ||
       (code = set_text(easy, CURLOPT_SSLKEY, request->client_key)) ||
-      (code = set_text(easy, CURLOPT_PROXY, request->proxy)))
+      (code = set_text(easy, CURLOPT_PROXY, request->proxy)) ||
+      /* What the environment excepts does not count for a proxy that was asked for. */
+      (code = set_text(easy, CURLOPT_NOPROXY, request->proxy ? "" : NULL)))
     return code;
   return set_method(easy, request->method, transfer->sent_body, request->body_length);
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define HASH_STEP 0x632BE59BD9B4E019u
 
@@ -39,7 +40,7 @@ static uint64_t stored(uint64_t hash) {
 }
 
 static size_t find(const rc_seen *seen, uint64_t hash) {
-  size_t at = (size_t)hash & (seen->capacity - 1);
+  size_t at = (size_t)rc_hash_mix(hash, seen->key) & (seen->capacity - 1);
   while (seen->slots[at] != 0 && seen->slots[at] != hash) {
     at = (at + 1) & (seen->capacity - 1);
   }
@@ -51,14 +52,25 @@ bool rc_seen_has(const rc_seen *seen, uint64_t hash) {
   return seen->capacity > 0 && seen->slots[find(seen, hash)] == hash;
 }
 
+/* What no server knows of this process. */
+static uint64_t new_key(const void *memory) {
+  struct timespec now = {0};
+  (void)timespec_get(&now, TIME_UTC);
+  return rc_hash_mix((uint64_t)(uintptr_t)memory,
+                     (uint64_t)now.tv_sec << 30 ^ (uint64_t)now.tv_nsec);
+}
+
 static bool grow(rc_seen *seen) {
   if (seen->capacity > SIZE_MAX / 4 / sizeof *seen->slots) {
     return false;
   }
-  rc_seen grown = {NULL, seen->capacity > 0 ? seen->capacity * 2 : 64, seen->count};
+  rc_seen grown = {NULL, seen->capacity > 0 ? seen->capacity * 2 : 64, seen->count, seen->key};
   grown.slots = calloc(grown.capacity, sizeof *grown.slots);
   if (grown.slots == NULL) {
     return false;
+  }
+  if (seen->capacity == 0) {
+    grown.key = new_key(grown.slots);
   }
   for (size_t i = 0; i < seen->capacity; i++) {
     if (seen->slots[i] != 0) {

@@ -13,6 +13,8 @@ typedef struct rc_seen {
   uint64_t *slots; /* owned; 0 is a free one */
   size_t capacity; /* a power of two, or 0 */
   size_t count;
+  uint64_t key; /* what decides where a hash stands: hashes may have been chosen to be in each
+                   other's way */
 } rc_seen;
 
 /* The same on every machine and in every run, so that it can be stored. */

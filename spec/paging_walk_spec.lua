@@ -186,6 +186,9 @@ shapes["offset, until an empty page"] = { paging = OFFSET, token = "9", script =
 shapes["offset, of a server that gives two where three were asked for"] = { paging = with(OFFSET, { total = "/total" }),
   token = "8", script = offsets(0, ',"total":10', 2), only_forward = true }
 
+shapes["offset, with a total, of a server whose pages are short"] = { token = "8", only_forward = true,
+  paging = with(OFFSET, { total = "/total", ends = "short_page" }), script = offsets(0, ',"total":10', 2) }
+
 local function behind(flag)
   return function()
     local answers = {}
@@ -254,11 +257,13 @@ for _, name in ipairs(names) do
     end)
 
     it("asks for no page twice, and fetches nothing before it is needed", function()
-      assert.equal(all_ids(), good(shape, { prefetch = 0 }))
-      local asked, known = server:requests "/people", {}
-      for _, request in ipairs(asked) do
-        assert.is_nil(known[request.target], request.target)
-        known[request.target] = true
+      for _, prefetch in ipairs { 0, 8 } do
+        assert.equal(all_ids(), good(shape, { prefetch = prefetch }))
+        local asked, known = server:requests "/people", {}
+        for _, request in ipairs(asked) do
+          assert.is_nil(known[request.target], request.target)
+          known[request.target] = true
+        end
       end
       local users = walk(shape, { prefetch = 0 })
       assert(users:next())
@@ -559,6 +564,40 @@ describe("pages asked for ahead", function()
       server:script(answers)
       local users = client(capped):users { prefetch = prefetch }
       assert.equal(all_ids(), (ids_of((users))))
+    end
+  end)
+
+  it("are all asked for where a total says that a short page is not the last", function()
+    local answers = {}
+    for number = 1, 5 do
+      answers["/people?n=3&page=" .. number] = { { body = ('{"data":%s,"total":10}'):format(
+        users_from(number * 2 - 1, number * 2)) } }
+    end
+    local paging = with(NUMBERED, { total = "/total", ends = "short_page" })
+    for _, prefetch in ipairs { 0, 1, 5 } do
+      server:script(answers)
+      assert.equal(all_ids(), (ids_of((client({ paging = paging }):users { prefetch = prefetch }))))
+    end
+  end)
+
+  it("are asked for once, where they are behind the end", function()
+    local empty = { { body = '{"data":[]}' } }
+    for place, paging in pairs { page = with(NUMBERED, { max_size = 100 }), from = with(OFFSET, { max_size = 100 }) } do
+      local answers = {}
+      for i = 0, 300 do
+        answers[("/people?n=100&%s=%d"):format(place, i)] = empty
+      end
+      answers["/people?n=100&" .. (place == "page" and "page=1" or "from=0")] = {
+        { body = ('{"data":%s}'):format(users_from(1, COUNT)) } }
+      -- The page that ends the walk comes behind those that were asked for after it.
+      answers["/people?n=100&" .. (place == "page" and "page=2" or "from=10")] = { { body = '{"data":[]}', delay = 0.3 } }
+      server:script(answers)
+      assert.equal(all_ids(), (ids_of((client({ paging = paging }):users { prefetch = 8 }))))
+      local known = {}
+      for _, request in ipairs(server:requests "/people") do
+        assert.is_nil(known[request.target], request.target)
+        known[request.target] = true
+      end
     end
   end)
 

@@ -116,7 +116,8 @@ describe("url.is_loopback", function()
   it("is not taken in by names that look like them", function()
     for _, text in ipairs { "http://127.0.0.1.evil.example", "http://localhost.evil.example", "http://128.0.0.1",
       "http://127.0.0", "http://1127.0.0.1", "http://[::2]", "http://127-0-0-1", "http://10.0.0.1",
-      "http://127.0.0.256", "http://127.999.0.1" } do
+      "http://127.0.0.256", "http://127.999.0.1", "http://127.09.0.1", "http://127.0.0.08", "http://127.0.00.1",
+      "http://127.0.0.0x1", "http://127.0.0.1." } do
       assert.is_false(is_loopback(text), text)
     end
   end)

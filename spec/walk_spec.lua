@@ -370,6 +370,25 @@ describe("users of a page", function()
     assert.equal("1 2 3 9", after(page("1 3", "t2")))
   end)
 
+  it("come, or an error does, where a page breaks off that begins as another one did", function()
+    local second = page("1 2 3", "t3")
+    local broken = { body = second.body, cut = second.body:find('{"id":"3"', 1, true) }
+    local query = { deadline = 20 }
+    for _, pause in ipairs { 0, 0.02 } do
+      local users = walk({ page("1", "t2"), broken, second, page "4" }, query)
+      assert.equal("1", users:next().id)
+      core.wait({}, pause)
+      assert.equal("1 2 3 4", (ids_of(users)))
+      assert.equal(1, users:stats().retries)
+      users = walk({ page("1", "t2"), broken }, query, { retry = false })
+      assert.equal("1", users:next().id)
+      core.wait({}, pause)
+      local ids, err = ids_of(users)
+      assert.equal("1 2", ids)
+      assert.equal("network", err.kind)
+    end
+  end)
+
   it("are given before their page is fetched again, which broke off behind them", function()
     local first = page("1 2 3 4", "t2")
     local broken = { body = first.body, cut = first.body:find('{"id":"4"', 1, true) }

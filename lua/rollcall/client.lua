@@ -392,8 +392,6 @@ function client.new(declared, config, level)
     provider = checked,
     config = kept,
     base_url = base_url,
-    -- What goes to this machine does not leave it, whatever proxy the environment has for the rest of the world.
-    proxy = kept.proxy or (url.is_loopback(url.parse(base_url)) and "" or nil),
     engine = core.engine { turn = turn, multiplex = not has_long_bodies(checked) },
     turn = turn, -- seconds after which a loop that wants it is to have its turn; nil: never
     limits = limits.new(),
@@ -420,14 +418,16 @@ function client.new(declared, config, level)
   return self
 end
 
---- What every request of the client takes from its options. The caller adds to it.
-function Shared:transport()
+--- What every request of the client to this URL takes from its options. The caller adds to it.
+---@param address string
+function Shared:transport(address)
   local config = self.config
   return {
     ca_file = config.ca_file,
     client_cert = config.client_cert,
     client_key = config.client_key,
-    proxy = self.proxy,
+    -- What goes to this machine does not leave it, whatever proxy the environment has for the rest of the world.
+    proxy = config.proxy or (url.is_loopback(url.parse(address)) and "" or nil),
     connect_timeout = config.connect_timeout,
     idle_timeout = config.idle_timeout,
     max_body = config.max_page_bytes,

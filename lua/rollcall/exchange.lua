@@ -324,7 +324,7 @@ function states.start(self)
   end
   self.decoder = spec.decoder and spec.decoder()
   self.attempts = self.attempts + 1
-  local options = client:transport()
+  local options = client:transport(spec.url)
   options.method, options.url, options.headers, options.body = spec.method, spec.url, headers, spec.body
   options.fresh_connection = self.fresh_connection
   if not spec.decoder then

@@ -160,9 +160,15 @@ end
 ---@param parsed rollcall.Url
 ---@return boolean
 function url.is_loopback(parsed)
-  local b, c, d = parsed.host:match("^127%.(%d+)%.(%d+)%.(%d+)$")
-  return parsed.host == "localhost" or parsed.host == "::1"
-    or b ~= nil and tonumber(b) <= 255 and tonumber(c) <= 255 and tonumber(d) <= 255
+  if parsed.host == "localhost" or parsed.host == "::1" then
+    return true
+  end
+  for _, part in ipairs { parsed.host:match("^127%.(%d+)%.(%d+)%.(%d+)$") } do
+    if tonumber(part) > 255 or part:find "^0%d" then
+      return false -- a name, then, which anybody may have
+    end
+  end
+  return parsed.host:find "^127%.%d+%.%d+%.%d+$" ~= nil
 end
 
 --- Replaces {name} in a template by encoded values. Raises where one is not there.

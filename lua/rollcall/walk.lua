@@ -262,7 +262,7 @@ function Walk:describe(page)
   local function neighbour(direction)
     local position = page.answer
       and kind.after(declared, page.answer, { direction = direction, page_size = self.spec.query.page_size })
-    return position and kind.show(position)
+    return position and not leak.is_in(position, page.asked.spec.url, self.client.redactor) and kind.show(position) or nil
   end
   if not page.is_cut then
     info.next = neighbour "forward"
@@ -466,8 +466,13 @@ function Walk:go_on(now)
   local i = 1
   while self.pages[i] do
     local page = self.pages[i]
+    if i == 1 and not page.cleared then
+      self:clear(page)
+    end
     if not page.ended then
-      local status, wait = page.asked:step(now, i == 1 and self.spec.query.direction ~= "backward")
+      -- What has come of a page that broke off is read first; not where it may be one that has come before.
+      local is_read = i == 1 and page.cleared and self.spec.query.direction ~= "backward"
+      local status, wait = page.asked:step(now, is_read)
       if self.finished or self.polls ~= polls then -- by a hook, which closed it or asked for users itself
         return wake
       end
@@ -485,12 +490,12 @@ function Walk:go_on(now)
         wake = math.min(wake, wait or wake)
       end
     end
-    if i == 1 and not page.cleared then
+    if i == 1 and page.ended and not page.cleared then
       self:clear(page)
     end
     if not self.pages[i + 1] and i <= self.spec.query.prefetch and not self:is_limit_near() then
       local position = page.next
-      if not (is_known and page.whole) then
+      if not page.whole or position and not is_known then
         position = self:position_ahead(page)
       end
       if position then

@@ -101,7 +101,7 @@ function offset.after(paging, answer, query)
     if not step then
       return nil, more and "the page says that there is more, but is empty, and how far to go on is not known" or nil
     end
-  elseif not more and count.is_short(paging, answer, query) then
+  elseif not more and not total and count.is_short(paging, answer, query) then
     return nil
   end
   local behind = answer.position.offset + step

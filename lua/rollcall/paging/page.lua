@@ -68,14 +68,14 @@ local function is_last(paging, answer, query)
       return false, problem
     end
   end
-  if count.is_short(paging, answer, query) then
-    return true
-  elseif answer.count == 0 then
+  local given = total and answer.position.given
+  if answer.count == 0 then
     -- A page may be empty in the middle, where the server leaves out what the caller must not see.
     return not (total and query.page_size and number * query.page_size < total)
+  elseif given then
+    return given + answer.count >= total -- though the page be short: the server may keep to less than it was asked for
   end
-  local given = answer.position.given
-  return total ~= nil and given ~= nil and given + answer.count >= total
+  return count.is_short(paging, answer, query)
 end
 
 function page.after(paging, answer, query)
