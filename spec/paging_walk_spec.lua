@@ -590,7 +590,8 @@ describe("pages asked for ahead", function()
       answers["/people?n=100&" .. (place == "page" and "page=1" or "from=0")] = {
         { body = ('{"data":%s}'):format(users_from(1, COUNT)) } }
       -- The page that ends the walk comes behind those that were asked for after it.
-      answers["/people?n=100&" .. (place == "page" and "page=2" or "from=10")] = { { body = '{"data":[]}', delay = 0.3 } }
+      answers["/people?n=100&" .. (place == "page" and "page=2" or "from=10")] = {
+        { body = '{"data":[]}', delay = 0.3 } }
       server:script(answers)
       assert.equal(all_ids(), (ids_of((client({ paging = paging }):users { prefetch = 8 }))))
       local known = {}

@@ -1149,6 +1149,45 @@ describe("a checkpoint after a function that raised", function()
     end)
   end
 
+  it("is behind what the next call of collect has answered, however that has ended", function()
+    for _, ending in ipairs { "limit", "error", "refused" } do
+      local raised, refused = false, false
+      local all = client_of_pages({ loop = { wait = function(engines, seconds)
+        if refused then
+          return nil, "refused"
+        end
+        return core.wait(engines, seconds)
+      end }, on = { page = function()
+        if not raised then
+          raised, refused = true, ending == "refused"
+          error("not now", 0)
+        end
+      end } }):users { max_requests = ending == "error" and 1 or nil, page_size = 100, prefetch = 0 }
+      local some = ending == "limit" and all:take(4) or all
+      assert.is_false(pcall(some.collect, some))
+      local list, err = some:collect()
+      local seen = ids_of(list or err.before)
+      local query = { page_size = 100 }
+      assert.equal(ending == "limit" and "1 2 3 4" or "1 2 3", seen)
+      for _, saved in ipairs { all:checkpoint(), some:checkpoint(), err and err.checkpoint } do
+        assert.equal("1 2 3 4 5", seen .. " " .. rest(saved, query))
+      end
+    end
+  end)
+
+  it("is before a collect that has not answered yet, for a hook", function()
+    for _, method in ipairs { "collect", "count" } do
+      local users, saved
+      users = client_of_pages({ on = { page = function()
+        saved = users:checkpoint()
+      end } }):users { page_size = 100 }
+      assert.equal("1", users:next().id)
+      assert(users[method](users))
+      assert.equal("2 3 4 5", rest(saved, { page_size = 100 }))
+      assert.equal("", rest(users:checkpoint(), { page_size = 100 }))
+    end
+  end)
+
   it("of merged streams is right for each", function()
     local client = client_of_pages()
     local streams = { (client:users { page_size = 100 }), (client:users { page_size = 100, limit = 4 }) }

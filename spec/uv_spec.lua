@@ -337,6 +337,27 @@ describe("a task on luv", function()
     end
   end)
 
+  it("takes as many as were asked for, however many tasks read and whatever a map waits for", function()
+    local client = sandbox.tesouro()
+    local taken, reasons = 0, {}
+    local users = client:users { page_size = 5 }
+    local four = users:map(function(user)
+      assert(client:users({ limit = 1 }):first())
+      return user
+    end):take(4)
+    for i = 1, 3 do
+      rollcall.spawn(function()
+        for _ in function() return four() end do
+          taken = taken + 1
+        end
+        reasons[i] = four:reason()
+      end)
+    end
+    run()
+    assert.equal(4, taken)
+    assert.same({ "limit", "limit", "limit" }, reasons)
+  end)
+
   it("may yield to others by itself", function()
     local client = sandbox.tesouro()
     local outcome = outcome_of(function()

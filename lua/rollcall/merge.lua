@@ -96,17 +96,27 @@ function merge.check(streams, options, level)
   end
 end
 
---- Where all its walks stand; nil for streams that a script has merged, which have no names.
----@return string?
-function Merge:checkpoint()
+--- What this method of all its streams' sources says; nil for streams that a script has merged, which have no names.
+local function parts_of(self, method)
   if not self.names then
     return nil
   end
   local parts = {}
   for i, name in ipairs(self.names) do
-    parts[name] = self.all[i]:checkpoint()
+    local source = self.all[i].source()
+    parts[name] = source[method](source)
   end
   return checkpoint.encode_parts(parts)
+end
+
+---@return string?
+function Merge:checkpoint()
+  return parts_of(self, "checkpoint")
+end
+
+---@return string?
+function Merge:place()
+  return parts_of(self, "place")
 end
 
 --- The checkpoints of all its streams.
@@ -137,7 +147,7 @@ end
 
 function Merge:finish(reason, err)
   if err and self.names then
-    err.checkpoint = self:checkpoint()
+    err.checkpoint = self:place()
   end
   self.finished, self.reason, self.err = true, err and stream.reason_of(err) or reason, err
   for i = 1, #self.all do

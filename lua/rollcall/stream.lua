@@ -4,8 +4,9 @@
 --   poll()       the next user and what belongs to it; or nil and seconds to wait at most
 --   finished, err, reason
 --   selection(names)  what `values` of the head takes, or nil; a source need not have it
---   engines(), close(), statistics(), checkpoint()
---   mark(), freeze(mark), thaw()  where it stands, and that its checkpoint is to stay there for a while
+--   engines(), close(), statistics()
+--   checkpoint() what scripts are told: place(), where it stands, unless it is frozen
+--   mark(), freeze(mark), thaw()  its checkpoint, and that it is to stay there for a while
 --   holder       the source that stands on it, if any, whose holds(source) says whether it keeps the user
 --                that this one gave last from the script
 
@@ -150,15 +151,17 @@ function methods:next()
   return advance(self)
 end
 
---- An error that has what came before it: not a value behind it, which LuaJIT's assert would raise in its place.
-local function with_before(err, before)
+--- An error that has what came before it, and a checkpoint behind that: not a value behind it, which LuaJIT's assert
+--- would raise in its place.
+local function with_before(self, err, before)
   err = errors.new(err.kind, err.message, err)
   err.before = before
+  err.checkpoint = self.source():checkpoint() or err.checkpoint
   return err
 end
 
---- Reads to the end: read(self, kept) answers the error, if any. Should a function of the script's own raise, what was
---- kept is there for the next call of the same method, and checkpoints stay before it until then.
+--- Reads to the end: read(self, kept) answers the error, if any. Checkpoints stay before it until it answers. Should a
+--- function of the script's own raise, what was kept is there for the next call of the same method, and they stay.
 ---@param method string
 ---@param kept table of nobody yet
 ---@param read fun(self: rollcall.Stream, kept: table): rollcall.Error?
@@ -167,18 +170,17 @@ end
 ---@return rollcall.Error? err
 local function read_on(self, method, kept, read, add)
   local source, before = self.source(), self.unseen[method]
-  local mark = source:mark()
+  source:freeze(source:mark())
   kept = before or kept
   self.unseen[method] = nil
   local good, err = pcall(read, self, kept)
-  if not good then
-    source:freeze(mark)
-    if self.unseen[method] then -- another coroutine's, which has raised meanwhile
+  if not good and not self.unseen[method] then
+    self.unseen[method] = kept -- frozen
+  else
+    if not good then -- another coroutine has raised meanwhile, too
       add(self.unseen[method], kept)
-      source:thaw()
-    else
-      self.unseen[method] = kept
     end
+    source:thaw()
   end
   if before then
     source:thaw()
@@ -211,7 +213,7 @@ function methods:collect()
     end
   end)
   if err then
-    return nil, with_before(err, list)
+    return nil, with_before(self, err, list)
   end
   return list
 end
@@ -246,7 +248,7 @@ function methods:count()
     kept.count = kept.count + more.count
   end)
   if err then
-    return nil, with_before(err, kept.count)
+    return nil, with_before(self, err, kept.count)
   end
   return kept.count
 end
@@ -380,7 +382,25 @@ local Derived = {}
 Derived.__index = Derived
 
 function Derived:finish(reason, err)
-  self.finished, self.reason, self.err = true, reason, err
+  if not self.finished then
+    self.finished, self.reason, self.err = true, reason, err
+  end
+end
+
+--- What `pick` makes of a user. It may wait, and another coroutine may come by meanwhile; where it raises, the user is
+--- held for the next call.
+function Derived:pick_of(user, extra)
+  self.picking = self.picking + 1
+  local good, picked = pcall(self.pick, user)
+  self.picking = self.picking - 1
+  if good then
+    return picked
+  end
+  table.insert(self.held, { user, extra })
+  if self.reason ~= "closed" then
+    self.finished, self.reason, self.err = false, nil, nil -- another coroutine has come to the end meanwhile
+  end
+  error(picked, 0)
 end
 
 function Derived:poll()
@@ -395,23 +415,18 @@ function Derived:poll()
     if user == nil then
       user, extra = parent:poll()
     end
-    if user == nil then
+    local picked
+    if user ~= nil then
+      picked = self:pick_of(user, extra)
+    elseif not self.held[1] then -- nobody's `pick` has raised meanwhile
       if parent.finished then
         self:finish(parent.reason, parent.err)
       end
       return nil, extra
     end
-    self.picking = self.picking + 1
-    local good, picked = pcall(self.pick, user) -- which may wait: another coroutine may come by meanwhile
-    self.picking = self.picking - 1
-    if not good then
-      table.insert(self.held, { user, extra }) -- for the next call
-      if self.reason ~= "closed" then
-        self.finished, self.reason, self.err = false, nil, nil -- another coroutine has come to the end meanwhile
-      end
-      error(picked, 0)
-    end
-    if picked ~= nil then
+    if picked ~= nil and self.left == 0 then -- another coroutine has got the last one meanwhile
+      table.insert(self.held, { user, extra })
+    elseif picked ~= nil then
       self.left = self.left and self.left - 1
       return picked, extra
     end
@@ -444,6 +459,10 @@ end
 
 function Derived:checkpoint()
   return self.parent:checkpoint()
+end
+
+function Derived:place()
+  return self.parent:place()
 end
 
 function Derived:mark()

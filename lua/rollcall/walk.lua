@@ -224,18 +224,21 @@ function Walk:current_checkpoint()
   return checkpoint.encode(saved)
 end
 
---- Where the script stands: not after users that it has not seen yet, since a hook or a filter of its own
---- raised before.
+--- Where the script stands: not after users of a page that it has not seen yet.
 ---@return string
-function Walk:checkpoint()
-  if self.frozen then
-    return self.frozen
-  end
+function Walk:place()
   local unseen = self.by_page and (self.page_end and self.ended_page or self.pages[1])
   if unseen then
     return checkpoint.encode { walk = self.spec.identity, position = unseen.position, ledger = unseen.saved }
   end
   return self.finished and self.last_checkpoint or self:current_checkpoint()
+end
+
+--- The same, or where it is frozen: the script has not seen users since, which `collect` has, or a function of its own
+--- has raised in it.
+---@return string
+function Walk:checkpoint()
+  return self.frozen or self:place()
 end
 
 --- Its checkpoint, to freeze it at.
@@ -262,7 +265,8 @@ function Walk:describe(page)
   local function neighbour(direction)
     local position = page.answer
       and kind.after(declared, page.answer, { direction = direction, page_size = self.spec.query.page_size })
-    return position and not leak.is_in(position, page.asked.spec.url, self.client.redactor) and kind.show(position) or nil
+    local is_good = position and not leak.is_in(position, page.asked.spec.url, self.client.redactor)
+    return is_good and kind.show(position) or nil
   end
   if not page.is_cut then
     info.next = neighbour "forward"
@@ -283,7 +287,7 @@ function Walk:finish(reason, err)
   if reason == "exhausted" then
     self.last_checkpoint = checkpoint.encode { walk = self.spec.identity, done = true }
   else
-    self.last_checkpoint = reason == "closed" and self:checkpoint() or self:current_checkpoint()
+    self.last_checkpoint = reason == "closed" and self:place() or self:current_checkpoint()
     if reason == "closed" then
       self.page_end = nil -- the checkpoint is before that page
     elseif self.by_page and page and not self.page_end then -- one that nobody has taken yet comes first

@@ -94,7 +94,7 @@ function token.value(paging, text)
   return paging.token == "json" and json.raw(text) or text
 end
 
---- Does the page end the walk whatever token it has: by its flag, or because it is empty?
+--- Does the page end the walk whatever token it has: by its flag, or because it is empty? Backwards neither does.
 ---@param paging table
 ---@param answer rollcall.Answer
 ---@param is_back boolean
@@ -111,7 +111,7 @@ function token.ended(paging, answer, is_back)
   end
   if more == false then
     return true
-  elseif answer.count == 0 and not more and declared.has(paging.ends, "empty_page", DEFAULT) then
+  elseif answer.count == 0 and not more and not is_back and declared.has(paging.ends, "empty_page", DEFAULT) then
     return true
   end
   return false, nil, more
