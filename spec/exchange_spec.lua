@@ -351,17 +351,33 @@ describe("a request that is refused", function()
       ['{"errors":["M11"]}'] = { "M11", nil },
       ['{"errors":{"name":["M12"]},"message":"M13"}'] = { "M13", nil },
       ['{"error":[],"message":"M14"}'] = { "M14", nil },
-      ['{"error":null,"message":null}'] = { "no message", nil },
-      ['{"message":{"text":"x"}}'] = { "no message", nil },
-      ["[]"] = { "no message", nil },
-      ["oops"] = { "no message", nil },
+      ['[{"message":"M15","errorCode":"a15"},{"message":"N"}]'] = { "M15", "a15" },
+      ['"M16"'] = { "M16", nil },
+      ['{"error":"M17"}'] = { "M17", "M17" },
+      ['{"error":null,"message":null}'] = { '{"error":null,"message":null}', nil },
+      ['{"message":{"text":"x"}}'] = { '{"message":{"text":"x"}}', nil },
+      ["[]"] = { "[]", nil },
+      ["oops"] = { "oops", nil },
+      [" \r\nRetry later\nand better"] = { "answered 400: Retry later (", nil },
+      [" \n"] = { "no message", nil },
       [""] = { "no message", nil },
     } do
       local _, err = walk { { status = 400, body = body } }
-      check.contains(err.message, "400", expected[1])
+      check.contains(tostring(err), "answered 400: ", expected[1])
       assert.equal(expected[2], err.code)
       assert.equal(body, err.body)
     end
+  end)
+
+  it("says when to come again, whichever header does", function()
+    for header, expected in pairs { ["Retry-After: 7"] = 7, ["RateLimit: limit=5, remaining=0, reset=9"] = 9 } do
+      local _, err = walk({ { status = 429, headers = { header } } }, { retry = { attempts = 1 } })
+      assert.equal("rate_limit", err.kind)
+      assert.equal(expected, err.retry_after)
+    end
+    local _, err = walk({ { status = 429, headers = { "RateLimit: limit=5, remaining=3, reset=9" } } },
+      { retry = { attempts = 1 } })
+    assert.is_nil(err.retry_after)
   end)
 
   it("says what an answer of 200 says that has no users", function()

@@ -660,6 +660,8 @@ describe("a page of nobody without an array", function()
     assert.equal("b", ids({ "absent", "null" }, { body = '{"data":null,' .. NEXT }))
     assert.equal("b", ids("absent", { body = "{" .. NEXT }))
     assert.equal("", ids("absent", { body = "{}" }))
+    assert.equal("", ids("absent", { body = ' {"code":0,"message":"ok","error":null,"errors":[]}' }))
+    assert.equal("", ids("absent", { body = '{"kind":"admin#directory#users","etag":"e"}' }))
     assert.equal("", ids("absent", { status = 204, type = false, length = false }))
   end)
 
@@ -674,6 +676,13 @@ describe("a page of nobody without an array", function()
       { nil, { body = '{"data":null,' .. NEXT }, "null_array" },
       { "absent", { body = '{"data":null,' .. NEXT }, "null_array" },
       { "null", { body = "{" .. NEXT }, "not_found" },
+      { "absent", { body = '{"code":99991400,"msg":"too many requests"}' }, "not_found" },
+      { "absent", { body = '{"error":{"code":17,"message":"m"}}' }, "not_found" },
+      { "absent", { body = '{"message":"no such user"}' }, "not_found" },
+      { "absent", { body = '{"success":false}' }, "not_found" },
+      { "absent", { body = "[]" }, "not_found" },
+      { "absent", { body = "null" }, "not_found" },
+      { "null", { body = '{"data":null,"errors":[{"message":"m"}]}' }, "null_array" },
       { "null", { body = '{"data":{},' .. NEXT }, "not_array" },
       { "null", { body = '{"data":null,"data":[],' .. NEXT }, "second_value" },
       { "null", { status = 204, type = false, length = false }, "unexpected_end" },

@@ -135,18 +135,49 @@ end
 
 --- What an error document says of itself: { error = { code, message } }, { message }, problem
 --- details (RFC 9457), { error = "…", error_description = "…" } (RFC 6749), { errorCode, errorSummary }; of a list of
---- `errors` (JSON:API, GraphQL) the first one.
+--- errors, or one in `errors` (JSON:API, GraphQL), the first one.
+---@return string? message
+---@return string? code
 local function read_error_body(body)
   local document = json.decode(body)
   if type(document) ~= "table" then
-    return nil, nil
+    return first_text(document), nil
   end
+  document = first_table(document[1], document)
   local first = type(document.errors) == "table" and document.errors[1]
   local inner = first_table(document.error, first, document)
   local message = first_text(inner.message, inner.detail, document.message, document.detail, document.errorSummary,
-    document.error_description, document.title, inner.title, first)
+    document.error_description, document.title, inner.title, first, document.error)
   local code = inner.code or document.errorCode or (type(document.error) == "string" and document.error)
   return message, type(code) == "number" and json.number(code) or type(code) == "string" and code or nil
+end
+
+-- What a `code` is where nothing is wrong.
+local FINE = { ["0"] = true, ["200"] = true, ok = true, success = true }
+
+--- Does a document of 200 say that something is wrong?
+local function says_error(text)
+  local document = json.decode(text)
+  if type(document) ~= "table" or document.ok == false or document.success == false then
+    return true
+  end
+  for _, name in ipairs { "error", "errors", "errorCode" } do
+    local value = document[name]
+    local is_empty = type(value) == "table" and next(value) == nil
+    if value ~= nil and value ~= core.null and value ~= false and value ~= "" and not is_empty then
+      return true
+    end
+  end
+  local message, code = read_error_body(text)
+  if code then
+    return not FINE[code:lower()]
+  end
+  return message ~= nil
+end
+
+--- The first line of a body that is no document whose message is known.
+local function first_line(body)
+  return body:match "^%s*(%S[^%c]*)"
 end
 
 --- Some answer 403 where they mean 429: GitHub does, and says when to come again.
@@ -167,6 +198,7 @@ function Exchange:status_error()
   local transfer = self.transfer
   local status = transfer:status()
   local body = transfer:body()
+  local kind = kind_of(transfer, status)
   local message, code = read_error_body(body)
   if status >= 300 and status < 400 and status ~= 304 then -- 304: "not modified", asked for by nobody
     local target = transfer:header("location")
@@ -174,10 +206,11 @@ function Exchange:status_error()
   elseif not message and is_html(transfer) then
     message = "the server answered HTML, not JSON"
   end
-  return self:error(kind_of(transfer, status), ("the server answered %d: %s"):format(status, message or "no message"), {
+  message = message or first_line(body) or "no message"
+  return self:error(kind, ("the server answered %d: %s"):format(status, message), {
     status = status,
     code = code,
-    retry_after = retry.retry_after(transfer),
+    retry_after = (kind == "rate_limit" and limits.wait_asked or retry.retry_after)(transfer),
     body = body,
   })
 end
@@ -194,11 +227,13 @@ function Exchange:transfer_error(failure, line)
   return self:error(transfer_kinds[failure] or "network", line, { code = failure })
 end
 
---- The error of a body that is not what was declared.
+--- The error of a body that is not what was declared. `is_no_error` says that it is an object all the same, which does
+--- not say that something is wrong.
 function Exchange:decode_error(err)
   local document = self.decoder:document()
   local message, name = read_error_body(document or "")
   local said = message or name
+  self.is_no_error = document ~= nil and document:find "^%s*{" ~= nil and not says_error(document)
   message = said and ("%s; the server says: %s"):format(err.message, said) or err.message
   local full = self:error("decode", message, { code = err.code, offset = err.offset, body = document })
   if is_html(self.transfer) or err.message:find("expected a value, got '<'", 1, true) then

@@ -93,6 +93,21 @@ function limits.remaining(transfer)
   end
 end
 
+--- How long an answer asks to wait: by its Retry-After, which is about this client, or where it says that no request is
+--- left, until the reset, which may be about the end of a longer window.
+---@param transfer userdata
+---@return number? seconds
+---@return boolean is_spent none is left
+function limits.wait_asked(transfer)
+  local remaining, reset = limits.remaining(transfer)
+  local is_spent = remaining ~= nil and remaining <= 0
+  local seconds = retry.retry_after(transfer)
+  if not seconds and is_spent and reset then
+    seconds = math.min(math.max(reset, 0), LONGEST)
+  end
+  return seconds, is_spent
+end
+
 function limits.new()
   return setmetatable({ open_at = 0 }, Limits)
 end
@@ -101,13 +116,9 @@ end
 ---@param transfer userdata
 ---@param now number
 function Limits:observe(transfer, now)
-  local remaining, reset = limits.remaining(transfer)
-  if remaining and remaining <= 0 then
-    -- A Retry-After is about this client, the reset may be about the end of a longer window.
-    local seconds = retry.retry_after(transfer) or reset
-    if seconds then
-      self.open_at = math.max(self.open_at, now + math.min(math.max(seconds, 0), LONGEST))
-    end
+  local seconds, is_spent = limits.wait_asked(transfer)
+  if seconds and is_spent then
+    self.open_at = math.max(self.open_at, now + math.min(seconds, LONGEST))
   end
 end
 

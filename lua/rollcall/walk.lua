@@ -386,11 +386,15 @@ end
 
 --- Is there no array of users because there are none? Some leave it out then (RFC 7644, 3.4.2) or the whole body, or
 --- have null there, as Go does. That they say so is needed, lest another document be taken for an empty directory: a
---- total of 0, or the provider's word for it.
+--- total of 0, or the provider's word for it and a document that is no error's.
 local function is_said_empty(collection, asked, made)
-  local instead = asked.transfer:status() == 204 and "absent" or declarations.instead[asked.decode_err.code]
   local total = collection.paging.total
-  return instead ~= nil and (declarations.has(collection.empty, instead) or total ~= nil and made:number(total) == 0)
+  if asked.transfer:status() == 204 then
+    return declarations.has(collection.empty, "absent") or total ~= nil and made:number(total) == 0
+  end
+  local instead = declarations.instead[asked.decode_err.code]
+  return instead ~= nil and (asked.is_no_error and declarations.has(collection.empty, instead)
+    or total ~= nil and made:number(total) == 0)
 end
 
 --- A page's body is whole: reads what it said beside its users.

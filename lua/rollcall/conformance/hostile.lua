@@ -473,12 +473,13 @@ end)
 
 case("takes no other document for an empty directory", nil, function(kit)
   local items = kit.collection.items
-  local bodies = { "<html>maintenance</html>", "", "null", '"users"', items == "" and "{}" or "[]" }
+  local bodies = { "<html>maintenance</html>", "", "null", '"users"', items == "" and "{}" or "[]",
+    '{"error":{"code":17,"message":"something is wrong"}}', '{"ok":false,"error":"something_is_wrong"}' }
   if items ~= "" then
     local wrong = {}
     document.put(wrong, items, {})
-    bodies[#bodies + 1] = "{}"
     bodies[#bodies + 1] = document.encode(wrong)
+    bodies[#bodies + 1] = not declared.has(kit.collection.empty, "absent") and "{}" or nil
   end
   for _, body in ipairs(bodies) do
     local walked = walk(kit, { count = 2, answer = function(response)
