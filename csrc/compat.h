@@ -5,6 +5,19 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#if LUA_VERSION_NUM == 502 || LUA_VERSION_NUM == 503
+#error "rollcall needs Lua 5.4 or LuaJIT 2.1"
+#endif
+
+#if LUA_VERSION_NUM < 502
+/* LuaJIT has them; who builds for it may have Lua 5.1's headers, which do not declare them. */
+int lua_isyieldable(lua_State *L);
+void luaL_setfuncs(lua_State *L, const luaL_Reg *functions, int upvalues);
+void *luaL_testudata(lua_State *L, int index, const char *name);
+#else
+_Static_assert(sizeof(lua_Integer) >= 8, "rollcall needs a Lua whose integers have 64 bits");
+#endif
+
 #pragma GCC visibility push(hidden)
 
 #if LUA_VERSION_NUM < 502

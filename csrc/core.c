@@ -41,8 +41,6 @@ static int set_null(lua_State *L) {
   return 0;
 }
 
-int lua_isyieldable(lua_State *L); /* LuaJIT has it; who builds for it may have Lua 5.1's headers */
-
 /* can_yield() -> boolean: no function in C is between the one that runs and its coroutine. */
 static int can_yield(lua_State *L) {
   lua_pushboolean(L, lua_isyieldable(L));

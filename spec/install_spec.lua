@@ -1,4 +1,4 @@
--- `make install` and `make uninstall`, in a directory of their own.
+-- `make install` and `make uninstall`, in a directory of their own, and which Luas it can be built for.
 
 local command = require "spec.support.command"
 
@@ -73,5 +73,50 @@ describe("make install", function()
     make("install", OTHER)
     make("uninstall", LUA)
     assert.equal(version, (run(place)))
+  end)
+end)
+
+describe("the sources", function()
+  local LUA51, LUA54 = "/usr/include/lua5.1", "/usr/include/lua5.4"
+
+  --- What gcc says of files with a Lua's headers.
+  local function check(headers, files)
+    if not command.read(headers .. "/lua.h") then
+      pending(headers .. " is not here")
+      return nil
+    end
+    local _, errors = command.shell(("gcc -std=c11 -fsyntax-only -Werror=implicit-function-declaration -Icsrc "
+      .. "-isystem %s $(pkg-config --cflags libcurl 2>/dev/null) %s"):format(headers, files))
+    return errors
+  end
+
+  --- The same of a text before compat.h.
+  local function check_compat(text)
+    local path = directory .. ".c"
+    command.write(path, "#include <lua.h>\n" .. text .. "\n#include \"compat.h\"\n")
+    local errors = check(LUA54, path)
+    os.remove(path)
+    return errors
+  end
+
+  it("declare what LuaJIT has beyond Lua 5.1's headers", function()
+    local errors = check(LUA51, "csrc/*.c")
+    if errors then
+      assert.equal("", errors)
+    end
+  end)
+
+  it("refuse other Luas", function()
+    local errors = check_compat ""
+    if not errors then
+      return
+    end
+    assert.equal("", errors)
+    for _, number in ipairs { "502", "503" } do
+      errors = check_compat("#undef LUA_VERSION_NUM\n#define LUA_VERSION_NUM " .. number)
+      assert.truthy(errors:find("rollcall needs Lua 5.4 or LuaJIT 2.1", 1, true), errors)
+    end
+    errors = check_compat "#define lua_Integer int"
+    assert.truthy(errors:find("rollcall needs a Lua whose integers have 64 bits", 1, true), errors)
   end)
 end)
