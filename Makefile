@@ -3,8 +3,8 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
-# Who builds it to use it may have another compiler, with other warnings.
-WERROR ?= $(if $(filter install neovim,$(MAKECMDGOALS)),,-Werror)
+# For tests and checks, which set it: who builds it to use it may have another compiler, with other warnings.
+WERROR ?=
 ifndef V
 Q := @
 endif
@@ -152,7 +152,7 @@ $(BUILD)/fuzz/%: spec/fuzz/%.c spec/fuzz/fuzz.h $(PURE:%=$(BUILD)/c-fuzz/obj/%.o
 
 # What follows runs make once more, after the packages are there: the variables above depend on them.
 CPUS := $(shell nproc 2>/dev/null || echo 2)
-JOBS := -j$(CPUS)
+STRICT := -j$(CPUS) WERROR='$(or $(WERROR),-Werror)'
 
 demo: ## list the users of both providers, served by the sandbox, and review them
 	@spec/support/packages.sh demo
@@ -193,7 +193,7 @@ run-dashboard: $(BUILD)/luajit/rollcall/core.so
 
 test: ## build and test everything; SPEC=spec/json_spec.lua and LUAS=luajit narrow it
 	@spec/support/packages.sh test
-	@$(MAKE) $(JOBS) run-test
+	@$(MAKE) $(STRICT) run-test
 
 PROGRAMS := $(if $(SPEC),,$(EMBED_TESTS) $(FUZZ_TESTS) $(VARIANT_TESTS))
 
@@ -205,7 +205,7 @@ run-test: $(PLAIN) $(SANITIZED) $(ALONE) $(PROGRAMS)
 
 fuzz: ## fuzz the C core, TIME seconds (60) each target: `make fuzz TIME=600`, `make fuzz FUZZ=items`
 	@spec/support/packages.sh fuzz
-	@$(MAKE) $(JOBS) $(FUZZ:%=$(BUILD)/fuzz/%)
+	@$(MAKE) $(STRICT) $(FUZZ:%=$(BUILD)/fuzz/%)
 	@set -e; for name in $(FUZZ); do $(MAKE) run-fuzz FUZZ=$$name; done
 
 run-fuzz:
@@ -216,7 +216,7 @@ run-fuzz:
 
 faults: ## walk both directories under FAULT_SEEDS scripts of faults each, and count what they met
 	@spec/support/packages.sh test
-	@$(MAKE) $(JOBS) run-faults
+	@$(MAKE) $(STRICT) run-faults
 
 FAULT_SEEDS ?= 500
 run-faults: $(PLAIN)
@@ -224,11 +224,11 @@ run-faults: $(PLAIN)
 
 bench: ## measure against cjson, bare libcurl and what else there is; BENCH=decode narrows it
 	@spec/support/packages.sh bench
-	@$(MAKE) $(JOBS) run-bench
+	@$(MAKE) $(STRICT) run-bench
 
 bench-check: ## the same, then compare with the bars of spec/bench/bars.lua; no part of the tests
 	@spec/support/packages.sh bench
-	@$(MAKE) $(JOBS) run-bench CHECK=--check
+	@$(MAKE) $(STRICT) run-bench CHECK=--check
 
 BENCH_PROGRAMS := $(patsubst spec/bench/%.c,$(BUILD)/bench/%,$(wildcard spec/bench/*.c))
 
@@ -242,7 +242,7 @@ run-bench: $(PLAIN) $(BENCH_PROGRAMS)
 
 valgrind: ## the specs on Lua 5.4 under valgrind
 	@spec/support/packages.sh valgrind
-	@$(MAKE) $(JOBS) run-valgrind
+	@$(MAKE) $(STRICT) run-valgrind
 
 run-valgrind: $(PLAIN) $(BUILD)/lua5.4-valgrind/rollcall/core.so
 	@spec/run lua5.4-valgrind
@@ -272,9 +272,9 @@ lint-c:
 	  -std=c11 -Icsrc $(call system,$(CURL_CFLAGS) $($(lua)_CFLAGS)) &&) true
 
 lint-builds:
-	@$(MAKE) $(JOBS) all
-	@$(MAKE) $(JOBS) all CC=clang BUILD=$(BUILD)/clang
-	spec/support/symbols.sh $(PLAIN) $(PLAIN:$(BUILD)/%=$(BUILD)/clang/%)
+	@$(MAKE) $(STRICT) all CC=gcc BUILD=$(BUILD)/gcc
+	@$(MAKE) $(STRICT) all CC=clang BUILD=$(BUILD)/clang
+	spec/support/symbols.sh $(foreach compiler,gcc clang,$(PLAIN:$(BUILD)/%=$(BUILD)/$(compiler)/%))
 
 # For the shell, which keeps blanks in a path together: where things go, and where they are found later.
 PLACES = set -e; prefix=$$(realpath -ms '$(PREFIX)'); root=$$(realpath -ms '$(DESTDIR)'"$$prefix"); \
