@@ -3,6 +3,8 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
+PKG_CONFIG ?= pkg-config
+CURL_CONFIG ?= curl-config
 # For tests and checks, which set it: who builds it to use it may have another compiler, with other warnings.
 WERROR ?=
 ifndef V
@@ -14,17 +16,20 @@ MAKEFLAGS += --no-print-directory
 # The Luas: an interpreter's name is also its flavour's. LUAS are those to build and to test for,
 # LUA the one for `make demo` and `make install`.
 
-lua5.4_CFLAGS := $(shell pkg-config --cflags lua5.4 2>/dev/null || echo -I/usr/include/lua5.4)
+lua5.4_CFLAGS := $(shell $(PKG_CONFIG) --cflags lua5.4 2>/dev/null || echo -I/usr/include/lua5.4)
 lua5.4_VERSION := 5.4
-luajit_CFLAGS := $(shell pkg-config --cflags luajit 2>/dev/null || echo -I/usr/include/luajit-2.1)
+luajit_CFLAGS := $(shell $(PKG_CONFIG) --cflags luajit 2>/dev/null || echo -I/usr/include/luajit-2.1)
 luajit_VERSION := 5.1
 present = $(wildcard $(addsuffix /lua.h,$(patsubst -I%,%,$(filter -I%,$($(1)_CFLAGS)))))
 LUAS ?= $(foreach lua,lua5.4 luajit,$(if $(call present,$(lua)),$(lua)))
-LUA ?= $(firstword $(LUAS))
+LUA ?= $(or $(firstword $(LUAS)),lua5.4)
 export BUILD
+UNKNOWN = LUA is lua5.4 or luajit, not $(LUA)
+no_headers = No headers of $(1) found: install them, as `make test` does, or say where lua.h is by \
+  lua5.4_CFLAGS=-I/FOLDER or luajit_CFLAGS=-I/FOLDER
 
-CURL_CFLAGS := $(shell pkg-config --cflags libcurl 2>/dev/null || curl-config --cflags 2>/dev/null)
-CURL_LIBS := $(or $(shell pkg-config --libs libcurl 2>/dev/null || curl-config --libs 2>/dev/null),-lcurl)
+CURL_CFLAGS := $(shell $(PKG_CONFIG) --cflags libcurl 2>/dev/null || $(CURL_CONFIG) --cflags 2>/dev/null)
+CURL_LIBS := $(or $(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null || $(CURL_CONFIG) --libs 2>/dev/null),-lcurl)
 
 SOURCES := $(wildcard csrc/*.c)
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
@@ -47,7 +52,7 @@ SANITIZED := $(LUAS:%=$(BUILD)/%-asan/rollcall/core.so)
 
 all: $(PLAIN) ## build the module for Lua 5.4 and LuaJIT, whichever is there
 ifeq ($(strip $(LUAS)),)
-	@echo 'No headers of Lua 5.4 or LuaJIT found: install them, or `make demo` and `make test` do.' >&2; exit 1
+	$(error $(call no_headers,Lua 5.4 or LuaJIT))
 endif
 
 # $(call flavour,NAME,LUA,COMPILER,FLAGS): $(BUILD)/NAME/rollcall/core.so for LUA
@@ -70,6 +75,10 @@ $(foreach lua,$(LUAS),$(eval $(call flavour,$(lua),$(lua),$$(CC),$$(CFLAGS))))
 $(foreach lua,$(LUAS),$(eval $(call flavour,$(lua)-asan,$(lua),gcc,$$(SANITIZE))))
 $(foreach lua,$(LUAS),$(eval $(call flavour,$(lua)-valgrind,$(lua),$$(CC),$$(STAY))))
 
+# For Luas that have none of the above.
+$(BUILD)/%/rollcall/core.so:
+	$(error $(if $($*_VERSION),$(call no_headers,$*),$(UNKNOWN)))
+
 ALONE := $(BUILD)/asan/alone.so
 $(ALONE): spec/support/alone.c
 	@mkdir -p $(@D)
@@ -83,8 +92,8 @@ C_OBJECTS := $(patsubst csrc/%.c,$(BUILD)/c-asan/obj/%.o,$(wildcard $(PURE:%=csr
 $(eval $(call flavour,c-asan,c,gcc,$$(SANITIZE)))
 
 # Programs with a Lua inside: spec/embed/NAME_test.c, linked with all sources, for each Lua.
-lua5.4_LIBS := $(shell pkg-config --libs lua5.4 2>/dev/null || echo -llua5.4)
-luajit_LIBS := $(shell pkg-config --libs luajit 2>/dev/null || echo -lluajit-5.1)
+lua5.4_LIBS := $(shell $(PKG_CONFIG) --libs lua5.4 2>/dev/null || echo -llua5.4)
+luajit_LIBS := $(shell $(PKG_CONFIG) --libs luajit 2>/dev/null || echo -lluajit-5.1)
 alloc_LDFLAGS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 EMBED := $(patsubst spec/embed/%.c,%,$(wildcard spec/embed/*_test.c))
 
