@@ -285,24 +285,35 @@ lint-builds:
 	@$(MAKE) $(STRICT) all CC=clang BUILD=$(BUILD)/clang
 	spec/support/symbols.sh $(foreach compiler,gcc clang,$(PLAIN:$(BUILD)/%=$(BUILD)/$(compiler)/%))
 
-# For the shell, which keeps blanks in a path together: where things go, and where they are found later.
-PLACES = set -e; prefix=$$(realpath -ms '$(PREFIX)'); root=$$(realpath -ms '$(DESTDIR)'"$$prefix"); \
-  share=share/lua/$($(LUA)_VERSION) lib=lib/lua/$($(LUA)_VERSION)
+# Where modules go, Lua's and C's.
+LUADIR = $(PREFIX)/share/lua/$($(LUA)_VERSION)
+LIBDIR = $(PREFIX)/lib/lua/$($(LUA)_VERSION)
+# For the shell, which keeps blanks in a path together: where things are found later; they go below $$root. What is
+# removed there is never the sources.
+PLACES = $(if $($(LUA)_VERSION),,$(error $(UNKNOWN)))set -e; \
+  absolute() { case $$1 in /*) echo "$$1" ;; *) echo "$$PWD/$$1" ;; esac; }; \
+  root='$(DESTDIR)' bin=$$(absolute '$(PREFIX)/bin') lua=$$(absolute '$(LUADIR)') lib=$$(absolute '$(LIBDIR)'); \
+  if [ "$$root$$lua" -ef lua ] || [ "$$root$$lib" -ef lua ]; then \
+    echo 'LUADIR or LIBDIR has the sources: name another folder' >&2; exit 1; \
+  fi
 FIRST_LINE := \#!/usr/bin/env $(LUA)
 
-# The command finds its modules under any PREFIX, by the second line of the installed script. There is one, of
-# whichever Lua was installed last.
+# The command finds its modules wherever they go, by the second line of the installed script. There is one, of
+# whichever Lua was installed last. Modules that an older version had are removed.
 install: $(BUILD)/$(LUA)/rollcall/core.so ## install for LUA (lua5.4 or luajit) under DESTDIR and PREFIX
 	$(Q)$(PLACES); \
-	(cd lua && find rollcall -name '*.lua' -exec install -Dm644 {} "$$root/$$share/{}" ';'); \
-	install -Dm755 $< "$$root/$$lib/rollcall/core.so"; \
-	mkdir -p "$$root/bin"; \
+	rm -rf "$$root$$lua/rollcall"; \
+	for file in $$(cd lua && find rollcall -name '*.lua'); do \
+	  install -Dm644 "lua/$$file" "$$root$$lua/$$file"; \
+	done; \
+	install -Dm755 $< "$$root$$lib/rollcall/core.so"; \
+	install -d -m755 "$$root$$bin"; \
 	{ echo '$(FIRST_LINE)'; \
-	  echo "package.path = \"$$prefix/$$share/?.lua;$$prefix/$$share/?/init.lua;\" .. package.path" \
-	    "package.cpath = \"$$prefix/$$lib/?.so;\" .. package.cpath"; \
-	  tail -n +2 lua/rollcall/cli/rollcall; } >"$$root/bin/rollcall"; \
-	chmod 755 "$$root/bin/rollcall"; \
-	echo "installed for $(LUA) in $$root"
+	  echo "package.path = \"$$lua/?.lua;$$lua/?/init.lua;\" .. package.path" \
+	    "package.cpath = \"$$lib/?.so;\" .. package.cpath"; \
+	  tail -n +2 lua/rollcall/cli/rollcall; } >"$$root$$bin/rollcall"; \
+	chmod 755 "$$root$$bin/rollcall"; \
+	echo "installed for $(LUA): $$root$$bin/rollcall, modules in $$root$$lua and $$root$$lib"
 
 neovim: $(BUILD)/luajit/rollcall/core.so ## what a plugin manager runs: puts the module where Neovim finds it
 	install -m755 $< lua/rollcall/core.so
@@ -311,8 +322,9 @@ neovim: $(BUILD)/luajit/rollcall/core.so ## what a plugin manager runs: puts the
 
 uninstall: ## remove what `make install` installed for LUA
 	$(Q)$(PLACES); \
-	rm -rf "$$root/$$share/rollcall" "$$root/$$lib/rollcall"; \
-	if [ "$$(head -n 1 "$$root/bin/rollcall" 2>/dev/null)" = '$(FIRST_LINE)' ]; then rm -f "$$root/bin/rollcall"; fi
+	rm -rf "$$root$$lua/rollcall" "$$root$$lib/rollcall"; \
+	script="$$root$$bin/rollcall"; \
+	if [ "$$(head -n 1 "$$script" 2>/dev/null)" = '$(FIRST_LINE)' ]; then rm -f "$$script"; fi
 
 clean: ## remove what was built, by LuaRocks and plugin managers too
 	rm -rf $(BUILD) csrc/*.o rollcall lua/rollcall/core.so examples/neovim/doc/tags

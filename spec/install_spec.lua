@@ -8,8 +8,10 @@ local version = "rollcall " .. require "rollcall.version" .. "\n"
 local directory
 
 --- A target for a Lua; what make complained of, and its status.
+---@param more string? other variables
 local function make(target, lua, more)
-  local _, errors, status = command.shell(("env -u MAKEFLAGS -u MAKELEVEL make -s %s LUA=%s PREFIX=%s %s"):format(
+  local line = "umask 077; env -u MAKEFLAGS -u MAKELEVEL -u LUAS make -s %s LUA=%s PREFIX=%s %s"
+  local _, errors, status = command.shell(line:format(
     target, lua, command.quote(directory .. "/with blanks/x"), more or ""))
   return errors, status
 end
@@ -45,6 +47,46 @@ describe("make install", function()
     local output, said = run(directory .. "/with blanks/x")
     assert.equal("", said)
     assert.equal(version, output)
+    -- Nor is it closed to others where the umask is.
+    assert.equal("", (command.shell(("find %s -type d ! -perm -755"):format(command.quote(directory)))))
+  end)
+
+  it("takes a relative path, and other folders for modules", function()
+    local build = os.getenv "BUILD" or "build"
+    local place = build .. "/install-spec" .. directory:gsub("/", "-")
+    local where = ("PREFIX=%s LUADIR=%s/lua LIBDIR=%s/c"):format(place, directory, directory)
+    assert.equal("", (make("install", LUA, where)))
+    local output = run((command.shell("realpath " .. place):gsub("\n$", "")))
+    local has_module = command.read(directory .. "/c/rollcall/core.so") ~= nil
+    assert.equal("", (make("uninstall", LUA, where)))
+    local left = command.shell(("find %s %s -type f"):format(place, directory))
+    os.execute("rm -rf " .. place)
+    assert.equal(version, output)
+    assert.is_true(has_module)
+    assert.equal("", left)
+  end)
+
+  it("removes modules of an older version, and nothing else", function()
+    local old = directory .. "/lua/rollcall/old.lua"
+    local beside = directory .. "/lua/other.lua"
+    command.shell(("mkdir -p %s/lua/rollcall; touch %s %s"):format(directory, old, beside))
+    assert.equal("", (make("install", LUA, "LUADIR=" .. directory .. "/lua")))
+    assert.is_nil(command.read(old))
+    assert.equal("", command.read(beside))
+  end)
+
+  it("says why it cannot", function()
+    local none = "BUILD=" .. directory .. " lua5.4_CFLAGS= luajit_CFLAGS=-I/nonexistent"
+    local function check(said, target, lua, more)
+      local errors, status = make(target, lua, more)
+      assert.truthy(errors:find(said, 1, true), errors)
+      assert.not_equal(0, status)
+    end
+    check("LUA is lua5.4 or luajit, not lua5.3", "install", "lua5.3")
+    check("LUA is lua5.4 or luajit, not unknown", "uninstall", "unknown")
+    check("No headers of " .. LUA .. " found", "install", LUA, none)
+    check("No headers of luajit found", "neovim", LUA, none)
+    check("No headers of Lua 5.4 or LuaJIT found", "all", LUA, none)
   end)
 
   it("prepares a package under DESTDIR, which is found under PREFIX", function()
