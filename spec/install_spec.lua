@@ -1,4 +1,5 @@
--- `make install` and `make uninstall`, in a directory of their own, and which Luas it can be built for.
+-- `make install` and `make uninstall`, in a directory of their own, which Luas it can be built for, and
+-- what the command says where something is missing.
 
 local command = require "spec.support.command"
 
@@ -160,5 +161,44 @@ describe("the sources", function()
     end
     errors = check_compat "#define lua_Integer int"
     assert.truthy(errors:find("rollcall needs a Lua whose integers have 64 bits", 1, true), errors)
+  end)
+end)
+
+describe("the command", function()
+  local build = os.getenv "BUILD" or "build"
+
+  --- Run by this interpreter, with these ends of its paths, it says this one line and no more.
+  local function check(said, lua, path, cpath)
+    local output, errors, status = command.shell(("env -u LD_PRELOAD LUA_PATH='lua/?.lua;lua/?/init.lua%s' "
+      .. "LUA_CPATH='%s/%s/?.so%s' %s lua/rollcall/cli/rollcall --version"):format(path, build, LUA, cpath, lua))
+    assert.equal("", output)
+    assert.equal("rollcall: " .. said .. "\n", errors)
+    assert.equal(2, status)
+  end
+
+  it("names the Luas that it can run on", function()
+    if command.shell "command -v lua5.1" == "" then
+      pending "there is no lua5.1"
+      return
+    end
+    check("it needs Lua 5.4 or LuaJIT 2.1, not Lua 5.1", "lua5.1", "", "")
+  end)
+
+  it("names the module that is missing, and where it is had", function()
+    if not built(LUA) then
+      pending "the module is built elsewhere"
+      return
+    end
+    check("module 'cjson' not found (luarocks install lua-cjson; on Debian apt install lua-cjson)", LUA, "", "")
+    check("module 'argparse' not found (luarocks install argparse; on Debian apt install lua-argparse)", LUA, "", ";;")
+  end)
+
+  it("names a core that cannot be loaded in one line", function()
+    local path = directory .. "/rollcall"
+    command.shell("mkdir -p " .. path .. " && echo nonsense >" .. path .. "/core.so")
+    local line = ("env -u LD_PRELOAD LUA_CPATH='%s/?.so' %s lua/rollcall/cli/rollcall"):format(directory, LUA)
+    local _, errors, status = command.shell(line)
+    assert.truthy(errors:find "^rollcall: error loading module 'rollcall.core' from file [^\n]+\n$", errors)
+    assert.equal(2, status)
   end)
 end)
