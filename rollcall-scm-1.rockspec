@@ -27,6 +27,11 @@ test_dependencies = {
   "busted",
 }
 
+test = {
+  type = "command",
+  command = "make test",
+}
+
 -- Only the library is looked for: Debian keeps curl's headers where the compiler finds them and
 -- LuaRocks does not.
 external_dependencies = {
