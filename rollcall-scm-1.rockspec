@@ -134,6 +134,7 @@ build = {
     ["rollcall.request"] = "lua/rollcall/request.lua",
     ["rollcall.retry"] = "lua/rollcall/retry.lua",
     ["rollcall.schema"] = "lua/rollcall/schema.lua",
+    ["rollcall.source"] = "lua/rollcall/source.lua",
     ["rollcall.stream"] = "lua/rollcall/stream.lua",
     ["rollcall.task"] = "lua/rollcall/task.lua",
     ["rollcall.time"] = "lua/rollcall/time.lua",

@@ -105,7 +105,7 @@ Client.__name = "rollcall.client"
 ---@class rollcall.Shared
 ---@field provider rollcall.Provider
 ---@field config rollcall.ClientOptions
----@field engine userdata? until it is closed
+---@field engine rollcall.Engine? until it is closed
 ---@field redactor table
 local Shared = {}
 Shared.__index = Shared

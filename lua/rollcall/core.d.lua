@@ -7,7 +7,7 @@ local core = {}
 ---@class rollcall.DecoderOptions
 ---@field items string JSON Pointer (RFC 6901) of the array; "" is the document itself
 ---@field capture string[]? JSON Pointers of at most 16 scalars outside the array
----@field record userdata|table|nil the type of its records, from core.record_type
+---@field record table? the type of its records, from core.record_type
 ---@field max_bytes integer? of the document, 4 GiB
 ---@field max_item integer? bytes of one item, 8 MiB
 ---@field max_depth integer? of nesting, 512; at most 2048

@@ -8,21 +8,22 @@ local errors = require "rollcall.errors"
 local json = require "rollcall.json"
 local limits = require "rollcall.limits"
 local retry = require "rollcall.retry"
+local source = require "rollcall.source"
 
 ---@class rollcall.ExchangeSpec
 ---@field method string
 ---@field url string
 ---@field headers string[]
 ---@field body string?
----@field decoder (fun(): userdata)? makes what a 2xx body is fed to; nil: the body is collected
+---@field decoder (fun(): rollcall.Decoder)? makes what a 2xx body is fed to; nil: the body is collected
 ---@field auth table? who answers authorize and refused; nil: no token
----@field ledger userdata? what the page has given; a body that is fetched again skips it
+---@field ledger rollcall.Ledger? what the page has given; a body that is fetched again skips it
 ---@field stats table? whose requests, retries, waits and bytes are counted
 ---@field budget rollcall.Budget? what the whole walk may cost
 
 ---@class rollcall.Exchange
----@field transfer userdata? the attempt under way, or the last
----@field decoder userdata?
+---@field transfer rollcall.Transfer? the attempt under way, or the last
+---@field decoder rollcall.Decoder?
 ---@field attempts integer
 ---@field err rollcall.Error? once step says "failed"
 ---@field decode_err rollcall.Error? once step says "done": what is wrong with the body
@@ -30,9 +31,6 @@ local Exchange = {}
 Exchange.__index = Exchange
 
 local exchange = {}
-
---- A wait that only the engine ends.
-exchange.FOREVER = 3600
 
 local MAX_URL_SHOWN = 512
 -- Bytes of what a server says of itself, and of its whole answer in `body`. Secrets are looked for in no more: in a
@@ -230,7 +228,7 @@ end
 --- The error of a body that is not what was declared. `is_no_error` says that it is an object all the same, which does
 --- not say that something is wrong.
 function Exchange:decode_error(err)
-  local document = self.decoder:document()
+  local document = self.decoder and self.decoder:document() -- a token's answer has none
   local message, name = read_error_body(document or "")
   local said = message or name
   self.is_no_error = document ~= nil and document:find "^%s*{" ~= nil and not says_error(document)
@@ -470,7 +468,7 @@ function states.running(self, now, is_read)
     if self.decoder and is_success(transfer:status()) then
       return "open"
     end
-    return "wait", exchange.FOREVER
+    return "wait", source.FOREVER
   end
   local bytes, seconds = transfer:usage()
   local failure, line = transfer:failure()

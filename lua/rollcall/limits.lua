@@ -75,7 +75,7 @@ local SPELLINGS = {
 }
 
 --- How many requests are left, as an answer says, and in how many seconds there are more; nil where it says nothing.
----@param transfer userdata
+---@param transfer rollcall.Transfer
 ---@return number? remaining
 ---@return number? seconds
 function limits.remaining(transfer)
@@ -95,7 +95,7 @@ end
 
 --- How long an answer asks to wait: by its Retry-After, which is about this client, or where it says that no request is
 --- left, until the reset, which may be about the end of a longer window.
----@param transfer userdata
+---@param transfer rollcall.Transfer
 ---@return number? seconds
 ---@return boolean is_spent none is left
 function limits.wait_asked(transfer)
@@ -113,7 +113,7 @@ function limits.new()
 end
 
 --- Reads the headers of an answer.
----@param transfer userdata
+---@param transfer rollcall.Transfer
 ---@param now number
 function Limits:observe(transfer, now)
   local seconds, is_spent = limits.wait_asked(transfer)

@@ -1,8 +1,8 @@
 -- Several streams as one: users as they arrive, each with the stream it came from.
 
 local checkpoint = require "rollcall.checkpoint"
-local exchange = require "rollcall.exchange"
 local schema = require "rollcall.schema"
+local sources = require "rollcall.source"
 local stream = require "rollcall.stream"
 
 ---@class rollcall.MergeOptions
@@ -41,7 +41,7 @@ local options_schema = { type = "table", fields = {
 function merge.new(streams, options, loop, names)
   options = options or {}
   local self = setmetatable({
-    front = stream.nothing_at_once,
+    front = sources.nothing_at_once,
     finished = false,
     all = {},
     next_waiting = 1,
@@ -149,7 +149,7 @@ function Merge:finish(reason, err)
   if err and self.names then
     err.checkpoint = self:place()
   end
-  self.finished, self.reason, self.err = true, err and stream.reason_of(err) or reason, err
+  self.finished, self.reason, self.err = true, err and sources.reason_of(err) or reason, err
   for i = 1, #self.all do
     self.all[i]:close()
   end
@@ -212,7 +212,7 @@ function Merge:poll()
     self:finish("limit")
     return nil
   end
-  local wake = exchange.FOREVER
+  local wake = sources.FOREVER
   local idle = 0 -- streams in a row that had nothing
   self.polls = self.polls + 1
   local polls = self.polls
@@ -243,7 +243,7 @@ function Merge:poll()
       self:fill()
       idle = 0
     elseif self.polls ~= polls then -- others were asked meanwhile, and may have more
-      polls, idle, wake = self.polls, 0, exchange.FOREVER
+      polls, idle, wake = self.polls, 0, sources.FOREVER
     else
       wake = math.min(wake, wait or 0)
       self.turn = self.turn + 1
@@ -258,7 +258,7 @@ function Merge:poll()
 end
 
 --- What to wait on, and whether that is not all.
----@return userdata[] engines
+---@return rollcall.Engine[] engines
 ---@return boolean is_cut
 function Merge:engines()
   local list, known, is_cut = {}, {}, false

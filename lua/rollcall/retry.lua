@@ -86,7 +86,7 @@ function retry.number(text)
 end
 
 --- What an answer's headers ask to wait, in seconds.
----@param transfer userdata
+---@param transfer rollcall.Transfer
 ---@return number?
 function retry.retry_after(transfer)
   local milliseconds = retry.number(transfer:header("retry-after-ms"))

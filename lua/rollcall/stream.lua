@@ -1,19 +1,10 @@
--- The stream: what a script holds of a walk. It stands on a source, which has
---   front        a table whose `head` gives the next user at once, or nil for "poll": by next(), or, where the source
---                has `selection`, by values(selection) as true and the fields' values
---   poll()       the next user and what belongs to it; or nil and seconds to wait at most
---   finished, err, reason
---   selection(names)  what `values` of the head takes, or nil; a source need not have it
---   engines(), close(), statistics()
---   checkpoint() what scripts are told: place(), where it stands, unless it is frozen
---   mark(), freeze(mark), thaw()  its checkpoint, and that it is to stay there for a while
---   holder       the source that stands on it, if any, whose holds(source) says whether it keeps the user
---                that this one gave last from the script
+-- The stream: what a script holds of a walk. It stands on a source.
 
 local core = require "rollcall.core"
 local errors = require "rollcall.errors"
 local path = require "rollcall.path"
 local schema = require "rollcall.schema"
+local sources = require "rollcall.source"
 
 ---@class rollcall.Stream users, one after the other; callable, so that `for user in stream` works
 ---@overload fun(): rollcall.User?, rollcall.Stream?
@@ -29,27 +20,11 @@ local stream = {}
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
---- The head of a source that has no user to give at once.
-stream.nobody = { next = function() end, values = function() end }
-
---- The front of a source that never has one.
-stream.nothing_at_once = { head = stream.nobody }
-
 -- Lua 5.4 closes the fourth value of a `for` when it is left; on LuaJIT it would only be in the way.
 local has_closing = _VERSION == "Lua 5.4"
 
--- What stream:reason says of errors of these kinds; of the others it is "error".
-local reasons = { loop = "loop", budget = "budget", closed = "closed" }
-
---- Why a stream has ended that ended with this error.
----@param err rollcall.Error
----@return string
-function stream.reason_of(err)
-  return reasons[err.kind] or "error"
-end
-
 --- Makes a stream.
----@param source table
+---@param source rollcall.Source
 ---@param loop rollcall.Loop
 ---@param fields table? to set on it
 ---@return rollcall.Stream
@@ -483,7 +458,7 @@ function Derived:holds()
 end
 
 local function derive(self, pick, left)
-  local source = { parent = self.source(), pick = pick, left = left, front = stream.nothing_at_once, finished = false,
+  local source = { parent = self.source(), pick = pick, left = left, front = sources.nothing_at_once, finished = false,
     held = {}, -- users for which `pick` raised, and what belongs to each
     picking = 0, -- calls of it under way
     turn = self.loop.turn and function()

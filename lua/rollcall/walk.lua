@@ -17,13 +17,13 @@ local leak = require "rollcall.leak"
 local paging_types = require "rollcall.paging"
 local repeats = require "rollcall.repeats"
 local request = require "rollcall.request"
-local stream = require "rollcall.stream"
+local source = require "rollcall.source"
 
 ---@class rollcall.Page
 ---@field position rollcall.Position
 ---@field number integer from 1
 ---@field asked rollcall.Exchange
----@field ledger userdata what the page has given
+---@field ledger rollcall.Ledger what the page has given
 ---@field before integer what it had given before this walk, which goes on from a checkpoint
 ---@field saved string? that, as the checkpoint has it
 ---@field ended boolean its last byte has arrived, or never will
@@ -33,17 +33,14 @@ local stream = require "rollcall.stream"
 ---@field next rollcall.Position? once ended
 ---@field err rollcall.Error? what went wrong after the users that are there
 ---@field is_cut boolean? a limit was reached in its middle
+---@field held rollcall.User[]? read backwards: its users, in the order in which they came
+---@field held_attempt integer? at which they came
+---@field head rollcall.Head? of a page that is read backwards, once it is whole
 
----@class rollcall.Walk
----@field front { head: { next: (fun(self): userdata?), values: (fun(self, selection: userdata): ...) } } its head
----  gives the next user at once, or nil
----@field finished boolean
----@field err rollcall.Error? why it ended, if not well
----@field reason string?
----@field page_end table? with by_page: what is told of the page whose last user was given, `ended_page`
+---@class rollcall.Walk: rollcall.Source
+---@field page_end rollcall.PageInfo? with by_page: of the page whose last user was given, `ended_page`
 ---@field by_page boolean? its users are handed on as a page, which counts as given once page_end was taken
----@field page_users userdata[]? of it, those that have come
----@field holder table? the source that stands on it, which says whether it holds the user given last
+---@field page_users rollcall.User[]? of it, those that have come
 local Walk = {}
 Walk.__index = Walk
 
@@ -74,7 +71,7 @@ function walk.new(client, spec)
     spec = spec,
     paging = paging,
     capture = paging.captures(spec.collection.paging),
-    front = { head = stream.nobody },
+    front = { head = source.nobody },
     finished = false,
     pages = {}, -- the first is read, the others were asked for ahead
     page_count = 0,
@@ -99,7 +96,7 @@ end
 
 --- Asks for the page at this position, behind those already asked for.
 ---@param position rollcall.Position
----@param ledger userdata? of a page that a checkpoint has begun
+---@param ledger rollcall.Ledger? of a page that a checkpoint has begun
 ---@param saved string? the same, as the checkpoint has it
 function Walk:ask(position, ledger, saved)
   local spec = self.spec
@@ -188,7 +185,7 @@ end
 
 --- From here on users are handed on as a page.
 ---@param less_last boolean? the user given last is of it
----@return userdata[] users of it that are there: some, where a hook has raised before it was whole
+---@return rollcall.User[] users of it that are there: some, where a hook has raised before it was whole
 function Walk:begin_page(less_last)
   local page = self.pages[1]
   if page and not self.by_page then
@@ -296,7 +293,7 @@ function Walk:finish(reason, err)
     end
   end
   self.finished, self.reason, self.err = true, reason, err
-  self.front.head = stream.nobody
+  self.front.head = source.nobody
   self:drop(2)
   self.users = self:count()
   if page then
@@ -311,7 +308,7 @@ end
 function Walk:fail(err)
   if not self.finished then
     err.checkpoint = self:current_checkpoint()
-    self:finish(stream.reason_of(err), err)
+    self:finish(source.reason_of(err), err)
   end
 end
 
@@ -469,7 +466,7 @@ end
 ---@param now number
 ---@return number seconds to wait at most
 function Walk:go_on(now)
-  local wake, polls = exchange.FOREVER, self.polls
+  local wake, polls = source.FOREVER, self.polls
   local is_known = true -- what came before the page
   local i = 1
   while self.pages[i] do
@@ -520,7 +517,7 @@ end
 function Walk:open(page)
   local query = self.spec.query
   if not page.cleared then
-    self.front.head = stream.nobody
+    self.front.head = source.nobody
     return
   end
   if query.limit then
@@ -528,14 +525,14 @@ function Walk:open(page)
   end
   if query.direction ~= "backward" then
     -- Its rate limits are known before its users are given, who may be the cause of another request.
-    self.front.head = page.asked.observed and page.asked.transfer or stream.nobody
+    self.front.head = page.asked.observed and page.asked.transfer or source.nobody
   elseif page.whole then
-    page.list = page.list or backward.reversed(page, self.client.turn, function()
+    page.head = page.head or backward.reversed(page, self.client.turn, function()
       return self:is_at_limit()
     end)
-    self.front.head = page.list
+    self.front.head = page.head
   else
-    self.front.head = stream.nobody
+    self.front.head = source.nobody
   end
 end
 
@@ -564,7 +561,7 @@ function Walk:turn_page(page)
     self.page_end, self.ended_page = self:describe(page), page
   end
   self.users = self:count()
-  self.front.head = stream.nobody
+  self.front.head = source.nobody
   page.asked:cancel()
   table.remove(self.pages, 1)
   if not page.next then
@@ -609,7 +606,7 @@ function Walk:is_over(now)
 end
 
 --- The next user; or nil and for how many seconds at most to wait; or nil when `finished`.
----@return userdata? user
+---@return rollcall.User? user
 ---@return number? seconds
 function Walk:poll()
   local by_page = self.by_page
@@ -623,7 +620,7 @@ function Walk:poll()
     if self:is_over(now) then
       break
     end
-    self.front.head = stream.nobody -- until `open`: a hook may raise, and a transfer may be replaced
+    self.front.head = source.nobody -- until `open`: a hook may raise, and a transfer may be replaced
     if self.page_count == 0 then
       self:begin()
     end
@@ -639,7 +636,7 @@ function Walk:poll()
       end
       if user ~= nil then
         return user
-      elseif self.front.head ~= stream.nobody and self.front.head:conflict() then
+      elseif self.front.head ~= source.nobody and self.front.head:conflict() then
         self:fail(conflict_error(page))
       elseif self:is_at_limit() then
         self:finish("limit")
@@ -661,7 +658,7 @@ end
 
 --- What the head's `values` takes for these fields; nil where it gives users only.
 ---@param names string[]
----@return userdata?
+---@return rollcall.Selection?
 function Walk:selection(names)
   if self.spec.query.direction == "backward" then
     return nil -- the users are there
