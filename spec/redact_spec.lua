@@ -1,5 +1,7 @@
 local redact = require "rollcall.redact"
 
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
+
 local function redactor(...)
   local made = redact.new()
   for _, secret in ipairs { ... } do
@@ -48,12 +50,33 @@ describe("redact", function()
   it("forgets what was replaced long ago, use by use", function()
     local made = redact.new()
     made:add("hunter22", "password")
-    for i = 1, 1000 do
+    for i = 1, 9999 do
       made:add(("token-%04d"):format(i), "token")
       made:add("token-0900", "token") -- one that comes again and again stays
     end
     assert.equal("[secret] [secret] [secret] [secret] token-0001",
-      made:clean "hunter22 token-1000 token-0999 token-0900 token-0001")
+      made:clean "hunter22 token-9999 token-9998 token-0900 token-0001")
+  end)
+
+  it("remembers a token of each request that can be under way", function()
+    local made = redact.new()
+    for i = 1, 1500 do
+      made:add(("one-time-%04d"):format(i), "token")
+    end
+    for i = 1, 1500 do
+      assert.equal("[secret]", made:clean(("one-time-%04d"):format(i)))
+    end
+  end)
+
+  it("remembers no more of large ones than their bytes allow, but the newest", function()
+    local made = redact.new()
+    for i = 1, 64 do
+      made:add(("x"):rep(100000) .. ("%04d"):format(i), "token")
+    end
+    assert.equal("[secret]", made:clean(("x"):rep(100000) .. "0064"))
+    assert.equal(("x"):rep(100000) .. "0001", made:clean(("x"):rep(100000) .. "0001"))
+    made:add(("y"):rep(3000000), "token")
+    assert.equal("[secret]", made:clean(("y"):rep(3000000)))
   end)
 
   it("does not change by being used twice, nor with another's secrets", function()
@@ -109,6 +132,70 @@ describe("redact", function()
         assert.equal(left .. "[secret]" .. right, made:clean(left .. "hunte%722\\u0032" .. right))
       end
     end
+  end)
+
+  it("finds secrets that were escaped more than once", function()
+    local token = "Zm9v/YmFy+cXV4Z3J1bHQ=="
+    local made = redactor(token)
+    local function percent(text)
+      return (text:gsub("[^%w]", function(byte) return ("%%%02X"):format(byte:byte()) end))
+    end
+    local function html(text)
+      return (text:gsub("[/=+]", function(byte) return ("&#x%X;"):format(byte:byte()) end))
+    end
+    local function json(text)
+      return (text:gsub('[\\"]', "\\%0"))
+    end
+    local slashed, coded = token:gsub("/", "\\/"), token:gsub("+", "\\u002B")
+    for _, text in ipairs { json(slashed), json(json(slashed)), json(coded), json(json(coded)), percent(percent(token)),
+      percent(percent(percent(token))), percent(html(token)), html(percent(token):gsub("=", "&#x3D;")) } do
+      assert.is_nil(made:clean("<" .. text .. ">"):find "[YX]", text)
+      assert.equal("<[secret]>", made:clean("<" .. text .. ">"))
+    end
+    assert.equal("<[secret]>", made:clean("<" .. percent(token):gsub("%%3D", "&#37;3D") .. ">"))
+  end)
+
+  it("finds them in base64 and in digits", function()
+    local made = redactor("hunter22?>~", "short", "open sesame!", "a longer one?")
+    for _, text in ipairs {
+      "aHVudGVyMjI/Pn4", "aHVudGVyMjI_Pn4", "68756e74657232323f3e7e", "68756E74657232323F3E7E",
+      "b3BlbiBzZXNhbWUh", "YSBsb25nZXIgb25lPw", "6f70656e20736573616d6521",
+    } do
+      assert.equal("a [secret], b", made:clean("a " .. text .. ", b"))
+    end
+    assert.equal("[secret]==", made:clean "YSBsb25nZXIgb25lPw==")
+    assert.equal("[secret]%3D%3D", made:clean "YSBsb25nZXIgb25lPw%3D%3D")
+    assert.equal("[secret].", made:clean "aHVudGVyMjI%2FPn4.")
+    assert.equal("c2hvcnQ=", made:clean "c2hvcnQ=") -- of few bytes these would be in many a text
+  end)
+
+  it("finds them without the blanks around them, which a header loses", function()
+    local made = redactor(" tok-7f3a\t ", "       ")
+    assert.equal("[secret] [secret]", made:clean "tok-7f3a  tok-7f3a\t ")
+    assert.equal("[secret]", made:clean "dG9rLTdmM2E")
+  end)
+
+  it("takes no longer for secrets that overlap themselves, or are nearly there", function()
+    local text = ("a"):rep(60000) .. "\\u0061%61&amp;+" .. ("a"):rep(60000)
+    local function seconds(...)
+      local made = redactor(...)
+      local least, cleaned = math.huge, nil
+      for _ = 1, 3 do
+        local began = os.clock()
+        cleaned = made:clean(text, nil, 8192)
+        least = math.min(least, os.clock() - began)
+      end
+      return least, cleaned
+    end
+    local few = seconds(("0123456789"):rep(1600))
+    local many, cleaned = seconds(("a"):rep(16000), ("a"):rep(16001), ("b"):rep(5) .. ("a"):rep(16000))
+    assert.equal("[secret]", cleaned)
+    assert.is_true(many < 32 * few, ("%.3f s, %.3f s"):format(many, few))
+    local alike = {}
+    for i = 1, 2000 do
+      alike[i] = ("%04d-aaaa"):format(i)
+    end
+    assert.is_true(seconds(unpack(alike)) < 64 * few)
   end)
 
   it("takes no more than in proportion for large texts", function()

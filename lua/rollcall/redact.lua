@@ -1,43 +1,135 @@
 -- Secrets stay out of everything a person may see: whatever a client knows as one is blotted out
 -- of texts that a server, or a library, had a hand in.
 
+local base64 = require "rollcall.base64"
+
 local Redactor = {}
 Redactor.__index = Redactor
 
 local redact = {}
 
--- How many secrets of one use are known: a token that was replaced may still be in an answer to come,
--- but one that was replaced so often is not.
-local KEPT = 32
+-- How many secrets of one use are known, and how many bytes of them: one that was replaced may still be in an answer
+-- to come, and of one-time tokens each request under way has its own.
+local KEPT, KEPT_BYTES = 2048, 2097152
+-- Bytes of the shortest secret: what is shorter would blot out half of every text. By so many last ones, in which
+-- tokens differ most, each is looked up.
+local SHORTEST = 4
+-- From so many bytes on a secret is known in base64 and in digits, too.
+local SHORTEST_ENCODED = 8
 -- Bytes that one byte of a secret may take in what is known of here, such as \u0026\u0023x41\u003b, but for the oddest.
 local LONGEST_SPELLING = 24
+-- Bytes behind a beginning that are looked at, at most, for the rest of a secret that begins in it.
+local REACH = 65536
+-- Bytes that are compared for one text. Nothing needs so many that was not made to; what ends like a secret is then
+-- taken for it.
+local PATIENCE = 4194304
 
-function redact.new()
-  return setmetatable({ uses = {} }, Redactor)
+-- How a server may write a secret as a whole. Where base64 is padded, the padding stays.
+
+local function as_it_is(text)
+  return text
 end
 
---- Remembers a secret. Very short ones would blot out half of every text.
+local function in_base64(text)
+  return (base64.encode(text):gsub("=", ""))
+end
+
+local function in_base64_of_urls(text)
+  return (in_base64(text):gsub("[+/]", { ["+"] = "-", ["/"] = "_" }))
+end
+
+local function in_digits(text)
+  return (text:gsub(".", function(byte)
+    return ("%02x"):format(byte:byte())
+  end))
+end
+
+local function in_capital_digits(text)
+  return in_digits(text):upper()
+end
+
+local encodings = { in_base64, in_base64_of_urls, in_digits, in_capital_digits }
+
+function redact.new()
+  return setmetatable({
+    uses = {}, -- of each its secrets, in a queue
+    endings = {}, -- by the last bytes: what is looked for
+    shortest = math.huge,
+    longest = 0,
+  }, Redactor)
+end
+
+--- Adds a writing of a secret to what is looked for; only its end is written down.
+function Redactor:look_for(known, text, write, use)
+  -- Whole groups of base64 before the last bytes make no difference to how those are written.
+  local written = write(text:sub(-((#text - 1) % 3 + 4)))
+  local one = { text = text, write = write, use = use, length = math.ceil(#text * #write "abc" / 3),
+    ending = written:sub(-SHORTEST) }
+  local alike = self.endings[one.ending] or {}
+  self.endings[one.ending] = alike
+  alike[#alike + 1] = one
+  known[#known + 1] = one
+end
+
+function Redactor:remember(secret, use)
+  local known = { secret = secret }
+  local trimmed = secret:match("^%s*(.*%S)") or ""
+  for _, text in ipairs { secret, trimmed ~= secret and trimmed or nil } do
+    if #text >= SHORTEST then
+      self:look_for(known, text, as_it_is, use)
+      for _, write in ipairs(#text >= SHORTEST_ENCODED and encodings or {}) do
+        self:look_for(known, text, write, use)
+      end
+      self.shortest, self.longest = math.min(self.shortest, #text), math.max(self.longest, #text)
+    end
+  end
+  return known
+end
+
+function Redactor:forget(known)
+  for _, one in ipairs(known) do
+    local alike = self.endings[one.ending]
+    for i, other in ipairs(alike) do
+      if other == one then
+        table.remove(alike, i)
+        break
+      end
+    end
+    self.endings[one.ending] = alike[1] and alike
+  end
+end
+
+--- Remembers a secret, also without blanks around it, which headers lose.
 ---@param secret string
 ---@param use any? what it is for: of each use the newest are kept
 function Redactor:add(secret, use)
-  if #secret < 4 then
+  if #secret < SHORTEST then
     return
   end
   use = use or "any"
-  local list = self.uses[use] or {}
-  self.uses[use] = list
-  if list[#list] == secret then
-    return
+  local kept = self.uses[use] or { known = {}, first = 1, last = 0, bytes = 0 }
+  self.uses[use] = kept
+  kept.newest = secret
+  local known = kept.known[secret]
+  if not known then
+    known = self:remember(secret, use)
+    kept.known[secret] = known
+    kept.last, kept.bytes = kept.last + 1, kept.bytes + #secret
+    kept[kept.last] = known
   end
-  for i, known in ipairs(list) do
-    if known == secret then
-      table.remove(list, i)
-      break
+  known.came = true -- since it was last the oldest
+  while kept.last - kept.first >= KEPT or kept.bytes > KEPT_BYTES and kept.first < kept.last do
+    local oldest = kept[kept.first]
+    kept[kept.first] = nil
+    kept.first = kept.first + 1
+    if oldest.came then
+      oldest.came = false
+      kept.last = kept.last + 1
+      kept[kept.last] = oldest
+    else
+      kept.known[oldest.secret], kept.bytes = nil, kept.bytes - #oldest.secret
+      self:forget(oldest)
     end
-  end
-  list[#list + 1] = secret
-  if #list > KEPT then
-    table.remove(list, 1)
   end
 end
 
@@ -53,7 +145,7 @@ local function utf8_text(code)
     0x80 + math.floor(code / 64) % 64, 0x80 + code % 64)
 end
 
--- How a server may spell what it echoes: in no fewer bytes than it has, as is_shorter takes for granted. Each looks
+-- How a server may spell what it echoes: in no fewer bytes than it has, as clean takes for granted. Each looks
 -- for the next escape of its kind from a place on: where it begins and ends, and what it stands for.
 
 local function in_json(text, from)
@@ -112,17 +204,22 @@ local function in_html(text, from)
   end
 end
 
--- Each with what a text must have for its first spelling to change it. The later ones: a URL, or a page, that stands
--- in JSON.
-local families = {
-  { mark = "\\", in_json }, { mark = "%%", in_url }, { mark = "[+%%]", in_form }, { mark = "&", in_html },
-  { mark = "\\", in_json, in_url }, { mark = "\\", in_json, in_form }, { mark = "\\", in_json, in_html },
+-- What is undone, each with what is undone behind it: a URL, or a page, in JSON; JSON in JSON; a URL in a URL, or in
+-- a page, or the other way round.
+local spellings = {
+  { in_json, { { in_json, { { in_json, {} } } }, { in_url, {} }, { in_form, {} }, { in_html, { { in_url, {} } } } } },
+  { in_url, { { in_url, { { in_url, {} } } }, { in_html, {} } } },
+  { in_form, {} },
+  { in_html, { { in_url, {} } } },
 }
 
---- The text with the escapes of one spelling undone, and how its bytes have moved by that.
+--- The text with the escapes of one spelling undone, and how its bytes have moved by that; nil where it has none.
 local function unescape(text, spelling)
-  local parts, shifts, done, removed = {}, { at = {}, by = {} }, 0, 0
   local first, last, meaning = spelling(text, 1)
+  if not first then
+    return nil
+  end
+  local parts, shifts, done, removed = {}, { at = {}, by = {} }, 0, 0
   while first do
     parts[#parts + 1] = text:sub(done + 1, first - 1)
     parts[#parts + 1] = meaning
@@ -150,33 +247,70 @@ local function place(shifts, at)
   return at + (low > 0 and shifts.by[low] or 0)
 end
 
---- Adds where secrets stand in a view to the spans, as places in the text.
-function Redactor:search(view, moves, spans, left_out)
-  for use, list in pairs(self.uses) do
-    for _, secret in ipairs(left_out and left_out[use] and {} or list) do
-      local first, last = view:find(secret, 1, true)
-      while first do
-        local before, final = first - 1, last
-        for i = #moves, 1, -1 do
-          before, final = place(moves[i], before), place(moves[i], final)
-        end
-        spans[#spans + 1] = { first = before + 1, last = final }
-        first, last = view:find(secret, first + 1, true)
+--- Adds a span of a view to those of the text: by where they begin, the last byte.
+local function mark(spans, moves, first, last)
+  local before = first - 1
+  for i = #moves, 1, -1 do
+    before, last = place(moves[i], before), place(moves[i], last)
+  end
+  spans[before + 1] = math.max(spans[before + 1] or 0, last)
+end
+
+--- Where the longest secret begins that ends at a byte of a view; nil where none does.
+function Redactor:beginning_of(view, last, alike, left_out)
+  local lowest
+  for _, one in ipairs(alike) do
+    if not (left_out and left_out[one.use]) then
+      local first = last - one.length + 1
+      self.patience = self.patience - one.length
+      if self.patience < 0 then
+        return math.min(lowest or last, math.max(first, 1))
+      elseif first > 0 and first < (lowest or last) and view:sub(first, last) == one.write(one.text) then
+        lowest = first
       end
     end
+  end
+  return lowest
+end
+
+--- Adds where secrets stand in a view to the spans, as places in the text; those that overlap as one.
+function Redactor:search(view, moves, spans, left_out)
+  local endings = self.endings
+  local from, to
+  for last = SHORTEST, #view do
+    local alike = endings[view:sub(last - SHORTEST + 1, last)]
+    local first = alike and self:beginning_of(view, last, alike, left_out)
+    if first then
+      if from and first <= to then
+        from = math.min(from, first)
+      else
+        if from then
+          mark(spans, moves, from, to)
+        end
+        from = first
+      end
+      to = last
+    end
+  end
+  if from then
+    mark(spans, moves, from, to)
   end
 end
 
---- Is a text too short for any secret? However a secret is spelt, no spelling is shorter than it.
-function Redactor:is_shorter(text)
-  for _, list in pairs(self.uses) do
-    for _, secret in ipairs(list) do
-      if #secret <= #text then
-        return false
-      end
+--- The same for a view and what it is with its escapes undone.
+function Redactor:search_all(view, moves, spans, left_out, undo, seen)
+  if not seen[view] then
+    seen[view] = true
+    self:search(view, moves, spans, left_out)
+  end
+  for _, one in ipairs(undo) do
+    local deeper, shifts = unescape(view, one[1])
+    if deeper then
+      moves[#moves + 1] = shifts
+      self:search_all(deeper, moves, spans, left_out, one[2], seen)
+      moves[#moves] = nil
     end
   end
-  return true
 end
 
 --- Is a secret the one of its use that was remembered last?
@@ -184,19 +318,8 @@ end
 ---@param use any
 ---@return boolean
 function Redactor:is_newest(secret, use)
-  local list = self.uses[use]
-  return list ~= nil and list[#list] == secret
-end
-
---- As much of a text as may have a part of a secret in its first bytes.
-function Redactor:beginning(text, most)
-  local longest = 0
-  for _, list in pairs(self.uses) do
-    for _, secret in ipairs(list) do
-      longest = math.max(longest, #secret)
-    end
-  end
-  return text:sub(1, most + LONGEST_SPELLING * longest)
+  local kept = self.uses[use]
+  return kept ~= nil and kept.newest == secret
 end
 
 --- The text without them, also where characters of theirs are escaped. All are looked for before any
@@ -207,37 +330,26 @@ end
 ---@return string
 function Redactor:clean(text, left_out, most)
   most = math.min(most or #text, #text)
-  if self:is_shorter(text) then
+  if #text < self.shortest then
     return text:sub(1, most)
   end
-  text = self:beginning(text, most)
+  text = text:sub(1, most + math.min(REACH, LONGEST_SPELLING * self.longest))
+  self.patience = PATIENCE
   local spans = {}
-  self:search(text, {}, spans, left_out)
-  for _, family in ipairs(text:find "[\\%%+&]" and families or {}) do
-    if text:find(family.mark) then
-      local view, moves = text, {}
-      for i, spelling in ipairs(family) do
-        view, moves[i] = unescape(view, spelling)
-      end
-      if view ~= text then
-        self:search(view, moves, spans, left_out)
-      end
-    end
+  self:search_all(text, {}, spans, left_out, text:find "[\\%%+&]" and spellings or {}, {})
+  local firsts = {}
+  for first in pairs(spans) do
+    firsts[#firsts + 1] = first
   end
-  if not spans[1] then
-    return text:sub(1, most)
-  end
-  table.sort(spans, function(a, b)
-    return a.first < b.first
-  end)
+  table.sort(firsts)
   local parts, done = {}, 0
-  for _, span in ipairs(spans) do
-    if span.first > most then
+  for _, first in ipairs(firsts) do
+    if first > most then
       break
-    elseif span.first > done then
-      parts[#parts + 1] = text:sub(done + 1, span.first - 1) .. "[secret]"
+    elseif first > done then
+      parts[#parts + 1] = text:sub(done + 1, first - 1) .. "[secret]"
     end
-    done = math.max(done, span.last)
+    done = math.max(done, spans[first])
   end
   return table.concat(parts) .. text:sub(done + 1, most)
 end
