@@ -242,6 +242,46 @@ describe("a client", function()
     assert.equal("Bearer tok-7f3a", request.headers.authorization)
   end)
 
+  --- What an error shows of a proxy that answers with the request it was sent.
+  local function shown(variables, proxy)
+    local script = os.tmpname()
+    local file = assert(io.open(script, "w"))
+    file:write(([[
+      local _, err = require("rollcall").tesouro { token = "tok-7f3a", base_url = %q, insecure = true, retry = false,
+        proxy = %s }:users():next()
+      print(err, err.body)
+    ]]):format(DIRECTORY, proxy and ("%q"):format(proxy) or "nil"))
+    file:close()
+    local command = assert(os.getenv "RUN_LUA", "the specs are run by `make test`")
+    local pipe = assert(io.popen(("%s no_proxy= %s '%s' 2>&1"):format(variables, command, script)))
+    local output = pipe:read "*a"
+    pipe:close()
+    os.remove(script)
+    return output
+  end
+
+  it("hides the credentials of a proxy that echoes them, however it is told of it", function()
+    local server = require("spec.support.server").start()
+    local encode = require("rollcall.base64").encode
+    for _, case in ipairs {
+      { "someone:p%40ss-hunter", "someone:p@ss-hunter" }, { "key-hunter:", "key-hunter:" },
+      { "key-hunter", "key-hunter:" }, { "key%2Dhunter:", "key-hunter:" },
+    } do
+      local proxy = server.url:gsub("//", function() return "//" .. case[1] .. "@" end)
+      local answer = { status = 407, body = ('{"message":"denied: Proxy-Authorization: Basic %s, of %s"}'):format(
+        encode(case[2]), case[2]) }
+      for _, variables in ipairs { "http_proxy=" .. proxy, "all_proxy=" .. proxy, "ALL_PROXY=" .. proxy, false } do
+        server:script { [DIRECTORY .. "/identity/v1/users"] = { answer } }
+        local output = shown(variables or "", not variables and proxy or nil)
+        check.contains(output, "denied: Proxy-Authorization: Basic [secret]")
+        check.no_secret(output, { "hunter", encode(case[2]):sub(1, 8) })
+        assert.equal(1, #server:requests())
+        assert.equal("Basic " .. encode(case[2]), server:requests()[1].headers["proxy-authorization"])
+      end
+    end
+    server:stop()
+  end)
+
   it("takes its proxy from the environment, unless told otherwise", function()
     local server = require("spec.support.server").start()
     answer_as_proxy(server)

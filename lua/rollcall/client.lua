@@ -2,6 +2,7 @@
 -- rate limits, a retry quota.
 
 local auth = require "rollcall.auth"
+local base64 = require "rollcall.base64"
 local budgets = require "rollcall.budget"
 local checkpoint = require "rollcall.checkpoint"
 local core = require "rollcall.core"
@@ -338,14 +339,22 @@ local function check_base_url(declared, config, problems)
   return (address:gsub("/+$", ""))
 end
 
---- Registers what a proxy's URL says of user and password, as it stands there and as it is meant.
+-- Where libcurl finds a proxy; HTTP_PROXY, which a CGI's caller could set, it does not ask.
+local PROXY_VARIABLES = { "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" }
+
+--- Registers what a proxy's URL says of user and password, as it stands there, as it is meant and as it is sent. Where
+--- there is no password, the user is the key.
 local function hide_credentials(redactor, proxy)
   local credentials = (proxy or ""):gsub("^.-://", ""):match("^(.*)@")
-  local password = credentials and credentials:match(":(.*)$")
-  for _, secret_text in ipairs { credentials, password } do
+  if not credentials then
+    return
+  end
+  local user, password = credentials:match("^([^:]*):?(.*)$")
+  for _, secret_text in ipairs { credentials, password ~= "" and password or user } do
     redactor:add(secret_text, "proxy")
     redactor:add(url.decode(secret_text), "proxy")
   end
+  redactor:add(base64.encode(url.decode(user) .. ":" .. url.decode(password)), "proxy")
 end
 
 --- May a body of this provider be of any length, since it has everybody? Such bodies need a connection each.
@@ -412,6 +421,9 @@ function client.new(declared, config, level)
     records = {}, -- what is known of them, by collection and options
   }, Shared)
   hide_credentials(shared.redactor, kept.proxy)
+  for _, name in ipairs(PROXY_VARIABLES) do
+    hide_credentials(shared.redactor, os.getenv(name))
+  end
   rawset(self, "shared", function()
     return shared
   end)
