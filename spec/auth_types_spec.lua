@@ -236,6 +236,30 @@ describe("auth client_credentials", function()
     assert.equal("Basic aWQtN2YzYTpzMyBjcit0", request.headers.authorization)
   end)
 
+  it("has each parameter once: a declared one is instead of what would be there", function()
+    local parameters = { grant_type = "account_credentials", account_id = "a1", scope = "mine" }
+    local request = asked { scope = "s", parameters = parameters }
+    assert.equal("grant_type=account_credentials&client_id=id-7f3a&client_secret=s3+cr%2Bt&scope=mine&account_id=a1",
+      request.body)
+    request = asked { body = "json", credentials = "basic", scope = "s", parameters = parameters }
+    check.same(parameters, cjson.decode(request.body))
+  end)
+
+  it("takes no token that is longer than a header can be, and does not show it", function()
+    local function asked_for(bytes)
+      server:script { ["/people"] = { PEOPLE },
+        ["/token"] = { { body = cjson.encode { access_token = ("x"):rep(bytes) } } } }
+      return client({ type = "client_credentials", path = "/token" }, { client_id = "id-7f3a",
+        client_secret = "s3 cr+t" }):users():next()
+    end
+    local user, err = asked_for(16385)
+    assert.is_nil(user)
+    check.failure(err, "auth", { "xxxx" })
+    check.contains(err.message, "access_token has 16385 bytes; expected at most 16384")
+    assert.equal(0, #server:requests "/people")
+    assert.is_nil(select(2, asked_for(2000)))
+  end)
+
   it("is JSON, both ways", function()
     local request = asked { body = "json", credentials = "body", audience = "a" }
     assert.equal("application/json", request.headers["content-type"])

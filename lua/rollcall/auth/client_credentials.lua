@@ -42,6 +42,8 @@ local MARGIN, MARGIN_SHARE = 300, 0.1
 local REFUSED = 400
 -- Where the server does not say how long a token lives.
 local UNKNOWN_LIFE = 3600
+-- Bytes of a token: servers take no longer headers.
+local LONGEST_TOKEN = 16384
 
 local Credentials = {}
 Credentials.__index = Credentials
@@ -84,8 +86,12 @@ function Credentials:request()
       parameters[#parameters + 1] = { name, url.expand(declared[name], self.variables) }
     end
   end
-  for _, name in ipairs(schema.keys(declared.parameters or {})) do
-    parameters[#parameters + 1] = { name, url.expand(declared.parameters[name], self.variables) }
+  local places = {}
+  for i, pair in ipairs(parameters) do
+    places[pair[1]] = i
+  end
+  for _, name in ipairs(schema.keys(declared.parameters or {})) do -- which may be another grant_type
+    parameters[places[name] or #parameters + 1] = { name, url.expand(declared.parameters[name], self.variables) }
   end
   local body
   if declared.body == "json" then
@@ -115,6 +121,9 @@ function Credentials:accept(asked, now)
   local token = type(document) == "table" and document.access_token
   if type(token) ~= "string" or token == "" or token:find("[%c%s]") then
     return nil, asked:error("auth", "the token endpoint's answer has no usable access_token")
+  elseif #token > LONGEST_TOKEN then
+    return nil, asked:error("auth", ("the token endpoint's access_token has %d bytes; expected at most %d"):format(
+      #token, LONGEST_TOKEN))
   end
   local life = tonumber(document.expires_in) or UNKNOWN_LIFE
   self.client.redactor:add(token, self)
