@@ -65,6 +65,20 @@ describe("a token of a function", function()
   end)
 end)
 
+describe("a token", function()
+  it("that has a scheme, or blanks around it, is shown neither with nor without them", function()
+    for _, case in ipairs {
+      { " tok-7f3a ", '{"message":"no tok-7f3a"}' }, { "Bearer tok-7f3a", '{"message":"no tok-7f3a"}' },
+      { " Bearer  tok-7f3a ", '{"message":"no tok-7f3a, dG9rLTdmM2E="}' },
+    } do
+      server:script { ["/people"] = { { status = 403, body = case[2] } } }
+      local _, err = client({ type = "bearer" }, { token = case[1] }):users():next()
+      check.failure(err, "auth", { "tok-7f3a", "dG9r" })
+      check.contains(err.message, "no [secret]")
+    end
+  end)
+end)
+
 describe("auth header", function()
   it("is a key in a header of any name, behind any prefix", function()
     local headers = sent({ type = "header", name = "X-Api-Key" }, { token = "key-7f3a" })
@@ -182,6 +196,14 @@ describe("auth function", function()
       { function() return { ["X Sig"] = "a" } end, "header names" },
       { function() return { ["X-Sig"] = 5 } end, "header names" },
       { function() return { "X-Sig: 5" } end, "header names" },
+      { function() return { ["Content-Type"] = "a/b" } end, "auth.headers: Content-Type: it follows from the body" },
+      { function() return { ["content-length"] = "5" } end, "content-length: it follows" },
+      { function() return { Host = "b.example" } end, "Host: it follows from base_url" },
+      { function() return { ["User-Agent"] = "x" } end, "User-Agent: it is an option" },
+      { function() return { ["Transfer-Encoding"] = "chunked" } end, "Transfer-Encoding: " },
+      { function() return { Connection = "close" } end, "Connection: " },
+      { function() return { Expect = "100-continue" } end, "Expect: " },
+      { function() return { ["Accept-Encoding"] = "br" } end, "Accept-Encoding: " },
     } do
       local _, err = client({ type = "function", headers = case[1] }, {}):users():next()
       check.failure(err, "auth")

@@ -8,7 +8,8 @@ local header_names = {}
 local OWN = { authorization = "use auth for it", host = "it follows from base_url",
   ["content-length"] = "it follows from the body", ["content-type"] = "it follows from the body",
   ["user-agent"] = "it is an option of the client", ["transfer-encoding"] = "it follows from the body",
-  connection = "it is the connection's own" }
+  connection = "it is the connection's own", expect = "no request waits for it",
+  ["accept-encoding"] = "it says what libcurl can undo" }
 
 --- The name of a header that nothing else is sent in.
 header_names.free = { type = "string", expected = schema.header_name.expected, test = function(value)

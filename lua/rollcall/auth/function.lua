@@ -4,6 +4,7 @@
 -- or nil and what is wrong. What it answers counts as secret.
 
 local errors = require "rollcall.errors"
+local header_names = require "rollcall.header_names"
 local secret = require "rollcall.auth.secret"
 
 local Function = {}
@@ -65,9 +66,12 @@ function Function:authorize(asker)
       or value:find("%c") then
       return misuse(client, "expected header names and texts without control characters")
     end
+    local free = header_names.of_auth.test(name)
+    if free ~= true then
+      return misuse(client, ("%s: %s"):format(name, free or "expected the name of another header"))
+    end
     client.redactor:add(value, "header " .. name)
-    -- Behind a scheme, such as Bearer, are the credentials: a server may echo these alone.
-    client.redactor:add(value:match("^%S+ +(.*)$") or "", "credentials " .. name)
+    secret.add_credentials(client.redactor, value, "credentials " .. name)
     lines[i] = name .. ": " .. value
   end
   return "ready", lines

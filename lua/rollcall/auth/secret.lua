@@ -10,6 +10,11 @@ local LONGEST_REASON = 512
 --- Which options are secrets.
 secret.names = { "client_id", "client_secret", "password", "token", "username" }
 
+--- Remembers what stands behind a scheme, such as Bearer: a server may echo it alone.
+function secret.add_credentials(redactor, value, use)
+  redactor:add(value:match("^%s*%S+%s+(.*)$") or "", use)
+end
+
 --- A secret, which is remembered so that nobody sees it; nil and an error. A function answers it, or nil and why not.
 ---@param client rollcall.Shared
 ---@param name string
@@ -34,6 +39,9 @@ function secret.get(client, name)
       { provider = client.provider.name })
   end
   client.redactor:add(value, name)
+  if name == "token" then
+    secret.add_credentials(client.redactor, value, "credentials")
+  end
   return value
 end
 
