@@ -645,6 +645,22 @@ describe("an empty page", function()
   end)
 end)
 
+describe("an answer that a provider calls too many requests", function()
+  it("is tried again as 429 is, and no other of its status", function()
+    local function ids(text, attempts)
+      local refused = { status = 403, body = ('{"error":{"message":"%s"}}'):format(text) }
+      server:script { ["/people"] = { refused, { body = '{"data":[{"id":"a"}]}' } } }
+      return ids_of((rollcall.client({ name = "acme", base_url = false,
+        limited = { status = 403, message = "rateLimitExceeded" },
+        users = { path = "/people", items = "/data", paging = { type = "none" } },
+      }, { base_url = server.url, token = "tok-7f3a", retry = { base = 0.001, attempts = attempts } }):users()))
+    end
+    assert.equal("a", (ids("userRateLimitExceeded", 2)))
+    check.failure(select(2, ids("userRateLimitExceeded", 1)), "rate_limit")
+    check.failure(select(2, ids("not yours", 2)), "auth")
+  end)
+end)
+
 describe("a page of nobody without an array", function()
   local NEXT = '"next":"t2"}'
 

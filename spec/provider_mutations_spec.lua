@@ -60,7 +60,8 @@ end
 local good = {
   none = base { type = "none" },
   cursor = base({ type = "cursor", query = "after", next = "/meta/next", previous = "/meta/previous", more = "/more",
-    ends = { "null", "blank" }, final = { "0" }, size = "limit", max_size = 200 }, { auth = CREDENTIALS }),
+    ends = { "null", "blank" }, final = { "0" }, size = "limit", max_size = 200 }, { auth = CREDENTIALS,
+    limited = { status = 403, message = "rateLimitExceeded" } }),
   header_cursor = base({ type = "cursor", header = "X-After", next = { header = "X-Next" },
     size = { header = "X-Size" } }, { auth = { type = "header", name = "X-Key", prefix = "Key " } }),
   body_cursor = posted { type = "cursor", body = "/page/after", next = "/next", size = { body = "/page/size" },
@@ -101,6 +102,7 @@ local REQUIRED = {
   paging = { type = true },
   auth = { type = true, path = true },
   expired = { status = true, message = true },
+  limited = { status = true, message = true },
 }
 
 local function at(made, path)

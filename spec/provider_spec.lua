@@ -81,6 +81,8 @@ describe("provider.check", function()
     { 'auth.credentials: "header" is none of body, basic', function(p) p.auth.credentials = "header" end },
     { "auth.expired.message: missing", function(p) p.auth.expired = { status = 400 } end },
     { "auth.expired.status: ", function(p) p.auth.expired = { status = 200, message = "x" } end },
+    { "limited.status: ", function(p) p.limited = { status = 200, message = "x" } end },
+    { "users.path: a query in it; it goes into parameters", function(p) p.users.path = "/users?active=true" end },
     { "auth.scopes: unknown; did you mean scope?", function(p) p.auth.scopes = "x" end },
     { "options.tenant.pattern: missing", function(p) p.options.tenant.pattern = nil end },
     { "options.tenant.expected: missing", function(p) p.options.tenant.expected = nil end },

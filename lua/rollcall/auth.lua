@@ -6,6 +6,8 @@
 --     authorize(asker, now) -> "ready" and header lines; "wait" and seconds at most; "failed" and an error
 --     refused(lines) -> whether another attempt may be less unwelcome
 
+local exchange = require "rollcall.exchange"
+
 local auth = {}
 
 auth.types = {
@@ -32,10 +34,8 @@ end
 
 --- Does this answer say that the token is the trouble?
 local function is_refusal(self, err)
-  local expired = self.client.provider.auth and self.client.provider.auth.expired
-  return err.status == 401
-    or (expired ~= nil and err.status == expired.status
-      and (err.body or ""):lower():find(expired.message:lower(), 1, true) ~= nil)
+  local declared = self.client.provider.auth
+  return err.status == 401 or exchange.says(declared and declared.expired, err.status, err.body)
 end
 
 --- Who answers for the requests of one account.

@@ -178,14 +178,24 @@ local function first_line(body)
   return body:match "^%s*(%S[^%c]*)"
 end
 
+--- Is an answer the one that a provider declares by its status and a text in its body?
+---@param declared { status: integer, message: string }?
+---@param status integer?
+---@param body string?
+---@return boolean
+function exchange.says(declared, status, body)
+  return declared ~= nil and status == declared.status
+    and (body or ""):lower():find(declared.message:lower(), 1, true) ~= nil
+end
+
 --- Some answer 403 where they mean 429: GitHub does, and says when to come again.
 local function is_limited(transfer, status)
   return status == 429
     or status == 403 and (retry.retry_after(transfer) ~= nil or limits.remaining(transfer) == 0)
 end
 
-local function kind_of(transfer, status)
-  if is_limited(transfer, status) then
+local function kind_of(transfer, status, is_declared)
+  if is_declared or is_limited(transfer, status) then
     return "rate_limit"
   end
   return (status == 401 or status == 403) and "auth" or "http"
@@ -196,7 +206,7 @@ function Exchange:status_error()
   local transfer = self.transfer
   local status = transfer:status()
   local body = transfer:body()
-  local kind = kind_of(transfer, status)
+  local kind = kind_of(transfer, status, exchange.says(self.client.provider.limited, status, body))
   local message, code = read_error_body(body)
   if status >= 300 and status < 400 and status ~= 304 then -- 304: "not modified", asked for by nobody
     local target = transfer:header("location")

@@ -20,6 +20,7 @@ local provider = {}
 ---@field base_url table<string, string>|false an https URL for each environment, `production` among them; false where
 ---  each customer has one, and the client's base_url must say it
 ---@field auth rollcall.ProviderAuth? how it knows who asks; by default a bearer token that the script brings
+---@field limited { status: integer, message: string }? how the server refuses too many requests, beside 429
 ---@field headers table<string, string>? of every request to its collections, such as Accept
 ---@field options table<string, rollcall.ProviderOption>? options of the client that its paths use
 ---@field users rollcall.ProviderCollection? the same as collections.users
@@ -136,6 +137,9 @@ end
 
 local function path_node(options, path_filters)
   return { type = "string", expected = "a path that begins with /", test = function(value)
+    if value:sub(1, 1) == "/" and value:find("?", 1, true) then
+      return "a query in it; it goes into parameters"
+    end
     return value:sub(1, 1) == "/" and not value:find("[%c%s?#]") and check_names(value, options, path_filters)
   end }
 end
@@ -208,15 +212,18 @@ local function url_node(options)
   end }
 end
 
+-- By what an answer is told: its status, and a text in its body.
+local answer_node = { type = "table", fields = {
+  status = { type = "integer", min = 400, max = 599, required = true },
+  message = { type = "string", required = true },
+} }
+
 local function auth_node(declared, options)
   local kind = type(declared) == "table" and auth.types[declared.type]
   local nodes = { path = path_node(options), template = template_node(options), url = url_node(options) }
   local fields = {
     type = { type = "string", enum = keys_of(auth.types), required = true },
-    expired = { type = "table", fields = {
-      status = { type = "integer", min = 400, max = 599, required = true },
-      message = { type = "string", required = true },
-    } },
+    expired = answer_node,
   }
   -- Of a type that nobody knows, only that is said.
   for _, known in pairs(kind and { kind } or auth.types) do
@@ -553,6 +560,7 @@ local function provider_node(declared)
     name = schema.required(name),
     base_url = base_url_node(given.base_url),
     auth = auth_node(given.auth, options),
+    limited = answer_node,
     headers = { type = "table", keys = header_names.free, values = clean_text },
     options = { type = "table", keys = option_name, values = { type = "table", fields = option_fields },
       also = check_options },
