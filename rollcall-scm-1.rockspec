@@ -105,6 +105,7 @@ build = {
     ["rollcall.loop.uv"] = "lua/rollcall/loop/uv.lua",
     ["rollcall.merge"] = "lua/rollcall/merge.lua",
     ["rollcall.ndjson"] = "lua/rollcall/ndjson.lua",
+    ["rollcall.one_line"] = "lua/rollcall/one_line.lua",
     ["rollcall.option_names"] = "lua/rollcall/option_names.lua",
     ["rollcall.paging"] = "lua/rollcall/paging.lua",
     ["rollcall.paging.after"] = "lua/rollcall/paging/after.lua",

@@ -146,7 +146,7 @@ describe("rollcall check", function()
       ["/people"] = { { status = 400, body = '{"message":"no\194\155 \226\128\174such thing"}' } } }
     local name = acme("", 'users = { path = "/people", items = "", paging = { type = "none" } }')
     local output = run { "check", "--config", name }
-    check.contains(output, "no  such thing")
+    check.contains(output, "no   such thing")
   end)
 
   it("goes to this machine without a proxy, as the walk does", function()

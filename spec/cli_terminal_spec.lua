@@ -1,6 +1,7 @@
 -- What `rollcall` shows on a terminal.
 
 local check = require "spec.support.check"
+local cjson = require "cjson"
 local cli = require "spec.support.cli"
 local command = require "spec.support.command"
 local sandbox = require "spec.support.sandbox"
@@ -33,7 +34,9 @@ describe("on a terminal", function()
     sandbox.reset()
   end)
   after_each(function()
-    one:close()
+    if one then
+      one:close()
+    end
   end)
 
   it("progress is one line, which is gone when the table comes", function()
@@ -115,6 +118,30 @@ describe("on a terminal", function()
       assert.is_nil(table.concat(lines, "\n", said):find "@")
       one:close()
     end
+  end)
+
+  it("nothing that users wrote is obeyed by it, and files have it as it is", function()
+    local server = require("spec.support.server").start()
+    finally(function()
+      server:stop()
+    end)
+    local WRITTEN = "x\27[2jy\194\1552jz\n\r\226\128\174w"
+    server:script { ["/api/v1/users"] = { { body = cjson.encode { { id = "1", status = WRITTEN } } } } }
+    local config = cli.configuration(([[return { sources = { okta = { base_url = %q, token = "hunter22-token" } } }]])
+      :format(server.url))
+    for _, arguments in ipairs { { "review" }, { "review", "--format", "markdown" }, { "review", "--format", "csv" },
+      { "users", "--format", "csv", "--fields", "id,status" }, { "users", "--fields", "id,status" },
+      { "users", "--format", "ndjson" }, { "users", "--format", "json", "--fields", "id,status" } } do
+      arguments[#arguments + 1] = "--config"
+      arguments[#arguments + 1] = config
+      local line = command.line(arguments, { NO_COLOR = "1" })
+      local shown = command.shell(("script -qec %s /dev/null"):format(command.quote(line)))
+      check.contains(shown, "[2jy")
+      assert.is_nil(shown:gsub("\r?\r\n", ""):find "%c")
+      assert.is_nil(shown:find "\194[\128-\159]")
+    end
+    local file = command.run { "users", "--format", "csv", "--fields", "status", "--config", config }
+    assert.equal('status\r\n"' .. WRITTEN .. '"\r\n', file)
   end)
 
   it("a table fits its columns, and NO_COLOR takes the bold away", function()

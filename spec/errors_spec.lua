@@ -44,6 +44,8 @@ describe("an error object", function()
   it("stays on one line whatever a server says", function()
     local line = tostring(errors.new("http", "a\r\nb\0c\27[31md", { request_id = "x\ny" }))
     assert.is_nil(line:find "%c")
+    line = tostring(errors.new("http", "a\194\216\156\155b", { request_id = "\155c" }))
+    assert.equal("http: a\239\191\189 \239\191\189b (request \239\191\189c)", line)
   end)
 
   it("takes part in a concatenation by tostring and in error and pcall as itself", function()

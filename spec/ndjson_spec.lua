@@ -36,6 +36,14 @@ describe("ndjson.encode", function()
     assert.equal("null", ndjson.encode(rollcall.null))
   end)
 
+  it("escapes the control characters that JSON allows and terminals obey", function()
+    local text = "\194\128é\194\155\194\159\194\160"
+    assert.equal('"\\u0080é\\u009b\\u009f\194\160"', ndjson.encode(text))
+    assert.equal('{"\\u009b": "\\u0080é\\u009b\\u009f\194\160"}',
+      ndjson.encode(record('{"\194\155": "' .. text .. '"}')))
+    check.same({ text }, cjson.decode("[" .. ndjson.encode(text) .. "]"))
+  end)
+
   it("writes tables, keys sorted", function()
     assert.equal('{"a":[1,[2],{"b":null}],"c":"d"}', ndjson.encode { c = "d", a = { 1, { 2 }, { b = rollcall.null } } })
   end)

@@ -1,6 +1,7 @@
 -- The one error object: what every failure is, raised by a `for` and returned by every method.
 
 local core = require "rollcall.core"
+local one_line = require "rollcall.one_line"
 
 ---@alias rollcall.ErrorKind
 ---| "network"    # no connection, or one that broke
@@ -78,7 +79,7 @@ function Error.__tostring(err)
   if #notes > 0 then
     line = line .. " (" .. table.concat(notes, ", ") .. ")"
   end
-  return (line:gsub("%c", " "))
+  return one_line(line)
 end
 
 return errors

@@ -18,8 +18,16 @@ local function escape(character)
   return ESCAPES[character] or ("\\u%04x"):format(character:byte())
 end
 
+--- JSON whose control characters of C1 are escaped: JSON allows them as they are, and terminals obey them.
+local function without_c1(text)
+  if not text:find("\194", 1, true) then
+    return text
+  end
+  return (text:gsub("\194([\128-\159])", escape))
+end
+
 local function quote(text)
-  return '"' .. text:gsub('[%c"\\]', escape) .. '"'
+  return '"' .. without_c1(text:gsub('[%c"\\]', escape)) .. '"'
 end
 
 --- The shortest text that reads back as the same number.
@@ -63,7 +71,7 @@ function encode(value, key, source)
   elseif kind == "boolean" then
     return tostring(value)
   elseif kind == "userdata" then
-    return (core.json(value):gsub("[\r\n\t]", " ")) -- outside of strings: in them they are escaped
+    return without_c1(core.json(value):gsub("[\r\n\t]", " ")) -- outside of strings: in them they are escaped
   elseif next(value) == nil then
     return empty_text(key, source)
   elseif value[1] == nil then

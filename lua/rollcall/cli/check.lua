@@ -3,8 +3,8 @@
 local clock = require "rollcall.clock"
 local core = require "rollcall.core"
 local failure = require "rollcall.cli.failure"
+local one_line = require "rollcall.one_line"
 local schema = require "rollcall.schema"
-local tables = require "rollcall.cli.table"
 local url = require "rollcall.url"
 
 local check = { summary = "Try each source: address, TLS, clock, credentials, users." }
@@ -140,7 +140,7 @@ function check.run(session)
   for _, source in ipairs(sources) do
     local function tell(good, sentence)
       is_well = is_well and good
-      session.output:write(("%s: %s%s\n"):format(source.name, good and "" or "NOT WELL: ", tables.cell(sentence)))
+      session.output:write(("%s: %s%s\n"):format(source.name, good and "" or "NOT WELL: ", one_line(sentence)))
       session.output:flush()
     end
     local client, problem = session:try_client(source, { retry = { attempts = 2 } })

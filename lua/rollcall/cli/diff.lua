@@ -336,7 +336,7 @@ function shows.csv(session)
   for i, name in ipairs { "change", "source", "id", "email", "name", "field", "old", "new" } do
     columns[i] = get(name)
   end
-  local writer = csv.new(columns, { bom = session.args.bom, formulas = session.args.formulas })
+  local writer = listing.csv(session, columns)
   session.output:write(writer:header())
   return function(change, user, changes)
     for _, one in ipairs(changes or { {} }) do

@@ -5,6 +5,7 @@ local csv = require "rollcall.csv"
 local failure = require "rollcall.cli.failure"
 local names = require "rollcall.cli.names"
 local ndjson = require "rollcall.ndjson"
+local one_line = require "rollcall.one_line"
 local path = require "rollcall.path"
 local tables = require "rollcall.cli.table"
 local where = require "rollcall.where"
@@ -180,8 +181,31 @@ function writers.json(session, columns, current)
   }
 end
 
-function writers.csv(session, columns, _, is_continued)
+--- What writes CSV as the options say. On a terminal a row is one line that is safe to show; files and pipes have the
+--- data to the letter.
+---@param session rollcall.cli.Session
+---@param columns rollcall.Column[]
+---@return rollcall.Csv
+function listing.csv(session, columns)
   local writer = csv.new(columns, { bom = session.args.bom, formulas = session.args.formulas })
+  if not session.is_terminal then
+    return writer
+  end
+  local function shown(line)
+    return one_line(line:sub(1, -3)) .. "\r\n"
+  end
+  return {
+    header = function()
+      return shown(writer:header())
+    end,
+    row = function(_, user)
+      return shown(writer:row(user))
+    end,
+  }
+end
+
+function writers.csv(session, columns, _, is_continued)
+  local writer = listing.csv(session, columns)
   return {
     begin = function()
       if not is_continued then
@@ -209,7 +233,7 @@ end
 function writers.table(session, columns)
   local header, identities = {}, {}
   for i, column in ipairs(columns) do
-    header[i] = tables.cell(HEADERS[column.name] or column.name:upper():gsub("_", " "))
+    header[i] = HEADERS[column.name] or column.name:upper():gsub("_", " ")
     identities[i] = column.name == "email" or column.name == "id" or nil
   end
   local rows = tables.new(header, function(line)

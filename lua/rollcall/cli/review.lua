@@ -1,10 +1,10 @@
 -- rollcall review [SOURCE…]: what an access review asks, counted for each source.
 
 local completion = require "rollcall.cli.completion"
-local csv = require "rollcall.csv"
 local failure = require "rollcall.cli.failure"
 local fold = require "rollcall.fold"
 local listing = require "rollcall.cli.listing"
+local one_line = require "rollcall.one_line"
 local progress = require "rollcall.cli.progress"
 local schema = require "rollcall.schema"
 local tables = require "rollcall.cli.table"
@@ -295,7 +295,7 @@ end
 function shows.markdown(session, header, rows)
   local function line(cells)
     for i, cell in ipairs(cells) do
-      cells[i] = tables.cell(cell):gsub("[\\|]", "\\%0")
+      cells[i] = one_line(cell):gsub("[\\|]", "\\%0")
     end
     session.output:write("| " .. table.concat(cells, " | ") .. " |\n")
   end
@@ -315,7 +315,7 @@ function shows.csv(session, header, rows)
       return row[i] ~= "-" and row[i] or nil
     end }
   end
-  local writer = csv.new(columns, { bom = session.args.bom, formulas = session.args.formulas })
+  local writer = listing.csv(session, columns)
   session.output:write(writer:header())
   for _, row in ipairs(rows) do
     session.output:write(writer:row(row))

@@ -6,12 +6,12 @@ local checkpoint = require "rollcall.checkpoint"
 local config = require "rollcall.cli.config"
 local core = require "rollcall.core"
 local failure = require "rollcall.cli.failure"
+local one_line = require "rollcall.one_line"
 local output = require "rollcall.cli.output"
 local progress = require "rollcall.cli.progress"
 local provider = require "rollcall.provider"
 local rollcall = require "rollcall"
 local schema = require "rollcall.schema"
-local tables = require "rollcall.cli.table"
 
 ---@class rollcall.cli.Session
 ---@field args table what argparse made of the command line
@@ -77,7 +77,7 @@ function Session:complain(line)
   end
   local lines = {}
   for part in (line .. "\n"):gmatch "([^\n]*)\n" do
-    lines[#lines + 1] = tables.cell(part)
+    lines[#lines + 1] = one_line(part)
   end
   io.stderr:write("rollcall: ", table.concat(lines, "\n"), "\n")
 end

@@ -3,9 +3,9 @@
 local config = require "rollcall.cli.config"
 local failure = require "rollcall.cli.failure"
 local ndjson = require "rollcall.ndjson"
+local one_line = require "rollcall.one_line"
 local provider = require "rollcall.provider"
 local schema = require "rollcall.schema"
-local tables = require "rollcall.cli.table"
 
 local sources = { summary = "Show the sources that are configured." }
 
@@ -107,7 +107,7 @@ function sources.run(session)
     for _, line in ipairs { { "provider", one.provider }, { "address", one.base_url },
       { "accounts", table.concat(one.accounts, ", ") }, { "credentials", one.credentials }, { "from", one.origin } } do
       if line[2] ~= "" then
-        session.output:write(("  %-11s  %s\n"):format(line[1], tables.cell(line[2])))
+        session.output:write(("  %-11s  %s\n"):format(line[1], one_line(line[2])))
       end
     end
   end

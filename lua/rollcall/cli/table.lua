@@ -1,6 +1,7 @@
 -- Tables for people: columns as wide as what is in them. The first rows decide, so that a table of any
 -- length goes by in the memory of these; a wider cell that comes later pushes its row to the right.
 
+local one_line = require "rollcall.one_line"
 local width = require "rollcall.cli.width"
 
 ---@class rollcall.cli.Table
@@ -26,19 +27,11 @@ local NARROW, NARROWEST = 8, 4 -- what is left of a column that is cut to fit a 
 ---@param options rollcall.cli.TableOptions?
 ---@return rollcall.cli.Table
 function tables.new(header, write, options)
-  return setmetatable({ header = header, write = write, options = options or {}, rows = {} }, Table)
-end
-
---- A text as a cell: one line, nothing that a terminal would obey or that turns the line around.
----@param text string
----@return string
-function tables.cell(text)
-  if not text:find "[%c\194\216\226]" then
-    return text
+  local titles = {}
+  for i, title in ipairs(header) do
+    titles[i] = one_line(title)
   end
-  text = text:gsub("\194[\128-\159]", " "):gsub("%c", " ")
-  -- The marks, embeddings and isolates of writing from right to left: U+061C, 200E/F, 202A to E, 2066 to 9.
-  return (text:gsub("\216\156", ""):gsub("\226\128[\142\143\170-\174]", ""):gsub("\226\129[\166-\169]", ""))
+  return setmetatable({ header = titles, write = write, options = options or {}, rows = {} }, Table)
 end
 
 --- Makes the columns of a table fit: the widest first, and first those that may be.
@@ -110,7 +103,7 @@ end
 function Table:write_row(cells)
   self.write(self:line(cells) .. "\n")
   for _, line in ipairs(cells.below or {}) do
-    line = GAP .. tables.cell(line)
+    line = GAP .. one_line(line)
     self.write((self.options.columns and width.cut(line, self.options.columns) or line) .. "\n")
   end
 end
@@ -120,7 +113,7 @@ end
 ---@param below string[]? lines of their own behind it
 function Table:row(cells, below)
   for i, cell in ipairs(cells) do
-    cells[i] = tables.cell(cell)
+    cells[i] = one_line(cell)
   end
   cells.below = below
   if self.rows then
