@@ -92,6 +92,13 @@ describe("a table", function()
       { { "abcdefghijkl", "1,234,567", "1" } }, numbers)[2])
   end)
 
+  it("has no blanks at the ends of its lines, and takes its time in no run of them", function()
+    assert.same({ "A\n", "\n", "x" .. (" "):rep(3) .. "y\n" }, lines_of({ "A" }, { { "  " }, { "x   y  " } }))
+    local start = os.clock()
+    lines_of({ "A" }, { { "x" .. (" "):rep(2 ^ 16) .. "y" } })
+    assert.is_true(os.clock() - start < 2)
+  end)
+
   it("has lines of their own behind a row", function()
     local lines = {}
     local one = tables.new({ "A", "B" }, function(line)

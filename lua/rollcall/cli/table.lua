@@ -76,7 +76,7 @@ function Table:line(cells)
     cell = is_cut and not to_right and width.cut(cell, self.widths[i]) or cell
     parts[i] = (i < last or to_right) and width.pad(cell, self.widths[i], to_right) or cell
   end
-  return (table.concat(parts, self.gap):gsub(" +$", ""))
+  return table.concat(parts, self.gap):match "^.*[^ ]" or "" -- " +$" would try each run of blanks from each blank
 end
 
 --- The rows that wait, once their widths are decided.
