@@ -79,6 +79,23 @@ describe("rollcall.ndjson", function()
       rollcall.ndjson { "scope", "department", "deep", "role_names" }(user))
   end)
 
+  it("takes its time in no number of empty tables, of one name or of many", function()
+    local count = 20000
+    local names = {}
+    for i = 1, count do
+      names[i] = ('"n%d":%s'):format(i, i == count and "[]" or "{}")
+    end
+    for _, text in ipairs { '{"a":[' .. ("{},"):rep(count) .. "{}]}", '{"a":{' .. table.concat(names, ",") .. "}}" } do
+      local user = record(text)
+      local start = os.clock()
+      local line = rollcall.ndjson { "a" }(user)
+      assert.is_true(os.clock() - start < 1)
+      check.same(cjson.decode(text), cjson.decode(line))
+    end
+    check.contains(rollcall.ndjson { "a" }(record('{"a":{' .. table.concat(names, ",") .. "}}")), '"n19999":{}',
+      '"n20000":[]')
+  end)
+
   it("raises for columns that are none", function()
     for _, columns in ipairs { "id", {}, { 5 }, { "a..b" }, { { name = "x" } } } do
       check.misuse(function()

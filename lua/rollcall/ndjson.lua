@@ -40,10 +40,18 @@ local function number_text(number)
   return json.number(number)
 end
 
---- An empty table says not whether it was a list: the user's own text does, by the name before it.
+--- An empty table says not whether it was a list: the user's own text does, by the name before it. It is looked
+--- through once, and what it says is remembered.
 local function empty_text(key, source)
-  local name = quote(key or ""):gsub("%p", "%%%0")
-  return source and source:find(name .. "%s*:%s*%[%s*%]") and "[]" or "{}"
+  if not source then
+    return "{}"
+  elseif not source.lists then
+    source.lists = {}
+    for name in core.json(source.user):gmatch '("[^"]*")%s*:%s*%[%s*%]' do
+      source.lists[name] = true
+    end
+  end
+  return source.lists[quote(key or "")] and "[]" or "{}"
 end
 
 local encode
@@ -137,7 +145,7 @@ function ndjson.new(columns)
     for i, column in ipairs(list) do
       local value = column.get(user)
       if type(value) == "table" and not source and type(user) == "userdata" then
-        source = core.json(user)
+        source = { user = user }
       end
       local key = column.name:match "[^./]*$"
       if key == "role_names" and type(value) == "table" and next(value) == nil then
