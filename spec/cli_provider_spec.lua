@@ -43,6 +43,29 @@ describe("a provider without users", function()
   end)
 end)
 
+describe("the source of a user", function()
+  it("is ours, however the user writes one of its own", function()
+    local users = { [[{"id":1,"\u0073ource":"theirs","\u0070rovider":"theirs","m\u0066a":true}]],
+      [[{"id":2,"sourc\u0065":null,"\u0069d":2}]], [[{"id":3,"provide\u0072":null,"n\u0061me":"\u0061"}]] }
+    server:script { ["/people"] = { { body = "[" .. table.concat(users, ",") .. "]" } } }
+    local name = acme("", 'users = { path = "/people", items = "", paging = { type = "none" } }')
+    local output, errors, status = run { "users", "--config", name, "--format", "ndjson" }
+    assert.equal("", errors)
+    assert.equal(0, status)
+    check.same({ { id = 1, mfa = true, source = "acme", provider = "acme" },
+      { id = 2, source = "acme", provider = "acme" }, { id = 3, name = "a", source = "acme", provider = "acme" } },
+      cli.decoded(output))
+    for _, line in ipairs(command.lines(output)) do
+      for _, key in ipairs { "source", "provider", "id", "name", "mfa" } do
+        local letters = line:gsub("\\u00(%x%x)", function(hex)
+          return string.char(tonumber(hex, 16))
+        end)
+        assert.is_true(select(2, letters:gsub(('"%s":'):format(key), "")) <= 1, line)
+      end
+    end
+  end)
+end)
+
 describe("--filter", function()
   local function declared(filters)
     return ('users = { path = "/people", items = "", paging = { type = "none" }, filters = { %s } }'):format(filters)

@@ -110,13 +110,19 @@ for _, group in ipairs { names.COMMON, { "source" } } do
   end
 end
 
---- Is there a field of the user's own of this name? Null is one, too. The cheap question goes first.
-local function is_own(user, text, name)
+--- May a name of ours be written with escapes in this text? Our names are of small letters and _, U+005F to 7A.
+local function may_hide_names(text)
+  return text:find("\\u00", 1, true) ~= nil and text:find "\\u00[567]" ~= nil
+end
+
+--- Is there a field of the user's own of this name? Null is one, too. The cheap questions go first.
+local function is_own(user, text, name, is_hidden)
   local mark = marks[name]
-  if not text:find(mark.quoted, 1, true) then
+  if not is_hidden and not text:find(mark.quoted, 1, true) then
     return false
   end
-  return at(user, mark.pointer) ~= nil or text:find(mark.null) ~= nil and core.totable(user)[name] ~= nil
+  return at(user, mark.pointer) ~= nil
+    or (is_hidden or text:find(mark.null) ~= nil) and core.totable(user)[name] ~= nil
 end
 
 --- A function that makes the JSON text of a whole user in one line: as received, and before it the
@@ -126,7 +132,8 @@ end
 function listing.whole_user(current)
   return function(user)
     local text = ndjson.encode(user)
-    if is_own(user, text, "source") or is_own(user, text, "provider") then
+    local is_hidden = may_hide_names(text)
+    if is_own(user, text, "source", is_hidden) or is_own(user, text, "provider", is_hidden) then
       local object = core.totable(user) -- ours must not be there twice
       for _, name in ipairs(names.COMMON) do
         if object[name] == nil then
@@ -139,7 +146,7 @@ function listing.whole_user(current)
     local parts = { '{"source":' .. ndjson.encode(current.source.name) }
     for _, name in ipairs(names.COMMON) do
       local value = user[name]
-      if value ~= nil and not is_own(user, text, name) then
+      if value ~= nil and not is_own(user, text, name, is_hidden) then
         local shown = name == "role_names" and type(value) == "table" and #value == 0 and "[]" or ndjson.encode(value)
         parts[#parts + 1] = ('"%s":%s'):format(name, shown)
       end
