@@ -1,11 +1,14 @@
 /* terminal.c - see terminal.h. */
-#define _GNU_SOURCE /* sigaction, ioctl's TIOCGWINSZ */
+#define _GNU_SOURCE /* sigaction, ioctl's TIOCGWINSZ, mkostemp */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "terminal.h"
@@ -147,19 +150,69 @@ static int terminal_truncate(lua_State *L) {
   return 1;
 }
 
+static bool write_all(int fd, const char *text, size_t length) {
+  while (length > 0) {
+    const ssize_t written = write(fd, text, length);
+    if (written < 0 && errno != EINTR) {
+      return false;
+    }
+    if (written > 0) {
+      text += written;
+      length -= (size_t)written;
+    }
+  }
+  return true;
+}
+
+/* beside(path, text) -> the name of a new file that has the text, in the folder of `path`, for to
+ * rename to it; nil and why there is none. Nobody can know the name before, and nobody but the
+ * owner may read it, nor the owner more than `path`, where that is there. */
+static int terminal_beside(lua_State *L) {
+  static const char ending_of_name[] = ".XXXXXX";
+  size_t path_length, length;
+  const char *path = luaL_checklstring(L, 1, &path_length);
+  const char *text = luaL_checklstring(L, 2, &length);
+  char *name =
+      lua_newuserdatauv(L, path_length + sizeof ending_of_name, 0); /* Lua's, whatever fails */
+  struct stat before;
+  mode_t mode = S_IRUSR | S_IWUSR;
+  memcpy(name, path, path_length);
+  memcpy(name + path_length, ending_of_name, sizeof ending_of_name);
+  if (stat(path, &before) == 0) {
+    mode &= before.st_mode;
+  }
+  const int fd = mkostemp(name, O_CLOEXEC); /* O_EXCL, which follows no link; for the owner alone */
+  int problem = fd < 0 ? errno : 0;
+  if (fd >= 0) {
+    const bool is_stricter = mode != (S_IRUSR | S_IWUSR);
+    if (!write_all(fd, text, length) || (is_stricter && fchmod(fd, mode) != 0)) {
+      problem = errno;
+    }
+    if (close(fd) != 0 && problem == 0) {
+      problem = errno;
+    }
+    if (problem != 0) {
+      (void)unlink(name);
+    }
+  }
+  if (problem != 0) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "%s: %s", path, strerror(problem));
+    return 2;
+  }
+  lua_pushstring(L, name);
+  return 1;
+}
+
 void rc_terminal_open(lua_State *L) {
-  static const luaL_Reg functions[] = {{"is_terminal", terminal_is},
-                                       {"columns", terminal_columns},
-                                       {"catch", terminal_catch},
-                                       {"release", terminal_release},
-                                       {"default", terminal_default},
-                                       {"occupy", terminal_occupy},
-                                       {"replace", terminal_replace},
-                                       {"ignore_pipe", terminal_ignore_pipe},
-                                       {"caught", terminal_caught},
-                                       {"truncate", terminal_truncate},
-                                       {NULL, NULL}};
-  lua_createtable(L, 0, 10);
+  static const luaL_Reg functions[] = {
+      {"is_terminal", terminal_is},  {"columns", terminal_columns},
+      {"catch", terminal_catch},     {"release", terminal_release},
+      {"default", terminal_default}, {"occupy", terminal_occupy},
+      {"replace", terminal_replace}, {"ignore_pipe", terminal_ignore_pipe},
+      {"caught", terminal_caught},   {"truncate", terminal_truncate},
+      {"beside", terminal_beside},   {NULL, NULL}};
+  lua_createtable(L, 0, 11);
   luaL_setfuncs(L, functions, 0);
   lua_setfield(L, -2, "terminal");
 }

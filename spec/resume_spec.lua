@@ -98,7 +98,31 @@ describe("--resume", function()
       check.contains(errors, place)
     end
     assert.equal(0, #sandbox.log())
-    assert.is_nil(command.read(saved .. ".new"))
+    assert.is_nil(command.shell("ls " .. directory):find "saved")
+  end)
+
+  it("touches no other file, and shows its own to nobody else", function()
+    local mine, target = saved .. ".new", directory .. "/mine"
+    local function try()
+      local _, errors, status = users { "--format", "csv", "--limit", "3" }
+      assert.equal("", errors)
+      assert.equal(0, status)
+      assert.equal("-rw-------", command.shell("ls -l " .. saved):sub(1, 10))
+      assert.equal("mine\nsaved\nsaved.new\n", (command.shell("cd " .. directory .. "; ls mine saved*")))
+      assert.equal("mine\n", command.read(mine))
+    end
+    finally(function()
+      os.remove(mine)
+      os.remove(target)
+    end)
+    command.write(target, "mine\n")
+    command.write(mine, "mine\n")
+    try()
+    os.execute("chmod 644 " .. saved)
+    try()
+    os.remove(mine)
+    assert(os.execute(("ln -s mine %s"):format(mine)))
+    try()
   end)
 
   it("writes to the file that a symbolic link leads to", function()
@@ -152,17 +176,20 @@ describe("--resume", function()
   it("cuts off what its file does not know of, where that cannot be written any more", function()
     sandbox.reset "delay_ms=100"
     local output, errors = directory .. "/cut", directory .. "/errors"
-    local line = command.line { "users", "tesouro", "--format", "ndjson", "--fields", "id", "--resume", saved }
+    local folder = directory .. "/folder"
+    local file = folder .. "/saved"
+    assert(os.execute("mkdir " .. folder))
+    local line = command.line { "users", "tesouro", "--format", "ndjson", "--fields", "id", "--resume", file }
     local process = assert(io.popen(("{ %s >>%s; } 2>%s; echo $?"):format(line, output, errors)))
     local first
     command.await(function() -- until it was written twice
-      first = first or command.read(saved)
-      return first and command.read(saved) ~= first
+      first = first or command.read(file)
+      return first and command.read(file) ~= first
     end)
-    assert(os.execute(("mkdir %s.new"):format(saved)))
+    assert(os.rename(folder, folder .. ".gone"))
     assert.equal("3\n", process:read "*a")
     process:close()
-    os.execute(("rmdir %s.new"):format(saved))
+    assert(os.rename(folder .. ".gone", folder))
     check.contains(command.read(errors), "cannot write the checkpoint")
     assert.truthy(#command.read(output) > 0)
     sandbox.reset()

@@ -94,6 +94,41 @@ describe("core.terminal", function()
     assert.truthy(text:find "^0 /dev/null\n1 /dev/null\n2 /[^\n]*\n$", text)
   end)
 
+  it("makes a file beside another one, for its owner alone, under a name of its own", function()
+    local directory = os.tmpname()
+    os.remove(directory)
+    assert(os.execute("mkdir " .. directory))
+    finally(function()
+      os.execute("rm -rf " .. directory)
+    end)
+    local path = directory .. "/a file"
+    local function mode_of(name)
+      return (command.shell("stat -c %a '" .. name .. "'"))
+    end
+    local name = assert(terminal.beside(path, "text\0\n"))
+    local other = assert(terminal.beside(path, ""))
+    assert.not_equal(name, other)
+    assert.equal(path .. ".", name:sub(1, #path + 1))
+    assert.equal("text\0\n", command.read(name))
+    assert.equal("600\n", mode_of(name))
+    for before, after in pairs { ["644"] = "600\n", ["600"] = "600\n", ["400"] = "400\n", ["660"] = "600\n" } do
+      command.write(path, "old")
+      assert(os.execute(("chmod %s '%s'"):format(before, path)))
+      name = assert(terminal.beside(path, "new"))
+      assert.equal(after, mode_of(name))
+      assert.equal("old", command.read(path))
+      os.remove(name)
+      os.remove(path)
+    end
+    local none, problem = terminal.beside(directory .. "/nowhere/file", "")
+    assert.is_nil(none)
+    assert.equal(directory .. "/nowhere/file: No such file or directory", problem)
+    local output = run(("print(terminal.beside('%s/full', ('x'):rep(1e6)))"):format(directory),
+      "(trap '' XFSZ; ulimit -f 40; %s)")
+    assert.equal(("nil\t%s/full: File too large\n"):format(directory), output)
+    assert.equal("2\n", (command.shell("ls " .. directory .. " | wc -l")))
+  end)
+
   it("becomes another program", function()
     local output, _, status = run [[
       print(terminal.replace("/nonexistent/program", "x"))

@@ -423,6 +423,14 @@ function core.terminal.replace(program, ...) end
 ---@return boolean
 function core.terminal.truncate(fd, length) end
 
+--- Makes a file in the folder of `path` that has the text, to be renamed to it. Its name is one that nobody can know
+--- before. Only its owner may read and write it, and not what the owner may not with `path`, where that is there.
+---@param path string
+---@param text string
+---@return string? name
+---@return string? problem
+function core.terminal.beside(path, text) end
+
 --- The signal that came, once, and the status that a shell gives to it; nil for none.
 ---@return "INT"|"TERM"|"HUP"|nil name
 ---@return integer? status

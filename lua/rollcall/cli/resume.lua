@@ -1,6 +1,7 @@
 -- The file of --resume: where a walk stands, and to which output it belongs.
 
 local checkpoint = require "rollcall.checkpoint"
+local core = require "rollcall.core"
 local failure = require "rollcall.cli.failure"
 local shell = require "rollcall.cli.shell"
 
@@ -76,17 +77,6 @@ local function target_of(name)
   return printed and printed:match "^(.+)\n$" or name
 end
 
---- Writes a file whole.
-local function write(name, text)
-  local file, problem = io.open(name, "wb")
-  if not file then
-    return nil, problem
-  end
-  local good, write_problem = file:write(text)
-  local closed, close_problem = file:close()
-  return good and closed, write_problem or close_problem
-end
-
 --- The checkpoints of a text by source, and the output that they are of; ends the command where it has none.
 local function parse(name, text)
   local parts, problem, output = checkpoint.decode_parts(text)
@@ -121,11 +111,11 @@ function resume.open(name, output)
   elseif code ~= ENOENT then
     failure.usage("--resume: cannot read %s", problem)
   end
-  local good, unwritable = write(self.target .. ".new", "")
-  if not good then
+  local new, unwritable = core.terminal.beside(self.target, "")
+  if not new then
     cannot_write(unwritable)
   end
-  os.remove(self.target .. ".new")
+  os.remove(new)
   return self
 end
 
@@ -136,11 +126,13 @@ function Resume:write(parts)
   if text == self.last then
     return
   end
-  local good, problem = write(self.target .. ".new", text .. "\n")
-  if good then
-    good, problem = os.rename(self.target .. ".new", self.target)
+  local new, unwritable = core.terminal.beside(self.target, text .. "\n")
+  if not new then
+    cannot_write(unwritable)
   end
+  local good, problem = os.rename(new, self.target)
   if not good then
+    os.remove(new)
     cannot_write(problem)
   end
   self.last = text
