@@ -176,6 +176,27 @@ describe("a configuration", function()
     assert.equal("", errors)
   end)
 
+  it("warns where others can read the password of a proxy", function()
+    for proxy, is_secret in pairs { ["http://bob:hunter22-wrong@127.0.0.1:1"] = true, ["bob:hunter22@a:1"] = true,
+      ["http://127.0.0.1:1"] = false, ["http://[::1]:1"] = false, ["http://bob@127.0.0.1:1"] = false } do
+      local text = source_text(CREDENTIALS .. (", proxy = %q"):format(proxy))
+      local errors, status = complaints { "sources", "--config", configuration(text, "644") }
+      assert.equal(0, status)
+      assert.equal(is_secret, errors:find("has a secret of tesouro in it", 1, true) ~= nil, proxy)
+      assert.equal("", (complaints { "sources", "--config", configuration(text, "600") }))
+    end
+  end)
+
+  it("warns where others can write to it", function()
+    for mode, is_warned in pairs { ["600"] = false, ["644"] = false, ["664"] = true, ["646"] = true, ["666"] = true } do
+      local name = configuration(source_text(CREDENTIALS), mode)
+      local errors, status = complaints { "sources", "--config", name }
+      assert.equal(0, status)
+      assert.equal(is_warned and ("rollcall: warning: others can write to %s, and so have any program run as you: "
+        .. "`chmod go-w '%s'`\n"):format(name, name) or "", errors)
+    end
+  end)
+
   it("says the user and password of a provider with Basic credentials, too", function()
     local server = require("spec.support.server").start()
     finally(function()
