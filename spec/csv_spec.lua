@@ -21,14 +21,22 @@ describe("rollcall.csv", function()
 
   it("keeps texts from being run by a spreadsheet, and numbers as they are", function()
     local writer, plain = rollcall.csv { "a", "b" }, rollcall.csv({ "a", "b" }, { formulas = true })
-    for _, text in ipairs { "=1+1", "+4722", "-x", "@SUM(A1)", "\tx" } do
+    for _, text in ipairs { "=1+1", "+4722", "-x", "@SUM(A1)", "＝1", "＋1", "－1", "＠SUM" } do
       assert.equal("'" .. text .. ",-5\r\n", writer:row { a = text, b = -5 })
       assert.equal(text .. ",-5\r\n", plain:row { a = text, b = -5 })
     end
     assert.equal('"\'\rx",\r\n', writer:row { a = "\rx" })
+    assert.equal('"\'\tx",\r\n', writer:row { a = "\tx" })
+    assert.equal("（1,\r\n", writer:row { a = "（1" })
     assert.equal('"\'=HYPERLINK(""x"")",\r\n', writer:row { a = '=HYPERLINK("x")' })
     assert.equal("a=b,\r\n", writer:row { a = "a=b" })
     assert.equal("'=A,\r\n", writer:row { a = { "=A" } })
+  end)
+
+  it("quotes what some spreadsheets split at, too", function()
+    local writer = rollcall.csv { "a", "b;c" }
+    assert.equal('a,"b;c"\r\n', writer:header())
+    assert.equal('"x;y","x\ty"\r\n', writer:row { a = "x;y", ["b;c"] = "x\ty" })
   end)
 
   it("begins with a byte order mark where it should, and quotes a line of one empty cell", function()

@@ -1,7 +1,8 @@
--- Users as CSV (RFC 4180): lines end with CR LF, fields are quoted where they must be.
+-- Users as CSV (RFC 4180): lines end with CR LF, fields are quoted where they must be, and where they have what
+-- spreadsheets of some countries split at, a semicolon or a tab.
 --
--- A text that a spreadsheet would take for a formula (it begins with = + - @, a tab or a line break) gets
--- a ' before it, which spreadsheets do not show: what a stranger wrote into a name must not be run.
+-- A text that a spreadsheet would take for a formula (it begins with = + - @, also full-width ones, a tab or a line
+-- break) gets a ' before it, which spreadsheets do not show: what a stranger wrote into a name must not be run.
 -- `formulas = true` leaves it out, for programs that want the data to the letter.
 
 local ndjson = require "rollcall.ndjson"
@@ -40,14 +41,19 @@ function csv.text(value)
   return (#parts > 0 or next(value) == nil) and table.concat(parts, ", ") or ndjson.encode(value)
 end
 
+--- Would a spreadsheet take it for a formula? Some take full-width characters for what they are made of.
+local function is_formula(text)
+  return text:find "^[=+%-@\t\r\n]" ~= nil or text:find "^\239\188[\157\139\141\160]" ~= nil -- ＝ ＋ － ＠
+end
+
 --- A value as a cell of the line.
 ---@private
 function Csv:cell(value)
   local text = csv.text(value)
-  if not self.formulas and type(value) ~= "number" and text:find "^[=+%-@\t\r\n]" then
+  if not self.formulas and type(value) ~= "number" and is_formula(text) then
     text = "'" .. text
   end
-  if text:find '[",\r\n]' then
+  if text:find '[",;\t\r\n]' then
     return '"' .. text:gsub('"', '""') .. '"'
   end
   return text
