@@ -172,6 +172,29 @@ describe("rollcall check", function()
     check.contains(output, "no   such thing")
   end)
 
+  it("has a hint for what the server says where it answers 200 without users, or 400", function()
+    local name = acme("", 'users = { path = "/people", items = "/data", paging = { type = "none" } }')
+    local CREDENTIALS = "It speaks of credentials: check the client id and secret of this source, or its token"
+    for body, case in pairs {
+      ['{"message":"no plan"}'] = { "the server says: no plan", "look at the account", false },
+      ['{"error":"expired Token"}'] = { "the server says: expired Token", "look at the account", true },
+      ['{"nextToken":"x"}'] = { "expected an array", "look at the account", false },
+      ['{"data":[1]}'] = { "Users: decode: ", "look at base_url", false },
+    } do
+      server:script { ["/"] = { { body = "" } }, ["/people"] = { { body = body } } }
+      local output, _, status = run { "check", "--config", name }
+      assert.equal(3, status)
+      check.contains(output, "acme: NOT WELL: Users: ", case[1], case[2])
+      assert.equal(case[3], output:find(CREDENTIALS, 1, true) ~= nil, output)
+    end
+    for body, is_hinted in pairs { ['{"message":"no plan"}'] = false, ['{"code":"E1","why":"Unauthorized"}'] = true } do
+      server:script { ["/"] = { { body = "" } }, ["/people"] = { { status = 400, body = body } } }
+      local output = run { "check", "--config", name }
+      check.contains(output, "Check the source's base_url, account and filters")
+      assert.equal(is_hinted, output:find(CREDENTIALS, 1, true) ~= nil, output)
+    end
+  end)
+
   it("goes to this machine without a proxy, as the walk does", function()
     server:script { ["/"] = { { body = "" } }, ["/people"] = { { body = '[{"id":1}]' } } }
     local name = acme("", 'users = { path = "/people", items = "", paging = { type = "none" } }')

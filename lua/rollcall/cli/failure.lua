@@ -62,6 +62,14 @@ local advice = {
   loop = "The server ignores the page token: the configuration's query_names can send it by another name",
 }
 
+--- Does a server that answered neither 401 nor 403 speak of credentials all the same?
+local function is_of_credentials(err)
+  local said = err.kind == "decode" and err.message:match "; the server says: (.*)$"
+    or err.kind == "http" and err.status == 400 and err.body or ""
+  said = said:lower()
+  return (said:find "token" or said:find "credential" or said:find "auth") ~= nil
+end
+
 --- What to do about an error of the library's, as a sentence.
 ---@param err rollcall.Error
 ---@param name string? of the source
@@ -70,6 +78,11 @@ function failure.advice(err, name)
   local text = advice[err.kind]
   if err.kind == "auth" and err.status == 403 then
     text = "These credentials may not read the users of this account: ask its administrator for the right to"
+  elseif err.kind == "decode" and err.body then
+    text = "The server answered without users, and may say why: look at the account, the filters and base_url"
+  end
+  if is_of_credentials(err) then
+    text = text .. ". It speaks of credentials: check the client id and secret of this source, or its token"
   end
   return text and ("%s. `rollcall check%s` tries each step."):format(text, name and " " .. name or "")
 end
