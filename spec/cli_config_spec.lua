@@ -188,12 +188,13 @@ describe("a configuration", function()
   end)
 
   it("warns where others can write to it", function()
-    for mode, is_warned in pairs { ["600"] = false, ["644"] = false, ["664"] = true, ["646"] = true, ["666"] = true } do
+    for mode, is_warned in pairs { ["600"] = false, ["644"] = false, ["664"] = false, ["646"] = true,
+      ["666"] = true } do
       local name = configuration(source_text(CREDENTIALS), mode)
       local errors, status = complaints { "sources", "--config", name }
       assert.equal(0, status)
       assert.equal(is_warned and ("rollcall: warning: others can write to %s, and so have any program run as you: "
-        .. "`chmod go-w '%s'`\n"):format(name, name) or "", errors)
+        .. "`chmod o-w '%s'`\n"):format(name, name) or "", errors)
     end
   end)
 

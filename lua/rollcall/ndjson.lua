@@ -27,7 +27,7 @@ local function without_c1(text)
 end
 
 local function quote(text)
-  return '"' .. without_c1(text:gsub('[%c"\\]', escape)) .. '"'
+  return '"' .. without_c1(text:gsub('[%z\1-\31\127"\\]', escape)) .. '"'
 end
 
 --- The shortest text that reads back as the same number.

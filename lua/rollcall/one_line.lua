@@ -27,11 +27,14 @@ local function shown(bytes)
   return (is_unsafe(code) and " " or bytes:sub(1, length)) .. (#bytes > length and REPLACEMENT or "")
 end
 
+-- Control characters of ASCII, by their bytes: of %c a script's locale may have more.
+local CONTROL = "[%z\1-\31\127]"
+
 ---@param text string
 ---@return string
 return function(text)
-  if not text:find "[%c\128-\255]" then
+  if not text:find "[%z\1-\31\127-\255]" then
     return text
   end
-  return (text:gsub("%c", " "):gsub("[\128-\255][\128-\191]*", shown))
+  return (text:gsub(CONTROL, " "):gsub("[\128-\255][\128-\191]*", shown))
 end

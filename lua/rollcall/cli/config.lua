@@ -144,15 +144,12 @@ end
 --- Warns where others can read a secret, or write what decides which programs are run and who is told the secrets.
 local function warn_of_others(name, sources, say)
   local listed = shell.read("LC_ALL=C ls -ldL -- " .. shell.quote(name) .. " 2>/dev/null") or ""
-  local function may_others(what) -- the group, or everybody
-    return listed:find("^...." .. what) ~= nil or listed:find("^......." .. what) ~= nil
-  end
-  if may_others ".w" and listed:find "^%-" then -- not of a terminal, or the like
-    say(("warning: others can write to %s, and so have any program run as you: `chmod go-w %s`"):format(name,
+  if listed:find "^%-.......w" then -- not the group, which is often one's own, nor of a terminal or the like
+    say(("warning: others can write to %s, and so have any program run as you: `chmod o-w %s`"):format(name,
       shell.quote(name)))
   end
   for _, source in ipairs(sources) do
-    if has_secret(source) and may_others "r" then
+    if has_secret(source) and (listed:find "^....r" or listed:find "^.......r") then -- the group's, everybody's
       say(("warning: %s has a secret of %s in it, and others can read it: `chmod 600 %s`, or let secret_command "
         .. "or { env = … } say it"):format(name, source.name, shell.quote(name)))
       return
