@@ -35,14 +35,22 @@ describe("a client", function()
     rollcall.tesouro { client_id = function() return "x" end, client_secret = function() return "x" end }
     rollcall.dintero(credentials { account = "T12345678" })
     rollcall.dintero(credentials { accounts = { "P123", "T12345678" } })
-    rollcall.tesouro(credentials {
+    local samples = credentials {
       base_url = "https://api.example.com:8443/prefix/", ca_file = "/etc/ca.pem", client_cert = "/c.pem",
       client_key = "/k.pem", proxy = "", connect_timeout = 1.5, idle_timeout = 0, max_page_bytes = 1000,
       max_user_bytes = 1000, max_depth = 2048, max_header_bytes = 65536, watermark = 1,
       query_names = { PaginationToken = "pagination_token" }, user_agent = "acme/1", insecure = false,
       retry = { attempts = 1, base = 0, cap = 0, jitter = 0, max_retry_after = 0, quota = 0 },
       loop = { wait = core.wait }, on = { request = print, response = print, retry = print, page = print },
-    })
+    }
+    rollcall.tesouro(samples)
+    local basic = { username = "ada", password = SECRET }
+    rollcall.client({ name = "acme", base_url = false, auth = { type = "basic" },
+      users = { path = "/people", items = "", paging = { type = "none" } } },
+      { base_url = samples.base_url, username = basic.username, password = basic.password })
+    for _, name in ipairs(require "rollcall.option_names") do
+      assert.truthy(samples[name] ~= nil or basic[name] or name == "token" or name == "environment", name)
+    end
   end)
 
   local mistakes = {
