@@ -647,17 +647,18 @@ end)
 
 describe("an answer that a provider calls too many requests", function()
   it("is tried again as 429 is, and no other of its status", function()
-    local function ids(text, attempts)
-      local refused = { status = 403, body = ('{"error":{"message":"%s"}}'):format(text) }
+    local function ids(text, attempts, status)
+      local refused = { status = status or 403, body = ('{"error":{"message":"%s"}}'):format(text) }
       server:script { ["/people"] = { refused, { body = '{"data":[{"id":"a"}]}' } } }
       return ids_of((rollcall.client({ name = "acme", base_url = false,
-        limited = { status = 403, message = "rateLimitExceeded" },
+        limited = { status = status or 403, message = "rateLimitExceeded" },
         users = { path = "/people", items = "/data", paging = { type = "none" } },
       }, { base_url = server.url, token = "tok-7f3a", retry = { base = 0.001, attempts = attempts } }):users()))
     end
     assert.equal("a", (ids("userRateLimitExceeded", 2)))
     check.failure(select(2, ids("userRateLimitExceeded", 1)), "rate_limit")
     check.failure(select(2, ids("not yours", 2)), "auth")
+    assert.equal("a", (ids("userRateLimitExceeded", 2, 401)))
   end)
 end)
 
@@ -678,6 +679,8 @@ describe("a page of nobody without an array", function()
     assert.equal("", ids("absent", { body = "{}" }))
     assert.equal("", ids("absent", { body = ' {"code":0,"message":"ok","error":null,"errors":[]}' }))
     assert.equal("", ids("absent", { body = '{"kind":"admin#directory#users","etag":"e"}' }))
+    assert.equal("", ids("null", { body = '{"data":null,"title":"People","message":"","errorCode":0,"error":0}' }))
+    assert.equal("", ids("null", { body = '{"data":null,"x":"' .. ("x"):rep(20000) .. '"}' }))
     assert.equal("", ids("absent", { status = 204, type = false, length = false }))
   end)
 
@@ -699,6 +702,8 @@ describe("a page of nobody without an array", function()
       { "absent", { body = "[]" }, "not_found" },
       { "absent", { body = "null" }, "not_found" },
       { "null", { body = '{"data":null,"errors":[{"message":"m"}]}' }, "null_array" },
+      { nil, { body = '{"error":"boom","total":0}' }, "not_found", true },
+      { nil, { body = '{"ok":false,"message":"m","total":0,"data":null}' }, "null_array", true },
       { "null", { body = '{"data":{},' .. NEXT }, "not_array" },
       { "null", { body = '{"data":null,"data":[],' .. NEXT }, "second_value" },
       { "null", { status = 204, type = false, length = false }, "unexpected_end" },

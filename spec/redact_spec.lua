@@ -43,6 +43,26 @@ describe("redact", function()
       redactor "hunter22":clean "&amp;&nothing;&#9999999999; hunter&#50;2")
   end)
 
+  it("takes a number that is no character for none", function()
+    local made = redactor "hunter22"
+    for _, code in ipairs { "xffffffffffffffff", "99999999999999999999", "x110000" } do
+      local text = ("&#%s; hunter22"):format(code)
+      assert.equal(text:gsub("hunter22", "[secret]"), made:clean(text))
+    end
+  end)
+
+  it("finds long ones at the cut, however they are spelt, and all that end alike once there are many", function()
+    local long = ("0123456789abcdef"):rep(1024)
+    local made = redactor(long)
+    local spelt = long:gsub(".", function(byte)
+      return ("\\u%04x"):format(byte:byte())
+    end)
+    assert.equal("[secret]", made:clean(spelt .. " and more", nil, 8192))
+    made = redactor(("Z"):rep(16000) .. "SAME", "k-SAME", "a-long-and-real-secret-SAME")
+    local shown = made:clean(("zSAME "):rep(3000) .. "a-long-and-real-secret-SAME")
+    assert.is_nil(shown:find("real", 1, true))
+  end)
+
   it("leaves short texts readable", function()
     assert.equal("a cat", redactor("a", "cat"):clean "a cat")
   end)

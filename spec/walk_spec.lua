@@ -389,6 +389,25 @@ describe("users of a page", function()
     end
   end)
 
+  it("come as soon as they are there, also where a hook has waited for them", function()
+    local list = {}
+    for i = 1, 3000 do
+      list[i] = ('{"id":"%d","name":"%s"}'):format(i, ("x"):rep(500))
+    end
+    server:script { [USERS] = { { body = '{"data":[' .. table.concat(list, ",") .. '],"nextPaginationToken":null}' } },
+      ["/identity/v1/organizations"] = { { body = '{"data":[]}', delay = 0.3 } } }
+    local asked, one = false, nil
+    one = client { connect_timeout = 60, on = { request = function()
+      if not asked then
+        asked = true
+        assert.same({}, one:organizations():collect())
+      end
+    end } }
+    local begun = core.now()
+    assert.equal(3000, one:users():count())
+    assert.is_true(core.now() - begun < 30)
+  end)
+
   it("are given before their page is fetched again, which broke off behind them", function()
     local first = page("1 2 3 4", "t2")
     local broken = { body = first.body, cut = first.body:find('{"id":"4"', 1, true) }

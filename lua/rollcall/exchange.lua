@@ -150,32 +150,34 @@ local function read_error_body(body)
   return message, type(code) == "number" and json.number(code) or type(code) == "string" and code or nil
 end
 
--- What a `code` is where nothing is wrong.
-local FINE = { ["0"] = true, ["200"] = true, ok = true, success = true }
+-- What is said where nothing is wrong.
+local FINE = { ["0"] = true, ["200"] = true, ok = true, success = true, ["false"] = true, [""] = true }
 
---- Does a document of 200 say that something is wrong?
+--- Does a field of a document say that something is wrong?
+local function is_wrong(value)
+  if value == nil or value == core.null then
+    return false
+  elseif type(value) == "table" then
+    return next(value) ~= nil
+  end
+  return not FINE[(type(value) == "number" and json.number(value) or tostring(value)):lower()]
+end
+
+--- Does a document that has no users say that something is wrong? Whatever is no object is.
 local function says_error(text)
   local document = json.decode(text)
-  if type(document) ~= "table" or document.ok == false or document.success == false then
+  if type(document) ~= "table" or not text:find "^%s*{" or document.ok == false or document.success == false
+    or is_wrong(document.error) or is_wrong(document.errors) or is_wrong(document.errorCode) then
     return true
+  elseif document.code ~= nil then
+    return is_wrong(document.code)
   end
-  for _, name in ipairs { "error", "errors", "errorCode" } do
-    local value = document[name]
-    local is_empty = type(value) == "table" and next(value) == nil
-    if value ~= nil and value ~= core.null and value ~= false and value ~= "" and not is_empty then
-      return true
-    end
-  end
-  local message, code = read_error_body(text)
-  if code then
-    return not FINE[code:lower()]
-  end
-  return message ~= nil
+  return type(document.message) == "string" and is_wrong(document.message)
 end
 
 --- The first line of a body that is no document whose message is known.
 local function first_line(body)
-  return body:match "^%s*(%S[^%c]*)"
+  return body:match "^%s*(%S[^%z\1-\31\127]*)"
 end
 
 --- Is an answer the one that a provider declares by its status and a text in its body?
@@ -235,13 +237,13 @@ function Exchange:transfer_error(failure, line)
   return self:error(transfer_kinds[failure] or "network", line, { code = failure })
 end
 
---- The error of a body that is not what was declared. `is_no_error` says that it is an object all the same, which does
---- not say that something is wrong.
+--- The error of a body that is not what was declared. `says_error` is whether it is a document that says why; of one
+--- that is long, or not whole, that is not known.
 function Exchange:decode_error(err)
   local document = self.decoder and self.decoder:document() -- a token's answer has none
   local message, name = read_error_body(document or "")
-  local said = message or name
-  self.is_no_error = document ~= nil and document:find "^%s*{" ~= nil and not says_error(document)
+  local said = message ~= "" and message or name
+  self.says_error = document ~= nil and says_error(document)
   message = said and ("%s; the server says: %s"):format(err.message, said) or err.message
   local full = self:error("decode", message, { code = err.code, offset = err.offset, body = document })
   if is_html(self.transfer) or err.message:find("expected a value, got '<'", 1, true) then
@@ -409,7 +411,7 @@ end
 function Exchange:refused_or_failed(now)
   local err = self:status_error()
   local auth = self.spec.auth
-  if auth and auth:is_refusal(err) then
+  if auth and err.kind ~= "rate_limit" and auth:is_refusal(err) then
     if not self.renewed and auth:refused(self.authorization) then
       self.renewed, self.state = true, "token"
       return

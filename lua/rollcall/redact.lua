@@ -19,7 +19,7 @@ local SHORTEST_ENCODED = 8
 -- Bytes that one byte of a secret may take in what is known of here, such as \u0026\u0023x41\u003b, but for the oddest.
 local LONGEST_SPELLING = 24
 -- Bytes behind a beginning that are looked at, at most, for the rest of a secret that begins in it.
-local REACH = 65536
+local REACH = 131072
 -- Bytes that are compared for one text. Nothing needs so many that was not made to; what ends like a secret is then
 -- taken for it.
 local PATIENCE = 4194304
@@ -195,7 +195,7 @@ local function in_html(text, from)
   local first, last, name = text:find("&(#?%w+);", from)
   while first do
     local code = tonumber(name:match("^#(%d+)$")) or tonumber(name:match("^#[xX](%x+)$") or "", 16)
-    if code and code < 0x110000 then
+    if code and code >= 0 and code < 0x110000 then -- of many digits 5.4 makes what it likes
       return first, last, utf8_text(code)
     elseif entities[name] then
       return first, last, entities[name]
@@ -256,16 +256,15 @@ local function mark(spans, moves, first, last)
   spans[before + 1] = math.max(spans[before + 1] or 0, last)
 end
 
---- Where the longest secret begins that ends at a byte of a view; nil where none does.
+--- Where the longest secret begins that ends at a byte of a view; nil where none does. Once patience is at its end, all
+--- that end like this one do.
 function Redactor:beginning_of(view, last, alike, left_out)
   local lowest
   for _, one in ipairs(alike) do
-    if not (left_out and left_out[one.use]) then
-      local first = last - one.length + 1
+    local first = math.max(1, last - one.length + 1)
+    if first < (lowest or last) and not (left_out and left_out[one.use]) then
       self.patience = self.patience - one.length
-      if self.patience < 0 then
-        return math.min(lowest or last, math.max(first, 1))
-      elseif first > 0 and first < (lowest or last) and view:sub(first, last) == one.write(one.text) then
+      if self.patience < 0 or view:sub(first, last) == one.write(one.text) then
         lowest = first
       end
     end
@@ -333,7 +332,7 @@ function Redactor:clean(text, left_out, most)
   if #text < self.shortest then
     return text:sub(1, most)
   end
-  text = text:sub(1, most + math.min(REACH, LONGEST_SPELLING * self.longest))
+  text = text:sub(1, most + math.min(math.max(REACH, self.longest), LONGEST_SPELLING * self.longest))
   self.patience = PATIENCE
   local spans = {}
   self:search_all(text, {}, spans, left_out, text:find "[\\%%+&]" and spellings or {}, {})

@@ -386,12 +386,9 @@ end
 --- total of 0, or the provider's word for it and a document that is no error's.
 local function is_said_empty(collection, asked, made)
   local total = collection.paging.total
-  if asked.transfer:status() == 204 then
-    return declarations.has(collection.empty, "absent") or total ~= nil and made:number(total) == 0
-  end
-  local instead = declarations.instead[asked.decode_err.code]
-  return instead ~= nil and (asked.is_no_error and declarations.has(collection.empty, instead)
-    or total ~= nil and made:number(total) == 0)
+  local instead = asked.transfer:status() == 204 and "absent" or declarations.instead[asked.decode_err.code]
+  return instead ~= nil and not asked.says_error
+    and (declarations.has(collection.empty, instead) or total ~= nil and made:number(total) == 0)
 end
 
 --- A page's body is whole: reads what it said beside its users.
@@ -422,6 +419,7 @@ end
 
 --- Lets the first page be read once it is clear that it is none that was read before: that its first users
 --- are others. None of a page that comes again is given.
+---@return boolean? has_come it comes again
 function Walk:clear(page)
   if not page.asked.decoder then
     return
@@ -431,6 +429,7 @@ function Walk:clear(page)
   if is_known then
     self:repeated(page)
   end
+  return is_known
 end
 
 --- Remembers what a page began with that was read to its end; false where it cannot go on like this.
@@ -471,9 +470,7 @@ function Walk:go_on(now)
   local i = 1
   while self.pages[i] do
     local page = self.pages[i]
-    if i == 1 and not page.cleared then
-      self:clear(page)
-    end
+    local has_come = i == 1 and not page.cleared and self:clear(page)
     if not page.ended then
       -- What has come of a page that broke off is read first; not where it may be one that has come before.
       local is_read = i == 1 and page.cleared and self.spec.query.direction ~= "backward"
@@ -495,7 +492,7 @@ function Walk:go_on(now)
         wake = math.min(wake, wait or wake)
       end
     end
-    if i == 1 and page.ended and not page.cleared then
+    if i == 1 and not page.cleared and not has_come then -- a hook may have waited
       self:clear(page)
     end
     if not self.pages[i + 1] and i <= self.spec.query.prefetch and not self:is_limit_near() then

@@ -30,8 +30,9 @@ function secret.get(client, name)
     return value -- which was looked at when it was remembered
   end
   if is_asked and value == nil and why ~= nil then
-    return nil, errors.new("auth", ("%s: its function answered nil, and: %s"):format(name,
-      (client.redactor:clean(tostring(why), nil, LONGEST_REASON):gsub("%c", " "))), { provider = client.provider.name })
+    local reason = client.redactor:clean(tostring(why), nil, LONGEST_REASON):gsub("[%z\1-\31\127]", " ")
+    return nil, errors.new("auth", ("%s: its function answered nil, and: %s"):format(name, reason),
+      { provider = client.provider.name })
   elseif type(value) ~= "string" or value == "" or value:find("%c") then
     return nil, errors.new("auth", ("%s: expected %sa string without control characters, got %s"):format(name,
       is_asked and "its function to answer " or "",

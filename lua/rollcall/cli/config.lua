@@ -138,7 +138,7 @@ local function has_secret(source)
     end
   end
   local proxy = source.options.proxy
-  return type(proxy) == "string" and proxy:gsub("^.-://", ""):find ":.*@" ~= nil -- user:password@host
+  return type(proxy) == "string" and proxy:gsub("^.-://", ""):find ".@" ~= nil -- user:password@host, or a key alone
 end
 
 --- Warns where others can read a secret, or write what decides which programs are run and who is told the secrets.

@@ -67,7 +67,13 @@ local function is_of_credentials(err)
   local said = err.kind == "decode" and err.message:match "; the server says: (.*)$"
     or err.kind == "http" and err.status == 400 and err.body or ""
   said = said:lower()
-  return (said:find "token" or said:find "credential" or said:find "auth") ~= nil
+  for _, words in ipairs { "access.?token", "token.-expired", "expired.-token", "invalid.?token", "invalid.?client",
+    "invalid.?auth", "not.?authed", "unauthori[sz]ed", "authenticat", "credential" } do
+    if said:find(words) then
+      return true
+    end
+  end
+  return false
 end
 
 --- What to do about an error of the library's, as a sentence.

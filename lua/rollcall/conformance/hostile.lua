@@ -475,6 +475,11 @@ case("takes no other document for an empty directory", nil, function(kit)
   local items = kit.collection.items
   local bodies = { "<html>maintenance</html>", "", "null", '"users"', items == "" and "{}" or "[]",
     '{"error":{"code":17,"message":"something is wrong"}}', '{"ok":false,"error":"something_is_wrong"}' }
+  if type(kit.paging.total) == "string" then
+    local refused = { error = "something is wrong" }
+    document.put(refused, kit.paging.total, 0)
+    bodies[#bodies + 1] = document.encode(refused)
+  end
   if items ~= "" then
     local wrong = {}
     document.put(wrong, items, {})

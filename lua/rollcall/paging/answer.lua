@@ -89,7 +89,7 @@ Answer.name_of = name_of
 ---@param most integer bytes
 ---@return string
 function Answer:shown(text, most)
-  return (self.asked.client.redactor:clean(text, nil, most):gsub("%c", " "))
+  return (self.asked.client.redactor:clean(text, nil, most):gsub("[%z\1-\31\127]", " "))
 end
 
 --- A whole number; nil where nothing or null is there; nil and what is wrong.
