@@ -1077,6 +1077,34 @@ describe("a function that raises now and then", function()
     assert.equal("1 2", ids_of(merged:collect()))
   end)
 
+  it("is asked for its user again, though another coroutine has come to the end meanwhile", function()
+    for levels = 0, 2 do
+      local raised = false
+      local users = three():filter(function(user)
+        if user.id == "3" and not raised then
+          coroutine.yield()
+          raised = true
+          error("not now", 0)
+        end
+        return true
+      end)
+      for _ = 1, levels do
+        users = users:map(function(user) return user end)
+      end
+      assert.equal("1", users:next().id)
+      assert.equal("2", users:next().id)
+      local other = coroutine.create(function()
+        return pcall(users.next, users)
+      end)
+      assert(coroutine.resume(other))
+      assert.is_nil((users:next()))
+      assert.same({ true, false, "not now" }, { coroutine.resume(other) })
+      assert.equal("3", users:next().id)
+      assert.is_nil((users:next()))
+      assert.equal("exhausted", users:reason())
+    end
+  end)
+
   it("is asked for the same user again, by a filter or map that is made anew, too", function()
     for _, name in ipairs { "filter", "map" } do
       for _, is_anew in ipairs { false, true } do

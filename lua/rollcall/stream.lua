@@ -372,9 +372,13 @@ function Derived:pick_of(user, extra)
     return picked
   end
   table.insert(self.held, { user, extra })
-  if self.reason ~= "closed" then
-    self.finished, self.reason, self.err = false, nil, nil -- another coroutine has come to the end meanwhile
-  end
+  local one = self
+  repeat -- another coroutine has come to the end meanwhile
+    if one.reason ~= "closed" then
+      one.finished, one.reason, one.err = false, nil, nil
+    end
+    one = one.holder
+  until getmetatable(one) ~= Derived
   error(picked, 0)
 end
 
