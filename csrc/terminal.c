@@ -164,20 +164,23 @@ static bool write_all(int fd, const char *text, size_t length) {
   return true;
 }
 
-/* beside(path, text) -> the name of a new file that has the text, in the folder of `path`, for to
- * rename to it; nil and why there is none. Nobody can know the name before, and nobody but the
+/* Letters that mkostemp chooses, at the end of a name that has an X for each. */
+#define CHOSEN 6
+
+/* beside(path, text) -> the name of a new file that has the text, in the folder of `path`, which it
+ * is to replace; nil and why there is none. Nobody can know the name before, and nobody but the
  * owner may read it, nor the owner more than `path`, where that is there. */
 static int terminal_beside(lua_State *L) {
-  static const char ending_of_name[] = ".XXXXXX";
   size_t path_length, length;
   const char *path = luaL_checklstring(L, 1, &path_length);
   const char *text = luaL_checklstring(L, 2, &length);
-  char *name =
-      lua_newuserdatauv(L, path_length + sizeof ending_of_name, 0); /* Lua's, whatever fails */
+  char *name = lua_newuserdatauv(L, path_length + 1 + CHOSEN + 1, 0); /* Lua's, whatever fails */
   struct stat before;
   mode_t mode = S_IRUSR | S_IWUSR;
   memcpy(name, path, path_length);
-  memcpy(name + path_length, ending_of_name, sizeof ending_of_name);
+  name[path_length] = '.';
+  memset(name + path_length + 1, 'X', CHOSEN);
+  name[path_length + 1 + CHOSEN] = '\0';
   if (stat(path, &before) == 0) {
     mode &= before.st_mode;
   }

@@ -662,6 +662,17 @@ describe("an answer that a provider calls too many requests", function()
   end)
 end)
 
+describe("an empty page that ends walks", function()
+  it("ends none that goes backwards from it", function()
+    server:script { ["/people?c=t3"] = { { body = '{"data":[],"next":null,"prev":"t2"}' } },
+      ["/people?c=t2"] = { { body = '{"data":[{"id":"a"},{"id":"b"}],"next":"t3","prev":null}' } } }
+    local shape = { paging = { type = "cursor", query = "c", next = "/next", previous = "/prev",
+      ends = { "null", "empty_page" } } }
+    assert.equal("b a", (ids_of((client(shape):users { page_token = "t3", direction = "backward" }))))
+    assert.equal("a b", (ids_of((client(shape):users { page_token = "t2" }))))
+  end)
+end)
+
 describe("a page of nobody without an array", function()
   local NEXT = '"next":"t2"}'
 

@@ -134,10 +134,10 @@ end
 --- What an error document says of itself: { error = { code, message } }, { message }, problem
 --- details (RFC 9457), { error = "…", error_description = "…" } (RFC 6749), { errorCode, errorSummary }; of a list of
 --- errors, or one in `errors` (JSON:API, GraphQL), the first one.
+---@param document any decoded
 ---@return string? message
 ---@return string? code
-local function read_error_body(body)
-  local document = json.decode(body)
+local function read_error(document)
   if type(document) ~= "table" then
     return first_text(document), nil
   end
@@ -163,9 +163,10 @@ local function is_wrong(value)
   return not FINE[(type(value) == "number" and json.number(value) or tostring(value)):lower()]
 end
 
---- Does a document that has no users say that something is wrong? Whatever is no object is.
-local function says_error(text)
-  local document = json.decode(text)
+--- Does a document that has no users say that something is wrong? Whatever is no object does.
+---@param document any decoded
+---@param text string the same as it came
+local function says_error(document, text)
   if type(document) ~= "table" or not text:find "^%s*{" or document.ok == false or document.success == false
     or is_wrong(document.error) or is_wrong(document.errors) or is_wrong(document.errorCode) then
     return true
@@ -209,7 +210,7 @@ function Exchange:status_error()
   local status = transfer:status()
   local body = transfer:body()
   local kind = kind_of(transfer, status, exchange.says(self.client.provider.limited, status, body))
-  local message, code = read_error_body(body)
+  local message, code = read_error((json.decode(body)))
   if status >= 300 and status < 400 and status ~= 304 then -- 304: "not modified", asked for by nobody
     local target = transfer:header("location")
     message = "a redirect" .. (target and " to " .. target or "") .. "; redirects are not followed"
@@ -240,12 +241,13 @@ end
 --- The error of a body that is not what was declared. `says_error` is whether it is a document that says why; of one
 --- that is long, or not whole, that is not known.
 function Exchange:decode_error(err)
-  local document = self.decoder and self.decoder:document() -- a token's answer has none
-  local message, name = read_error_body(document or "")
+  local text = self.decoder and self.decoder:document() -- a token's answer has none
+  local document = text and json.decode(text)
+  local message, name = read_error(document)
   local said = message ~= "" and message or name
-  self.says_error = document ~= nil and says_error(document)
+  self.says_error = text ~= nil and says_error(document, text)
   message = said and ("%s; the server says: %s"):format(err.message, said) or err.message
-  local full = self:error("decode", message, { code = err.code, offset = err.offset, body = document })
+  local full = self:error("decode", message, { code = err.code, offset = err.offset, body = text })
   if is_html(self.transfer) or err.message:find("expected a value, got '<'", 1, true) then
     full.message = "the server answered HTML, not JSON; " .. full.message
   end
