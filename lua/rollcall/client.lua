@@ -7,6 +7,7 @@ local budgets = require "rollcall.budget"
 local checkpoint = require "rollcall.checkpoint"
 local core = require "rollcall.core"
 local fields = require "rollcall.fields"
+local frozen = require "rollcall.provider.frozen"
 local limits = require "rollcall.limits"
 local loops = require "rollcall.loop"
 local paging_types = require "rollcall.paging"
@@ -392,7 +393,7 @@ function client.new(declared, config, level)
     kept[name] = name == "loop" and value or schema.copy(value)
   end
   local self = setmetatable({
-    provider = provider.freeze(checked),
+    provider = frozen.freeze(checked),
     base_url = base_url,
     loop = type(kept.loop) == "string" and loops.named(kept.loop) or kept.loop or loops.detect(),
   }, Client)

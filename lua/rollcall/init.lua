@@ -7,6 +7,7 @@ end
 local client = require "rollcall.client"
 local core = require "rollcall.core"
 local errors = require "rollcall.errors"
+local frozen = require "rollcall.provider.frozen"
 local loops = require "rollcall.loop"
 local provider = require "rollcall.provider"
 local stream = require "rollcall.stream"
@@ -152,7 +153,7 @@ end
 ---@param declared rollcall.Provider
 ---@return rollcall.Provider frozen: nothing of it can be changed
 function rollcall.provider(declared)
-  return (provider.freeze(provider.check(declared, 2)))
+  return (frozen.freeze(provider.check(declared, 2)))
 end
 
 --- Tries a provider on hostile servers, in this process and on loopback alone, and compares it with what its API's

@@ -97,6 +97,25 @@ end
 
 local sorted_keys = schema.keys
 
+--- The value where it is a table, an empty one for any other: of what was not checked yet.
+---@param value any
+---@return table
+function schema.table_or_empty(value)
+  return type(value) == "table" and value or {}
+end
+
+--- The fields of a map whose keys are its maker's: a node for each of them.
+---@param map any
+---@param make fun(value: any): rollcall.Schema
+---@return table<string, rollcall.Schema>
+function schema.each(map, make)
+  local fields = {}
+  for key, value in pairs(schema.table_or_empty(map)) do
+    fields[tostring(key)] = make(value)
+  end
+  return fields
+end
+
 --- Has a table the keys 1, 2 … of a list and no others?
 ---@param value table
 ---@return boolean

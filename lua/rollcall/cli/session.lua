@@ -6,10 +6,10 @@ local checkpoint = require "rollcall.checkpoint"
 local config = require "rollcall.cli.config"
 local core = require "rollcall.core"
 local failure = require "rollcall.cli.failure"
+local frozen = require "rollcall.provider.frozen"
 local one_line = require "rollcall.one_line"
 local output = require "rollcall.cli.output"
 local progress = require "rollcall.cli.progress"
-local provider = require "rollcall.provider"
 local rollcall = require "rollcall"
 local schema = require "rollcall.schema"
 
@@ -204,7 +204,7 @@ function Session:try_client(source, more)
     local prefix = source.name .. ": " -- which it may begin with already, as the provider's name
     problem_text = problem_text:sub(1, #prefix) == prefix and problem_text or prefix .. problem_text
     return nil, ("%s (%s)"):format(problem_text, source.origin)
-  elseif not provider.thaw(made.provider).users then
+  elseif not frozen.thaw(made.provider).users then
     made:close()
     return nil, source.name .. ": its provider has no users, which this command lists"
   end
@@ -229,7 +229,7 @@ end
 --- What a source's provider declares of its users.
 ---@return rollcall.ProviderCollection
 local function users_of(source)
-  return provider.thaw(source.client.provider).users
+  return frozen.thaw(source.client.provider).users
 end
 
 --- The option by which a source names several accounts, or the like: its name for a single one and for the list. nil
@@ -238,7 +238,7 @@ end
 ---@return string? single
 ---@return string? list
 function Session:list_option(source)
-  for name, option in pairs(provider.thaw(source.client.provider).options or {}) do
+  for name, option in pairs(frozen.thaw(source.client.provider).options or {}) do
     if #(source.options[option.list] or {}) > 1 then
       return name, option.list
     end

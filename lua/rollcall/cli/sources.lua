@@ -2,9 +2,9 @@
 
 local config = require "rollcall.cli.config"
 local failure = require "rollcall.cli.failure"
+local frozen = require "rollcall.provider.frozen"
 local ndjson = require "rollcall.ndjson"
 local one_line = require "rollcall.one_line"
-local provider = require "rollcall.provider"
 local schema = require "rollcall.schema"
 
 local sources = { summary = "Show the sources that are configured." }
@@ -56,7 +56,7 @@ end
 
 --- Whose users a source has: the values of the options that its provider declares.
 local function accounts_of(source)
-  local declared, accounts = provider.thaw(source.client.provider).options or {}, {}
+  local declared, accounts = frozen.thaw(source.client.provider).options or {}, {}
   for _, name in ipairs(schema.keys(declared)) do
     for _, account in ipairs(source.options[declared[name].list] or { source.options[name] }) do
       accounts[#accounts + 1] = account

@@ -1,0 +1,200 @@
+-- One collection of a provider: where it is, how it is paged, what is in it.
+
+local core = require "rollcall.core"
+local declared_nodes = require "rollcall.paging.declared"
+local field_rules = require "rollcall.fields"
+local filter = require "rollcall.provider.filter"
+local nodes = require "rollcall.provider.nodes"
+local paging_types = require "rollcall.paging"
+local request = require "rollcall.request"
+local schema = require "rollcall.schema"
+
+---@class rollcall.ProviderCollection
+---@field path string with {name} in it where the value of an option or of a filter goes
+---@field method "GET"|"POST"|nil GET by default; a POST must change nothing, since it may be sent again
+---@field body table? of a POST: what its JSON body has beside paging and filters
+---@field parameters table<string, string>? query parameters of every first request
+---@field items string JSON Pointer of the array; "" is the document itself
+---@field empty "null"|"absent"|string[]|nil what is in the array's place where there are no items, as a total of 0
+---  would say, too; an empty array is always taken
+---@field id string? the field of an item by which it is known again, "id" by default
+---@field paging rollcall.ProviderPaging
+---@field filters table<string, rollcall.ProviderFilter>?
+---@field fields table<string, string|table>? common field names, see fields.lua
+
+--- Where an answer says something: a JSON Pointer into its body, or a header.
+---@alias rollcall.Source string|{ header: string }
+
+--- Where the position goes is one of query, header and body (a JSON Pointer into the body of a POST).
+---@class rollcall.ProviderPaging
+---@field type "none"|"cursor"|"link"|"next_url"|"page"|"offset"|"after"
+---@field query string? cursor, page, offset, after: the query parameter of the token, number or offset
+---@field header string?
+---@field body string?
+---@field size rollcall.Place? where the page size is sent
+---@field max_size integer? the largest page size, which is the default
+---@field next rollcall.Source? cursor: the next token; next_url: the next URL
+---@field previous rollcall.Source|string|nil cursor, next_url: the same, backwards; link: its relation type, "prev"
+---@field rel string? link: the relation type of the next page, "next" by default
+---@field item string|string[]|nil after: the pointer, in an item, of what names it; or several, the first that is there
+---@field before rollcall.Place? after: what takes the first item's, backwards
+---@field start integer? page: the first number, 1 by default; offset: the first offset, 0 by default
+---@field step "size"|nil offset: advances by what was asked for, since the server leaves out of a page what the caller
+---  must not see; by what came, without
+---@field token "text"|"json"|nil cursor, after: "json" where it is any JSON value, which goes into the body as it came
+---@field total rollcall.Source? page, offset: how many items there are
+---@field pages rollcall.Source? page: how many pages there are
+---@field last rollcall.Source? page, offset: a flag, true on the last page
+---@field more rollcall.Source? a flag, false on the last page
+---@field ends string|string[]|nil what ends a walk: see README.md
+---@field final string[]? cursor, next_url: texts that mean that there is no next page
+
+--- Is this field of a paging type where an answer says something?
+local function known_source(kind, key)
+  local node = kind.schema[key]
+  return node.expected == declared_nodes.source.expected
+end
+
+local function paging_node(collection)
+  local paging = collection.paging
+  local fields = { type = { type = "string", enum = schema.keys(paging_types), required = true } }
+  local kind = type(paging) == "table" and paging_types[paging.type]
+  -- Of a type that nobody knows, only that is said.
+  for _, known in pairs(kind and { kind } or paging_types) do
+    for key, node in pairs(known.schema) do
+      fields[key] = kind and node or {}
+    end
+  end
+  return { type = "table", required = true, fields = fields, also = function(value, report)
+    if kind and kind.check then
+      kind.check(value, report)
+    end
+    for key in pairs(kind and kind.schema or {}) do
+      local in_body = key == "body" and value.body ~= nil or type(value[key]) == "table" and value[key].body ~= nil
+      if in_body and collection.method ~= "POST" then
+        report(key, 'only a collection with method = "POST" has a body')
+      end
+      local source, items = value[key], collection.items
+      if known_source(kind, key) and type(source) == "string" and type(items) == "string"
+        and (source == items or source:sub(1, #items + 1) == items .. "/") then
+        report(key, ("it leads to the list of items at %s, which says nothing of its pages"):format(schema.show(items)))
+      elseif known_source(kind, key) and type(source) == "string" and source ~= "" and type(items) == "string"
+        and items:sub(1, #source + 1) == source .. "/" then
+        report(key, ("the list of items at %s is inside it"):format(schema.show(items)))
+      end
+    end
+  end }
+end
+
+--- Can it be written as JSON? A table is either a list without holes or has names.
+local function is_json(value)
+  if type(value) == "table" then
+    local is_list = schema.is_list(value)
+    for key, child in pairs(value) do
+      if not (is_list or type(key) == "string") or not is_json(child) then
+        return false
+      end
+    end
+    return true
+  end
+  return type(value) == "string" or type(value) == "boolean" or value == core.null
+    or type(value) == "number" and value == value and value > -math.huge and value < math.huge
+end
+
+--- What goes with a request to the collection: to which place (a table, or the name of a query parameter), and by what
+--- the declaration calls it.
+local function sent_with(collection, given)
+  local sent = {}
+  local function add(place, name)
+    place = type(place) == "string" and { query = place } or schema.table_or_empty(place)
+    sent[#sent + 1] = { place = place, name = name }
+  end
+  local auth = schema.table_or_empty(given.auth)
+  add({ header = auth.type == "header" and auth.name or "Authorization" }, "auth")
+  for _, key in ipairs(schema.keys(schema.table_or_empty(given.headers))) do
+    add({ header = key }, "headers." .. key)
+  end
+  for _, key in ipairs(schema.keys(schema.table_or_empty(collection.parameters))) do
+    add(key, "parameters." .. key)
+  end
+  local kind = type(collection.paging) == "table" and paging_types[collection.paging.type]
+  local parts = { "paging", "paging.size", "paging.before" }
+  for i, place in pairs(kind and kind.places(collection.paging) or {}) do
+    add(place, parts[i])
+  end
+  for _, key in ipairs(schema.keys(schema.table_or_empty(collection.filters))) do
+    add(collection.filters[key], "filters." .. key)
+  end
+  return sent
+end
+
+--- Reports where a pointer leads into the body to what is no place for it: to something that is there already, or to
+--- the inside of another one's place.
+local function check_member(pointer, name, collection, taken, report)
+  local obstacle = request.obstacle(schema.table_or_empty(collection.body), pointer)
+  if obstacle then
+    report(name, ("%s leads nowhere: %s"):format(schema.show(pointer), obstacle))
+  end
+  for _, other in ipairs(schema.keys(taken)) do
+    local short, long = #other < #pointer and other or pointer, #other < #pointer and pointer or other
+    if long:sub(1, #short + 1) == short .. "/" then
+      report(name, ("%s and the place of %s are one inside the other"):format(schema.show(pointer), taken[other]))
+    end
+  end
+end
+
+--- Reports what is sent to a place where another thing is sent already.
+local function check_places(given)
+  return function(collection, report)
+    local taken = { query = {}, header = {}, body = {}, path = {} } -- who has them, by place
+    for _, one in ipairs(sent_with(collection, given)) do
+      for _, kind in ipairs { "query", "header", "body", "path" } do
+        local at = one.place[kind]
+        if type(at) == "string" then
+          local key = kind == "header" and at:lower() or at
+          local owner = taken[kind][key]
+          if owner then
+            report(one.name, ("%s is the place of %s already"):format(schema.show(at), owner))
+          elseif kind == "body" then
+            check_member(at, one.name, collection, taken.body, report)
+          end
+          taken[kind][key] = owner or one.name
+        end
+      end
+    end
+  end
+end
+
+--- The node of a collection of this provider.
+---@param declared any the collection, as it was given
+---@param given table the provider, as it was given
+---@return rollcall.Schema
+return function(declared, given)
+  local options = given.options
+  local collection = schema.table_or_empty(declared)
+  local path_filters = {}
+  for _, one in pairs(schema.table_or_empty(collection.filters)) do
+    if type(one) == "table" and type(one.path) == "string" then
+      path_filters[one.path] = true
+    end
+  end
+  return { type = "table", fields = {
+    path = schema.required(nodes.path(options, path_filters)),
+    method = { type = "string", enum = { "GET", "POST" } },
+    body = { type = "table", test = function(value)
+      return collection.method ~= "POST" and 'only a collection with method = "POST" has a body' or is_json(value)
+        or "it cannot be written as JSON"
+    end },
+    parameters = { type = "table", keys = declared_nodes.parameter, values = { type = "string" } },
+    items = schema.required(schema.pointer),
+    empty = declared_nodes.words { "null", "absent" },
+    id = { type = "string", expected = "the name of a field", test = function(value)
+      return value ~= "" and #value < 64
+    end },
+    paging = paging_node(collection),
+    filters = { type = "table", keys = filter.names(collection.paging), values = filter.node(collection) },
+    fields = { type = "table", keys = nodes.name, fields = schema.each(collection.fields, function(rule)
+      return field_rules.schema(rule, options)
+    end) },
+  }, also = check_places(given) }
+end

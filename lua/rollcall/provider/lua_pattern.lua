@@ -1,0 +1,42 @@
+-- Lua patterns in a declaration.
+
+--- What is wrong with a Lua pattern. Lua itself says so only when a match gets there.
+local function problem_of(pattern)
+  local captures, i = 0, 1
+  while i <= #pattern do
+    local c, after = pattern:match("^(.)(.?)", i)
+    local last = i
+    if c == "%" then
+      if after == "" or after == "b" and i + 3 > #pattern or after == "f" and pattern:sub(i + 2, i + 2) ~= "[" then
+        return "a % that breaks off"
+      end
+      last = after == "b" and i + 3 or i + 1
+    elseif c == "[" then
+      last = pattern:match("^%^?%]?()", i + 1) -- the first bracket closes nothing
+      while last <= #pattern and pattern:sub(last, last) ~= "]" do
+        last = last + (pattern:sub(last, last) == "%" and 2 or 1)
+      end
+      if last > #pattern then
+        return "a [ without its ]"
+      end
+    elseif c == "(" or c == ")" then
+      captures = captures + (c == "(" and 1 or -1)
+      if captures < 0 then
+        return "a ) without its ("
+      end
+    end
+    i = last + 1
+  end
+  return captures > 0 and "a ( without its )" or nil
+end
+
+--- The node of a Lua pattern.
+---@type rollcall.Schema
+return { type = "string", test = function(value)
+  local problem = problem_of(value)
+  if not problem then -- of what Lua looks at wherever it matches
+    local good, message = pcall(string.find, "", value)
+    problem = not good and tostring(message) or nil
+  end
+  return not problem or "no Lua pattern: " .. problem
+end }
