@@ -1,5 +1,5 @@
 local core = require "rollcall.core"
-local limits = require "rollcall.limits"
+local limits = require "rollcall.http.limits"
 local sandbox = require "spec.support.sandbox"
 
 describe("rate limits", function()

@@ -1,4 +1,4 @@
-local link = require "rollcall.link"
+local link = require "rollcall.http.link"
 
 local function next_of(text, relation)
   local links = link.parse(text)

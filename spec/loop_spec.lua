@@ -1,6 +1,6 @@
 -- What the engine gives a foreign loop, and how a loop is chosen. The loops themselves have specs of their own.
 
-local backward = require "rollcall.backward"
+local backward = require "rollcall.walk.backward"
 local check = require "spec.support.check"
 local core = require "rollcall.core"
 local loops = require "rollcall.loop"

@@ -5,8 +5,8 @@ local core = require "rollcall.core"
 local cursor = require "rollcall.paging.cursor"
 local none = require "rollcall.paging.none"
 local paging_types = require "rollcall.paging"
-local redact = require "rollcall.redact"
-local request = require "rollcall.request"
+local redact = require "rollcall.http.redact"
+local request = require "rollcall.http.request"
 local rollcall = require "rollcall"
 
 local PAGING = { type = "cursor", query = "after", next = "/next", previous = "/meta/previous", size = "limit",

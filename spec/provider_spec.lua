@@ -1,7 +1,7 @@
 local check = require "spec.support.check"
 local cjson = require "cjson"
 local provider = require "rollcall.provider"
-local request = require "rollcall.request"
+local request = require "rollcall.http.request"
 local rollcall = require "rollcall"
 
 --- A small provider that is right, changed by `change`.

@@ -1,4 +1,4 @@
-local redact = require "rollcall.redact"
+local redact = require "rollcall.http.redact"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 

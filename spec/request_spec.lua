@@ -3,7 +3,7 @@
 local cjson = require "cjson"
 local check = require "spec.support.check"
 local json = require "rollcall.json"
-local request = require "rollcall.request"
+local request = require "rollcall.http.request"
 local rollcall = require "rollcall"
 
 local server

@@ -1,7 +1,6 @@
 local check = require "spec.support.check"
-local core = require "rollcall.core"
 local errors = require "rollcall.errors"
-local retry = require "rollcall.retry"
+local retry = require "rollcall.http.retry"
 local schema = require "rollcall.schema"
 
 local function failure(kind, fields)
@@ -155,60 +154,6 @@ describe("the retry policy", function()
       ["retry.quota: "] = { quota = "many" },
     } do
       check.contains(problems(wrong), text)
-    end
-  end)
-end)
-
-describe("retry.retry_after", function()
-  local server
-  setup(function()
-    server = require("spec.support.server").start()
-  end)
-  teardown(function()
-    server:stop()
-  end)
-
-  --- What the headers of a real answer ask for.
-  local function asked(...)
-    server:script { ["/"] = { { status = 503, headers = { ... } } } }
-    local engine = core.engine()
-    local transfer = assert(engine:request { url = server.url .. "/" })
-    while not transfer:done() do
-      core.wait({ engine }, 10)
-    end
-    assert.equal(503, transfer:status())
-    return retry.retry_after(transfer)
-  end
-
-  it("reads seconds", function()
-    assert.equal(3, asked "Retry-After: 3")
-    assert.equal(0, asked "retry-after: 0")
-    assert.equal(1.5, asked "Retry-After: 1.5")
-    assert.equal(100000, asked "Retry-After:   100000  ")
-  end)
-
-  it("reads milliseconds, before seconds", function()
-    assert.equal(0.25, asked "Retry-After-Ms: 250")
-    assert.equal(0.25, asked("Retry-After: 9", "retry-after-ms: 250"))
-    assert.equal(9, asked("Retry-After: 9", "retry-after-ms: soon"))
-  end)
-
-  it("reads a date, and the past as now", function()
-    local wait = asked("Retry-After: " .. os.date("!%a, %d %b %Y %H:%M:%S GMT", os.time() + 60))
-    assert.is_true(wait > 55 and wait <= 60, wait)
-    assert.equal(0, asked "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT")
-  end)
-
-  it("makes nothing of anything else", function()
-    assert.is_nil(asked())
-    assert.is_nil(asked "Retry-After: soon")
-    assert.is_nil(asked "Retry-After: -5")
-    assert.is_nil(asked "Retry-After: 5 minutes")
-    assert.is_nil(asked "Retry-After:")
-    assert.is_nil(asked "Retry-After-Ms: -1")
-    for _, text in ipairs { "inf", "nan", "0x10", "1e3", "Infinity", "+5", ".5", "5 5" } do
-      assert.is_nil(asked("Retry-After-Ms: " .. text), text)
-      assert.is_nil(asked("Retry-After: " .. text), text)
     end
   end)
 end)

@@ -1,4 +1,4 @@
-local url = require "rollcall.url"
+local url = require "rollcall.http.url"
 
 describe("url.encode", function()
   it("keeps what is unreserved and escapes every other byte", function()

@@ -6,7 +6,7 @@
 --     authorize(asker, now) -> "ready" and header lines; "wait" and seconds at most; "failed" and an error
 --     refused(lines) -> whether another attempt may be less unwelcome
 
-local exchange = require "rollcall.exchange"
+local problem = require "rollcall.http.problem"
 
 local auth = {}
 
@@ -35,7 +35,7 @@ end
 --- Does this answer say that the token is the trouble?
 local function is_refusal(self, err)
   local declared = self.client.provider.auth
-  return err.status == 401 or exchange.says(declared and declared.expired, err.status, err.body)
+  return err.status == 401 or problem.is_declared(declared and declared.expired, err.status, err.body)
 end
 
 --- Who answers for the requests of one account.

@@ -12,7 +12,7 @@ local report = require "rollcall.conformance.report"
 local sample = require "rollcall.conformance.sample"
 local schema = require "rollcall.schema"
 local server = require "rollcall.conformance.server"
-local url = require "rollcall.url"
+local url = require "rollcall.http.url"
 local walks = require "rollcall.conformance.walks"
 
 local conformance = {}

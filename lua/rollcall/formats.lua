@@ -5,7 +5,7 @@
 ---@field expected string in words
 ---@field test (fun(value: string): boolean)?
 
-local clock = require "rollcall.clock"
+local calendar = require "rollcall.calendar"
 
 local formats = {}
 
@@ -21,7 +21,7 @@ formats.uuid = { type = "string", expected = "a uuid", test = function(value)
 end }
 
 local function is_date(year, month, day)
-  return year ~= nil and clock.is_date(tonumber(year), tonumber(month), tonumber(day))
+  return year ~= nil and calendar.is_date(tonumber(year), tonumber(month), tonumber(day))
 end
 
 --- Such as 2026-01-31.

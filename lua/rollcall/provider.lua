@@ -3,7 +3,7 @@
 local auth = require "rollcall.auth"
 local collection_node = require "rollcall.provider.collection"
 local frozen = require "rollcall.provider.frozen"
-local header_names = require "rollcall.header_names"
+local header_names = require "rollcall.http.header_names"
 local lua_pattern = require "rollcall.provider.lua_pattern"
 local nodes = require "rollcall.provider.nodes"
 local option_names = require "rollcall.option_names"

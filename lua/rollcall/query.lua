@@ -3,7 +3,7 @@
 
 local formats = require "rollcall.formats"
 local paging_types = require "rollcall.paging"
-local request = require "rollcall.request"
+local request = require "rollcall.http.request"
 local schema = require "rollcall.schema"
 
 local query = {}

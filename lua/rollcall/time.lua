@@ -1,6 +1,6 @@
 -- Times as users have them, RFC 3339, as seconds since 1970 and back; and durations such as "90d".
 
-local clock = require "rollcall.clock"
+local calendar = require "rollcall.calendar"
 
 ---@class rollcall.Time
 local time = {}
@@ -11,10 +11,10 @@ local unit_seconds = { s = 1, m = 60, h = 3600, d = DAY, w = 7 * DAY }
 --- The first second of a day; nil for a day that no calendar has.
 local function midnight(year, month, day)
   year, month, day = tonumber(year), tonumber(month), tonumber(day)
-  if not clock.is_date(year, month, day) then
+  if not calendar.is_date(year, month, day) then
     return nil
   end
-  return clock.days(year, month, day) * DAY
+  return calendar.days(year, month, day) * DAY
 end
 
 local function invalid(text)
@@ -74,15 +74,7 @@ function time.format(seconds, digits)
   local whole = math.floor(seconds)
   local day = math.floor(whole / DAY)
   local second = whole - day * DAY
-  -- From a day to its date: the inverse of clock.days, by eras of 400 years that begin in March.
-  local from_era = day + 719468
-  local era = math.floor(from_era / 146097)
-  local in_era = from_era - era * 146097
-  local year = math.floor((in_era - math.floor(in_era / 1460) + math.floor(in_era / 36524)
-    - math.floor(in_era / 146096)) / 365)
-  local in_year = in_era - (365 * year + math.floor(year / 4) - math.floor(year / 100))
-  local from_march = math.floor((5 * in_year + 2) / 153)
-  local month = from_march < 10 and from_march + 3 or from_march - 9
+  local year, month, day_of_month = calendar.date(day)
   local fraction = ""
   if digits and digits > 0 then
     -- As much above the fraction as its own error can be: 0.57 is 0.569… as a double.
@@ -90,8 +82,7 @@ function time.format(seconds, digits)
     fraction = ("%%.%dd"):format(digits):format(math.min(scaled, 10 ^ digits - 1)):gsub("^", ".", 1)
   end
   return ("%04d-%02d-%02dT%02d:%02d:%02d%sZ"):format(
-    year + era * 400 + (month <= 2 and 1 or 0), month, in_year - math.floor((153 * from_march + 2) / 5) + 1,
-    math.floor(second / 3600), math.floor(second / 60) % 60, second % 60, fraction)
+    year, month, day_of_month, math.floor(second / 3600), math.floor(second / 60) % 60, second % 60, fraction)
 end
 
 --- A duration in seconds: a number and s, m (minutes), h, d or w, or several: "90d", "1.5h", "1d12h".

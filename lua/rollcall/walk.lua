@@ -6,17 +6,17 @@
 -- it has arrived, before that page's users are read.
 
 local answer = require "rollcall.paging.answer"
-local backward = require "rollcall.backward"
+local backward = require "rollcall.walk.backward"
 local checkpoint = require "rollcall.checkpoint"
 local core = require "rollcall.core"
 local declarations = require "rollcall.paging.declared"
 local errors = require "rollcall.errors"
-local exchange = require "rollcall.exchange"
+local exchange = require "rollcall.http.exchange"
 local fields = require "rollcall.fields"
-local leak = require "rollcall.leak"
+local leak = require "rollcall.walk.leak"
 local paging_types = require "rollcall.paging"
-local repeats = require "rollcall.repeats"
-local request = require "rollcall.request"
+local repeats = require "rollcall.walk.repeats"
+local request = require "rollcall.http.request"
 local source = require "rollcall.source"
 
 ---@class rollcall.Page

@@ -247,7 +247,7 @@ end
 
 check_options("rollcall.ClientOptions", is_known(function(provider, options)
   return rollcall.client(provider, options)
-end, { "tesouro", "dintero", "github", "okta", "scim" }), words "lua/rollcall/client.lua")
+end, { "tesouro", "dintero", "github", "okta", "scim" }), words "lua/rollcall/client_options.lua")
 
 local query_clients = { client, rollcall.dintero { token = "x", account = "T123" } }
 check_options("rollcall.Query", is_known(function(one, options)

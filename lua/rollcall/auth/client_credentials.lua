@@ -3,11 +3,11 @@
 
 local base64 = require "rollcall.base64"
 local errors = require "rollcall.errors"
-local exchange = require "rollcall.exchange"
+local exchange = require "rollcall.http.exchange"
 local json = require "rollcall.json"
 local schema = require "rollcall.schema"
 local secret = require "rollcall.auth.secret"
-local url = require "rollcall.url"
+local url = require "rollcall.http.url"
 
 local client_credentials = {}
 

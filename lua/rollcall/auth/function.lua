@@ -4,7 +4,7 @@
 -- or nil and what is wrong. What it answers counts as secret.
 
 local errors = require "rollcall.errors"
-local header_names = require "rollcall.header_names"
+local header_names = require "rollcall.http.header_names"
 local secret = require "rollcall.auth.secret"
 
 local Function = {}

@@ -1,6 +1,6 @@
 -- A key that the script brings, in a header of the provider's: `X-Api-Key: KEY`, `Authorization: SSWS KEY`.
 
-local header_names = require "rollcall.header_names"
+local header_names = require "rollcall.http.header_names"
 local schema = require "rollcall.schema"
 local secret = require "rollcall.auth.secret"
 

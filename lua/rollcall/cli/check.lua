@@ -1,11 +1,11 @@
 -- rollcall check [SOURCE…]: does each source work, and if not, why? A sentence for each step.
 
-local clock = require "rollcall.clock"
 local core = require "rollcall.core"
 local failure = require "rollcall.cli.failure"
+local header = require "rollcall.http.header"
 local one_line = require "rollcall.one_line"
+local proxy = require "rollcall.http.proxy"
 local schema = require "rollcall.schema"
-local url = require "rollcall.url"
 
 local check = { summary = "Try each source: address, TLS, clock, credentials, users." }
 
@@ -34,7 +34,7 @@ local function probe(session, source, client)
     ca_file = options.ca_file,
     client_cert = options.client_cert,
     client_key = options.client_key,
-    proxy = options.proxy or url.is_loopback(url.parse(client.base_url)) and "" or nil, -- as the client has it
+    proxy = proxy.of(options.proxy, client.base_url),
     connect_timeout = options.connect_timeout,
     timeout = TIMEOUT,
   }
@@ -75,7 +75,7 @@ local function check_server(session, source, client, tell)
   else
     tell(true, "TLS: none, plain http: do this on loopback only, since who listens on the way can read the token.")
   end
-  local at = clock.parse_http_date(date)
+  local at = header.date(date)
   local skew = at and os.time() - at
   if not at then
     tell(true, "Clock: the server does not say what time it has.")

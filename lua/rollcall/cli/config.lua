@@ -3,6 +3,7 @@
 
 local evaluate = require "rollcall.cli.evaluate"
 local failure = require "rollcall.cli.failure"
+local proxies = require "rollcall.http.proxy"
 local schema = require "rollcall.schema"
 local secrets = require "rollcall.auth.secret"
 local shell = require "rollcall.cli.shell"
@@ -138,7 +139,7 @@ local function has_secret(source)
     end
   end
   local proxy = source.options.proxy
-  return type(proxy) == "string" and proxy:gsub("^.-://", ""):find ".@" ~= nil -- user:password@host, or a key alone
+  return type(proxy) == "string" and proxies.credentials(proxy) ~= nil
 end
 
 --- Warns where others can read a secret, or write what decides which programs are run and who is told the secrets.

@@ -10,10 +10,10 @@ local core = require "rollcall.core"
 local declared = require "rollcall.paging.declared"
 local document = require "rollcall.conformance.document"
 local json = require "rollcall.json"
-local request_maker = require "rollcall.request"
+local request_maker = require "rollcall.http.request"
 local schema = require "rollcall.schema"
 local server = require "rollcall.conformance.server"
-local url = require "rollcall.url"
+local url = require "rollcall.http.url"
 
 ---@class rollcall.ConformancePlan
 ---@field count integer slots; math.huge for no end

@@ -9,7 +9,7 @@ local field_rules = require "rollcall.fields"
 local json = require "rollcall.json"
 local schema = require "rollcall.schema"
 local server = require "rollcall.conformance.server"
-local url = require "rollcall.url"
+local url = require "rollcall.http.url"
 
 local documented = {}
 

@@ -1,6 +1,6 @@
 -- What several paging types declare alike: the nodes of their schemas.
 
-local header_names = require "rollcall.header_names"
+local header_names = require "rollcall.http.header_names"
 local schema = require "rollcall.schema"
 
 local declared = {}

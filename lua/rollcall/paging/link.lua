@@ -1,7 +1,7 @@
 -- Paging "link": a Link header leads to the next page (RFC 8288, rel="next").
 
 local declared = require "rollcall.paging.declared"
-local header = require "rollcall.link"
+local header = require "rollcall.http.link"
 local target = require "rollcall.paging.target"
 local token = require "rollcall.paging.token"
 

@@ -1,6 +1,6 @@
 -- Next links: resolved, and kept within the origin of the base URL, so that no token leaves it.
 
-local url = require "rollcall.url"
+local url = require "rollcall.http.url"
 
 local target = {}
 

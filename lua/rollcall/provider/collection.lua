@@ -6,7 +6,7 @@ local field_rules = require "rollcall.fields"
 local filter = require "rollcall.provider.filter"
 local nodes = require "rollcall.provider.nodes"
 local paging_types = require "rollcall.paging"
-local request = require "rollcall.request"
+local request = require "rollcall.http.request"
 local schema = require "rollcall.schema"
 
 ---@class rollcall.ProviderCollection

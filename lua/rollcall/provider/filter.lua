@@ -2,7 +2,7 @@
 
 local declared_nodes = require "rollcall.paging.declared"
 local formats = require "rollcall.formats"
-local header_names = require "rollcall.header_names"
+local header_names = require "rollcall.http.header_names"
 local lua_pattern = require "rollcall.provider.lua_pattern"
 local nodes = require "rollcall.provider.nodes"
 local paging_types = require "rollcall.paging"

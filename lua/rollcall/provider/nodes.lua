@@ -1,6 +1,6 @@
 -- What several parts of a declaration take: names, paths, URLs.
 
-local url = require "rollcall.url"
+local url = require "rollcall.http.url"
 
 local nodes = {}
 

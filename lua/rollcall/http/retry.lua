@@ -1,7 +1,6 @@
 -- When a request is sent again, and after how long. One object a client, whose quota its requests
 -- share, so that a server in trouble is not kept there.
 
-local clock = require "rollcall.clock"
 local core = require "rollcall.core"
 
 ---@class rollcall.RetryOptions
@@ -54,52 +53,6 @@ end
 function Retry:random()
   self.seed = (self.seed * 48271 + 11) % 2147483647
   return self.seed / 2147483647
-end
-
---- The decimal numbers that a header is, and no others that a Lua may read: no hexadecimal, no "inf".
----@param text string?
----@return number[] several where the header comes more than once, such as from a gateway and from the server behind it
-function retry.numbers(text)
-  local list = {}
-  for part in (text or ""):gmatch "[^,]+" do
-    -- No number is longer, and the pattern takes the square of a long one's length.
-    local value = #part <= 64 and tonumber((part:match "^%s*(%d+%.?%d*)%s*$"))
-    if value then
-      list[#list + 1] = value
-    elseif part:find "%S" then
-      return {} -- such as a date
-    end
-  end
-  return list
-end
-
---- The greatest of them; nil where there is none.
----@param text string?
----@return number?
-function retry.number(text)
-  local list = retry.numbers(text)
-  local greatest = list[1]
-  for i = 2, #list do
-    greatest = math.max(greatest, list[i])
-  end
-  return greatest
-end
-
---- What an answer's headers ask to wait, in seconds.
----@param transfer rollcall.Transfer
----@return number?
-function retry.retry_after(transfer)
-  local milliseconds = retry.number(transfer:header("retry-after-ms"))
-  if milliseconds then
-    return milliseconds / 1000
-  end
-  local text = transfer:header("retry-after") or ""
-  local seconds = retry.number(text)
-  if seconds then
-    return seconds
-  end
-  local date = clock.parse_http_date(text)
-  return date and math.max(0, date - os.time()) or nil
 end
 
 --- So many seconds as a message has them.

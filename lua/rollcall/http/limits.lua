@@ -1,8 +1,7 @@
 -- Rate limits before they bite: when an answer says that nothing remains, the client's next
 -- request waits for the reset instead of earning a 429.
 
-local clock = require "rollcall.clock"
-local retry = require "rollcall.retry"
+local header = require "rollcall.http.header"
 
 local Limits = {}
 Limits.__index = Limits
@@ -29,9 +28,9 @@ end
 ---@param place integer? of several numbers the one here, or the least: who comes too early is told so
 ---@return number?
 local function seconds_until(text, place)
-  local numbers = retry.numbers(text)
+  local numbers = header.numbers(text)
   if not numbers[1] then
-    local date = clock.parse_http_date(text or "")
+    local date = header.date(text or "")
     return date and date - os.time()
   end
   local number = place and numbers[place] or numbers[place_of_least(numbers)]
@@ -57,7 +56,7 @@ local function combined(transfer)
   text = text:lower():gsub('"[^"]*"', "\n"):gsub("limit%s*=", "\n%0")
   local least, reset
   for policy in text:gmatch "[^\n]+" do
-    local remaining = retry.number(parameter(policy, "remaining") or parameter(policy, "r"))
+    local remaining = header.number(parameter(policy, "remaining") or parameter(policy, "r"))
     local seconds = seconds_until(parameter(policy, "reset") or parameter(policy, "t"))
     if remaining and (not least or remaining < least or remaining == least and (seconds or 0) > (reset or 0)) then
       least, reset = remaining, seconds
@@ -84,7 +83,7 @@ function limits.remaining(transfer)
     return remaining, reset
   end
   for _, names in ipairs(SPELLINGS) do
-    local all = retry.numbers(transfer:header(names[1]))
+    local all = header.numbers(transfer:header(names[1]))
     local place = place_of_least(all) -- whose own reset counts
     if place then
       return all[place], names[3] or seconds_until(transfer:header("x-ratelimit-reset-after"), place)
@@ -101,7 +100,7 @@ end
 function limits.wait_asked(transfer)
   local remaining, reset = limits.remaining(transfer)
   local is_spent = remaining ~= nil and remaining <= 0
-  local seconds = retry.retry_after(transfer)
+  local seconds = header.retry_after(transfer)
   if not seconds and is_spent and reset then
     seconds = math.min(math.max(reset, 0), LONGEST)
   end

@@ -8,7 +8,7 @@
 local json = require "rollcall.json"
 local pointers = require "rollcall.pointer"
 local schema = require "rollcall.schema"
-local url = require "rollcall.url"
+local url = require "rollcall.http.url"
 
 ---@alias rollcall.Place string|{ query: string?, header: string?, body: string?, path: string? }
 

@@ -5,10 +5,11 @@
 
 local core = require "rollcall.core"
 local errors = require "rollcall.errors"
+local header = require "rollcall.http.header"
 local json = require "rollcall.json"
-local limits = require "rollcall.limits"
-local retry = require "rollcall.retry"
-local source = require "rollcall.source"
+local limits = require "rollcall.http.limits"
+local problem = require "rollcall.http.problem"
+local retry = require "rollcall.http.retry"
 
 ---@class rollcall.ExchangeSpec
 ---@field method string
@@ -38,6 +39,8 @@ local MAX_URL_SHOWN = 512
 local MAX_TEXT = 512
 local MAX_BYTES = { body = errors.MAX_BODY, url = math.huge }
 local IDLE_TIMEOUT = 60
+-- Seconds that step says where only the engine ends the wait.
+local LONGEST_WAIT = 3600
 -- For a whole token request, in idle timeouts: one that drips must end, too.
 local MOST_IDLE_TIMEOUTS = 4
 -- Bytes kept of a body that is no page: a token's answer, or what an error says.
@@ -48,20 +51,6 @@ local LONGEST_ANSWER = 262144
 ---@return rollcall.Exchange
 function exchange.new(client, spec)
   return setmetatable({ client = client, spec = spec, state = "token", attempts = 0, events = {} }, Exchange)
-end
-
--- By what a server knows the request again: what is usual, then what GitHub, Okta and Amazon call it.
-local REQUEST_IDS = { "x-request-id", "request-id", "x-correlation-id", "x-github-request-id", "x-okta-request-id",
-  "x-amzn-requestid" }
-
---- What the server calls the request, for those who ask its support.
-local function request_id(transfer)
-  for _, name in ipairs(REQUEST_IDS) do
-    local id = transfer:header(name)
-    if id then
-      return id
-    end
-  end
 end
 
 --- An error about this exchange, with all that is known of it and no secret.
@@ -78,7 +67,7 @@ function Exchange:error(kind, message, fields)
   err.attempts = self.attempts
   if self.transfer then
     err.status = err.status or self.transfer:status()
-    err.request_id = request_id(self.transfer)
+    err.request_id = problem.request_id(self.transfer)
   end
   return self:clean(err)
 end
@@ -98,10 +87,6 @@ function Exchange:clean(fields)
   return fields
 end
 
-local function is_html(transfer)
-  return (transfer:header("content-type") or ""):lower():find("html", 1, true) ~= nil
-end
-
 local function is_success(status)
   return status ~= nil and status >= 200 and status < 300
 end
@@ -113,115 +98,24 @@ local function is_failure(status)
   return status ~= nil and not is_success(status)
 end
 
-local function first_text(...)
-  for i = 1, select("#", ...) do
-    local value = select(i, ...)
-    if type(value) == "string" then
-      return value
-    end
-  end
-end
-
-local function first_table(...)
-  for i = 1, select("#", ...) do
-    local value = select(i, ...)
-    if type(value) == "table" then
-      return value
-    end
-  end
-end
-
---- What an error document says of itself: { error = { code, message } }, { message }, problem
---- details (RFC 9457), { error = "…", error_description = "…" } (RFC 6749), { errorCode, errorSummary }; of a list of
---- errors, or one in `errors` (JSON:API, GraphQL), the first one.
----@param document any decoded
----@return string? message
----@return string? code
-local function read_error(document)
-  if type(document) ~= "table" then
-    return first_text(document), nil
-  end
-  document = first_table(document[1], document)
-  local first = type(document.errors) == "table" and document.errors[1]
-  local inner = first_table(document.error, first, document)
-  local message = first_text(inner.message, inner.detail, document.message, document.detail, document.errorSummary,
-    document.error_description, document.title, inner.title, first, document.error)
-  local code = inner.code or document.errorCode or (type(document.error) == "string" and document.error)
-  return message, type(code) == "number" and json.number(code) or type(code) == "string" and code or nil
-end
-
--- What is said where nothing is wrong.
-local FINE = { ["0"] = true, ["200"] = true, ok = true, success = true, ["false"] = true, [""] = true }
-
---- Does a field of a document say that something is wrong?
-local function is_wrong(value)
-  if value == nil or value == core.null then
-    return false
-  elseif type(value) == "table" then
-    return next(value) ~= nil
-  end
-  return not FINE[(type(value) == "number" and json.number(value) or tostring(value)):lower()]
-end
-
---- Does a document that has no users say that something is wrong? Whatever is no object does.
----@param document any decoded
----@param text string the same as it came
-local function says_error(document, text)
-  if type(document) ~= "table" or not text:find "^%s*{" or document.ok == false or document.success == false
-    or is_wrong(document.error) or is_wrong(document.errors) or is_wrong(document.errorCode) then
-    return true
-  elseif document.code ~= nil then
-    return is_wrong(document.code)
-  end
-  return type(document.message) == "string" and is_wrong(document.message)
-end
-
---- The first line of a body that is no document whose message is known.
-local function first_line(body)
-  return body:match "^%s*(%S[^%z\1-\31\127]*)"
-end
-
---- Is an answer the one that a provider declares by its status and a text in its body?
----@param declared { status: integer, message: string }?
----@param status integer?
----@param body string?
----@return boolean
-function exchange.says(declared, status, body)
-  return declared ~= nil and status == declared.status
-    and (body or ""):lower():find(declared.message:lower(), 1, true) ~= nil
-end
-
---- Some answer 403 where they mean 429: GitHub does, and says when to come again.
-local function is_limited(transfer, status)
-  return status == 429
-    or status == 403 and (retry.retry_after(transfer) ~= nil or limits.remaining(transfer) == 0)
-end
-
-local function kind_of(transfer, status, is_declared)
-  if is_declared or is_limited(transfer, status) then
-    return "rate_limit"
-  end
-  return (status == 401 or status == 403) and "auth" or "http"
-end
-
 --- The error of an answer whose status is no success.
 function Exchange:status_error()
   local transfer = self.transfer
   local status = transfer:status()
   local body = transfer:body()
-  local kind = kind_of(transfer, status, exchange.says(self.client.provider.limited, status, body))
-  local message, code = read_error((json.decode(body)))
+  local kind = problem.kind(transfer, body, self.client.provider.limited)
+  local message, code = problem.read((json.decode(body)))
   if status >= 300 and status < 400 and status ~= 304 then -- 304: "not modified", asked for by nobody
     local target = transfer:header("location")
     message = "a redirect" .. (target and " to " .. target or "") .. "; redirects are not followed"
-  elseif not message and is_html(transfer) then
+  elseif not message and problem.is_html(transfer) then
     message = "the server answered HTML, not JSON"
   end
-  message = message or first_line(body) or "no message"
+  message = message or problem.first_line(body) or "no message"
   return self:error(kind, ("the server answered %d: %s"):format(status, message), {
     status = status,
     code = code,
-    retry_after = (kind == "rate_limit" and limits.wait_asked or retry.retry_after)(transfer),
+    retry_after = (kind == "rate_limit" and limits.wait_asked or header.retry_after)(transfer),
     body = body,
   })
 end
@@ -243,12 +137,12 @@ end
 function Exchange:decode_error(err)
   local text = self.decoder and self.decoder:document() -- a token's answer has none
   local document = text and json.decode(text)
-  local message, name = read_error(document)
+  local message, name = problem.read(document)
   local said = message ~= "" and message or name
-  self.says_error = text ~= nil and says_error(document, text)
+  self.says_error = text ~= nil and problem.is_in(document, text)
   message = said and ("%s; the server says: %s"):format(err.message, said) or err.message
   local full = self:error("decode", message, { code = err.code, offset = err.offset, body = text })
-  if is_html(self.transfer) or err.message:find("expected a value, got '<'", 1, true) then
+  if problem.is_html(self.transfer) or err.message:find("expected a value, got '<'", 1, true) then
     full.message = "the server answered HTML, not JSON; " .. full.message
   end
   return full
@@ -392,9 +286,9 @@ end
 
 --- An attempt failed: another one, after a while, or the end.
 function Exchange:again_or_fail(err, now)
-  local delay, problem = self.client.retry:delay(err, self.attempts)
+  local delay, why = self.client.retry:delay(err, self.attempts)
   if not delay then
-    err.message = problem and err.message .. "; " .. problem or err.message
+    err.message = why and err.message .. "; " .. why or err.message
     return self:fail(err)
   end
   local left = self.spec.budget and self.spec.budget:seconds_left(now)
@@ -482,7 +376,7 @@ function states.running(self, now, is_read)
     if self.decoder and is_success(transfer:status()) then
       return "open"
     end
-    return "wait", source.FOREVER
+    return "wait", LONGEST_WAIT
   end
   local bytes, seconds = transfer:usage()
   local failure, line = transfer:failure()
@@ -494,7 +388,7 @@ function states.running(self, now, is_read)
   if self.client.hooks.response then
     self:tell("response", {
       status = transfer:status(),
-      request_id = request_id(transfer),
+      request_id = problem.request_id(transfer),
       bytes = bytes,
       seconds = seconds,
       failure = failure,

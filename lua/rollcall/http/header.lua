@@ -1,0 +1,78 @@
+-- What headers say: numbers, dates, how long to wait.
+
+local calendar = require "rollcall.calendar"
+
+local header = {}
+
+local MONTHS = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10,
+  Nov = 11, Dec = 12 }
+
+--- The decimal numbers that a header is, and no others that a Lua may read: no hexadecimal, no "inf".
+---@param text string?
+---@return number[] several where the header comes more than once, such as from a gateway and from the server behind it
+function header.numbers(text)
+  local list = {}
+  for part in (text or ""):gmatch "[^,]+" do
+    -- No number is longer, and the pattern takes the square of a long one's length.
+    local value = #part <= 64 and tonumber((part:match "^%s*(%d+%.?%d*)%s*$"))
+    if value then
+      list[#list + 1] = value
+    elseif part:find "%S" then
+      return {} -- such as a date
+    end
+  end
+  return list
+end
+
+--- The greatest of them; nil where there is none.
+---@param text string?
+---@return number?
+function header.number(text)
+  local list = header.numbers(text)
+  local greatest = list[1]
+  for i = 2, #list do
+    greatest = math.max(greatest, list[i])
+  end
+  return greatest
+end
+
+--- An HTTP date (RFC 9110, 5.6.7) as seconds since 1970: "Sun, 06 Nov 1994 08:49:37 GMT", or one of the two obsolete
+--- forms, "Sunday, 06-Nov-94 08:49:37 GMT" and "Sun Nov  6 08:49:37 1994"; nil for anything else.
+---@param text string
+---@return number?
+function header.date(text)
+  local day, name, year, hour, minute, second =
+    text:match("^%a+, (%d%d) (%a%a%a) (%d%d%d%d) (%d%d):(%d%d):(%d%d) GMT$")
+  if not day then
+    day, name, year, hour, minute, second = text:match("^%a+, (%d%d)%-(%a%a%a)%-(%d%d) (%d%d):(%d%d):(%d%d) GMT$")
+    year = year and (tonumber(year) < 70 and 2000 or 1900) + tonumber(year)
+  end
+  if not day then
+    name, day, hour, minute, second, year = text:match("^%a%a%a (%a%a%a) ([ %d]%d) (%d%d):(%d%d):(%d%d) (%d%d%d%d)$")
+  end
+  local month = MONTHS[name]
+  if not month then
+    return nil
+  end
+  return calendar.days(tonumber(year), month, tonumber(day)) * 86400 + tonumber(hour) * 3600 + tonumber(minute) * 60
+    + tonumber(second)
+end
+
+--- What an answer's headers ask to wait, in seconds.
+---@param transfer rollcall.Transfer
+---@return number?
+function header.retry_after(transfer)
+  local milliseconds = header.number(transfer:header("retry-after-ms"))
+  if milliseconds then
+    return milliseconds / 1000
+  end
+  local text = transfer:header("retry-after") or ""
+  local seconds = header.number(text)
+  if seconds then
+    return seconds
+  end
+  local date = header.date(text)
+  return date and math.max(0, date - os.time()) or nil
+end
+
+return header
