@@ -87,7 +87,7 @@ $(ALONE): spec/support/alone.c
 
 # The sources that know no Lua.
 PURE := json scan field pointer queue items items_beside items_error seen \
-  delivery http http_request http_response
+  delivery http http_request http_response http_wait
 C_OBJECTS := $(patsubst csrc/%.c,$(BUILD)/c-asan/obj/%.o,$(wildcard $(PURE:%=csrc/%.c)))
 $(eval $(call flavour,c-asan,c,gcc,$$(SANITIZE)))
 

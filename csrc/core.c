@@ -6,6 +6,7 @@
 #include "compat.h"
 #include "decoder.h"
 #include "descriptor.h"
+#include "engine.h"
 #include "failure.h"
 #include "ledger.h"
 #include "poller.h"
@@ -55,6 +56,7 @@ int luaopen_rollcall_core(lua_State *L) {
   rc_selection_open(L);
   rc_decoder_open(L);
   rc_ledger_open(L);
+  rc_engine_open(L);
   rc_transfer_open(L);
   rc_descriptor_open(L);
   rc_terminal_open(L);

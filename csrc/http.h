@@ -10,6 +10,7 @@
 #ifndef RC_HTTP_H
 #define RC_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,10 +25,10 @@ typedef struct rc_transfer rc_transfer;
 /* Where the body of a 2xx answer goes as it arrives. Called from inside rc_http_drive, _wait,
  * _wait_many, _action and rc_transfer_resume only. */
 typedef struct rc_http_sink {
-  /* 0: taken whole; anything else ends the transfer with RC_HTTP_REFUSED. */
-  int (*write)(void *context, const char *bytes, size_t length);
-  /* Non-zero: no more now; the transfer pauses until rc_transfer_resume. NULL: never full. */
-  int (*full)(void *context);
+  /* Takes the bytes whole; false ends the transfer with RC_HTTP_REFUSED. */
+  bool (*write)(void *context, const char *bytes, size_t length);
+  /* No more now: the transfer pauses until rc_transfer_resume. NULL: never full. */
+  bool (*full)(void *context);
   void *context; /* must outlive the running transfer */
 } rc_http_sink;
 
@@ -45,11 +46,11 @@ typedef struct rc_http_request {
   /* No byte for so long ends it with RC_HTTP_TIMEOUT; 0: never. Not counted: while paused, and
    * what goes beyond a second between two calls, when the caller was busy with something else. */
   long idle_timeout_ms;
-  long timeout_ms;      /* the whole exchange, pauses included; 0: none */
-  int fresh_connection; /* non-zero: not one that was used before */
-  uint64_t max_body;    /* bytes of a 2xx body after decompression; 0: any number */
-  size_t max_headers;   /* bytes of all header lines; 0: libcurl's own limits only */
-  size_t max_collected; /* bytes kept of a collected body */
+  long timeout_ms;       /* the whole exchange, pauses included; 0: none */
+  bool fresh_connection; /* not one that was used before */
+  uint64_t max_body;     /* bytes of a 2xx body after decompression; 0: any number */
+  size_t max_headers;    /* bytes of all header lines; 0: libcurl's own limits only */
+  size_t max_collected;  /* bytes kept of a collected body */
   /* write NULL: every body is collected. Otherwise those of other answers than 2xx are. */
   rc_http_sink sink;
 } rc_http_request;
@@ -70,14 +71,14 @@ typedef enum {
  * same one after a time unwatched: an old watch on it is void, even if it asks for the same. */
 typedef struct rc_http_socket {
   int fd;
-  int wants_read, wants_write;
+  bool wants_read, wants_write;
   uint64_t id;
 } rc_http_socket;
 
 /* multiplex: transfers over HTTP/2 share a connection. A paused one then holds what comes for it in
  * memory, as libcurl reads the connection for the others: not for bodies of any length. NULL when
  * memory is out or libcurl does not initialise. */
-rc_http *rc_http_new(int multiplex);
+rc_http *rc_http_new(bool multiplex);
 
 /* Closes every connection. Transfers still running become done with RC_HTTP_NETWORK, "closed". */
 void rc_http_free(rc_http *engine);
@@ -111,7 +112,7 @@ uint64_t rc_http_sockets_version(const rc_http *engine);
 long rc_http_timeout(rc_http *engine);
 
 /* An error or hang-up on the socket is both readable and writable. */
-void rc_http_action(rc_http *engine, int fd, int readable, int writable);
+void rc_http_action(rc_http *engine, int fd, bool readable, bool writable);
 
 /* Ends the transfer if it is running; calls no sink and sends no request. What it has received
  * stays readable. */
@@ -126,7 +127,7 @@ rc_http_state rc_transfer_state(const rc_transfer *transfer);
 rc_http_result rc_transfer_result(const rc_transfer *transfer); /* RC_HTTP_OK while running */
 const char *rc_transfer_error(const rc_transfer *transfer);     /* one line, "" if all is well */
 long rc_transfer_status(const rc_transfer *transfer);           /* 0 before the final headers */
-int rc_transfer_headers_complete(const rc_transfer *transfer);
+bool rc_transfer_headers_complete(const rc_transfer *transfer);
 
 /* The value of the final response's next header of that name, in any case, without the blanks
  * around it and not NUL-terminated; NULL if there is none. *at is 0 for the first one; it is moved
@@ -139,14 +140,14 @@ const char *rc_transfer_header_block(const rc_transfer *transfer, size_t *length
 
 /* The collected body, never NULL and not NUL-terminated. Of more than max_collected bytes the rest
  * is dropped and *cut set; after a further MiB the connection is given up, the result still OK. */
-const char *rc_transfer_body(const rc_transfer *transfer, size_t *length, int *cut);
+const char *rc_transfer_body(const rc_transfer *transfer, size_t *length, bool *cut);
 
 uint64_t rc_transfer_received(const rc_transfer *transfer);   /* body bytes, decompressed */
 uint64_t rc_transfer_wire_bytes(const rc_transfer *transfer); /* headers and body, as received */
 uint64_t rc_transfer_elapsed_ms(const rc_transfer *transfer); /* from start until done, or now */
 int rc_transfer_http_version(const rc_transfer *transfer);    /* 10, 11, 20, 30; 0: none yet */
 
-int rc_transfer_paused(const rc_transfer *transfer);
+bool rc_transfer_paused(const rc_transfer *transfer);
 
 /* Lets a paused transfer go on; may feed the sink, pause again or end the transfer at once. */
 void rc_transfer_resume(rc_transfer *transfer);

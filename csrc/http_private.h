@@ -32,9 +32,9 @@ struct rc_http {
   /* The attended clock, which the idle timeout runs on, is `clock - unattended`: a caller that was
    * busy elsewhere did not give the server's bytes a chance. */
   int64_t unattended, attended_until;
-  int multiplex;
-  int out_of_memory; /* a callback could not keep a socket */
-  pid_t process;     /* whose connections these are */
+  bool multiplex;
+  bool out_of_memory; /* a callback could not keep a socket */
+  pid_t process;      /* whose connections these are */
 };
 
 struct rc_transfer {
@@ -55,7 +55,7 @@ struct rc_transfer {
   rc_http_result result;
   rc_http_result failure; /* why a callback ended the transfer, and in words */
   const char *failure_text;
-  int headers_complete, block_ended, paused, gave_up;
+  bool headers_complete, block_ended, paused, gave_up;
   long status;
   struct buffer block, body;
   uint64_t received, wire_bytes, elapsed;
@@ -92,6 +92,16 @@ void rc_http_release_request(rc_transfer *transfer);
 
 /* When the transfer times out, on the monotonic clock. */
 int64_t rc_http_timeout_at(const rc_transfer *transfer);
+
+/* Has libcurl look at the socket: CURL_CSELECT_IN and _OUT, or at its timer: CURL_SOCKET_TIMEOUT.
+ */
+void rc_http_act(rc_http *engine, curl_socket_t fd, int events);
+
+/* Runs libcurl's timer where it is due, and concludes the transfers that have ended. */
+void rc_http_settle(rc_http *engine);
+
+/* Ends the transfers whose time is over. */
+void rc_http_expire(rc_http *engine);
 
 /* http_response.c: libcurl's callbacks, whose context is the transfer; what a handle has brought */
 

@@ -34,36 +34,54 @@ static const struct {
 /* Whether libcurl is told to leave signals alone. Before 7.88 it ignores SIGPIPE, which its writes
  * over TLS can raise, only where it is not told so; but without a thread for its resolver it would
  * then interrupt that one by SIGALRM, which is worse. */
-static int is_free_of_signals(void) {
+static bool is_free_of_signals(void) {
   const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
-  return info->version_num >= 0x075800 || !(info->features & CURL_VERSION_ASYNCHDNS);
+  return info->version_num >= 0x075800 || (info->features & CURL_VERSION_ASYNCHDNS) == 0;
 }
 
 static CURLcode set_text(CURL *easy, CURLoption option, const char *text) {
-  return text ? curl_easy_setopt(easy, option, text) : CURLE_OK;
+  return text != NULL ? curl_easy_setopt(easy, option, text) : CURLE_OK;
 }
 
 static CURLcode set_method(CURL *easy, const char *method, const char *body, size_t length) {
   CURLcode code = CURLE_OK;
-  if (!body && strcmp(method, "GET") == 0)
+  if (body == NULL && strcmp(method, "GET") == 0) {
     return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-  if (!body && strcmp(method, "HEAD") == 0)
+  }
+  if (body == NULL && strcmp(method, "HEAD") == 0) {
     return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-  int posts = strcmp(method, "POST") == 0;
-  if (body || posts) {
-    code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(body ? length : 0));
-    if (code == CURLE_OK)
-      code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body ? body : "");
+  }
+  const bool posts = strcmp(method, "POST") == 0;
+  if (body != NULL || posts) {
+    code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                            (curl_off_t)(body != NULL ? length : 0));
+    if (code == CURLE_OK) {
+      code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body != NULL ? body : "");
+    }
   }
   return code == CURLE_OK && !posts ? set_text(easy, CURLOPT_CUSTOMREQUEST, method) : code;
 }
 
 static CURLcode configure(const rc_http *engine, rc_transfer *transfer,
                           const rc_http_request *request) {
+  const struct {
+    CURLoption option;
+    const char *text;
+  } texts[] = {
+      {CURLOPT_URL, request->url},
+      {CURLOPT_ACCEPT_ENCODING, ""},
+      {CURLOPT_CAINFO, request->ca_file},
+      {CURLOPT_SSLCERT, request->client_cert},
+      {CURLOPT_SSLKEY, request->client_key},
+      {CURLOPT_PROXY, request->proxy},
+      /* What the environment excepts does not count for a proxy that was asked for. */
+      {CURLOPT_NOPROXY, request->proxy != NULL ? "" : NULL},
+  };
   CURL *easy = transfer->easy;
   CURLcode code;
-  for (size_t i = 0; i < sizeof fixed_options / sizeof *fixed_options; i++)
+  for (size_t i = 0; i < sizeof fixed_options / sizeof *fixed_options; i++) {
     curl_easy_setopt(easy, fixed_options[i].option, fixed_options[i].value);
+  }
 #if LIBCURL_VERSION_NUM >= 0x075700
   /* Otherwise cancels and timeouts wait for getaddrinfo, and that for silent DNS servers. A thread
    * of libcurl's may outlive the engine: whoever unloads libcurl must not (see core.c). */
@@ -80,7 +98,7 @@ static CURLcode configure(const rc_http *engine, rc_transfer *transfer,
   curl_easy_setopt(easy, CURLOPT_SHARE, engine->share);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
-  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)(request->fresh_connection != 0));
+  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)request->fresh_connection);
   curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_open);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, rc_http_on_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
@@ -92,44 +110,48 @@ static CURLcode configure(const rc_http *engine, rc_transfer *transfer,
 #else
   code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
-  if (request->ca_file)
+  if (request->ca_file != NULL) {
     curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* fails where TLS knows no such directory */
-  if (code || (code = set_text(easy, CURLOPT_URL, request->url)) ||
-      (code = set_text(easy, CURLOPT_ACCEPT_ENCODING, "")) ||
-      (code = set_text(easy, CURLOPT_CAINFO, request->ca_file)) ||
-      (code = set_text(easy, CURLOPT_SSLCERT, request->client_cert)) ||
-      (code = set_text(easy, CURLOPT_SSLKEY, request->client_key)) ||
-      (code = set_text(easy, CURLOPT_PROXY, request->proxy)) ||
-      /* What the environment excepts does not count for a proxy that was asked for. */
-      (code = set_text(easy, CURLOPT_NOPROXY, request->proxy ? "" : NULL)))
+  }
+  for (size_t i = 0; i < sizeof texts / sizeof *texts && code == CURLE_OK; i++) {
+    code = set_text(easy, texts[i].option, texts[i].text);
+  }
+  if (code != CURLE_OK) {
     return code;
+  }
   return set_method(easy, request->method, transfer->sent_body, request->body_length);
 }
 
-static int add_header(rc_transfer *transfer, const char *line) {
+static bool add_header(rc_transfer *transfer, const char *line) {
   struct curl_slist *longer = curl_slist_append(transfer->headers, line);
-  if (!longer)
-    return -1;
+  if (longer == NULL) {
+    return false;
+  }
   transfer->headers = longer;
-  return 0;
+  return true;
 }
 
 static rc_http_result copy_request(rc_transfer *transfer, const rc_http_request *request) {
-  if (strpbrk(request->method, "\r\n "))
+  if (strpbrk(request->method, "\r\n ") != NULL) {
     return RC_HTTP_REFUSED;
-  /* Without an empty "Expect" libcurl may wait a second for a 100 before it sends a body. */
-  if (add_header(transfer, "Expect:") != 0)
-    return RC_HTTP_NOMEM;
-  for (const char *const *line = request->headers; line && *line; line++) {
-    if (strpbrk(*line, "\r\n"))
-      return RC_HTTP_REFUSED;
-    if (add_header(transfer, *line) != 0)
-      return RC_HTTP_NOMEM;
   }
-  if (request->body) {
-    transfer->sent_body = malloc(request->body_length ? request->body_length : 1);
-    if (!transfer->sent_body)
+  /* Without an empty "Expect" libcurl may wait a second for a 100 before it sends a body. */
+  if (!add_header(transfer, "Expect:")) {
+    return RC_HTTP_NOMEM;
+  }
+  for (const char *const *line = request->headers; line != NULL && *line != NULL; line++) {
+    if (strpbrk(*line, "\r\n") != NULL) {
+      return RC_HTTP_REFUSED;
+    }
+    if (!add_header(transfer, *line)) {
       return RC_HTTP_NOMEM;
+    }
+  }
+  if (request->body != NULL) {
+    transfer->sent_body = malloc(request->body_length > 0 ? request->body_length : 1);
+    if (transfer->sent_body == NULL) {
+      return RC_HTTP_NOMEM;
+    }
     memcpy(transfer->sent_body, request->body, request->body_length);
   }
   transfer->sink = request->sink;
@@ -145,12 +167,13 @@ static rc_http_result copy_request(rc_transfer *transfer, const rc_http_request 
 static void enlist(rc_http *engine, rc_transfer *transfer, long timeout_ms) {
   transfer->engine = engine;
   transfer->started = engine->clock;
-  transfer->deadline = timeout_ms ? engine->clock + bounded_ms(timeout_ms) : NEVER;
+  transfer->deadline = timeout_ms > 0 ? engine->clock + bounded_ms(timeout_ms) : NEVER;
   transfer->connect_from = transfer->active_at = attended(engine);
   transfer->connect_unattended = engine->unattended;
   transfer->next = engine->running;
-  if (transfer->next)
+  if (transfer->next != NULL) {
     transfer->next->previous = transfer;
+  }
   engine->running = transfer;
   engine->check_at = earlier(engine->check_at, rc_http_timeout_at(transfer));
 }
@@ -160,19 +183,22 @@ rc_http_result rc_http_start(rc_http *engine, const rc_http_request *request,
   *transfer_out = NULL;
   rc_http_attend(engine);
   rc_transfer *transfer = calloc(1, sizeof *transfer);
-  if (!transfer)
+  if (transfer == NULL) {
     return RC_HTTP_NOMEM;
+  }
   transfer->fd = CURL_SOCKET_BAD;
   rc_http_result result = copy_request(transfer, request);
   if (result == RC_HTTP_OK) {
     transfer->easy = curl_easy_init();
-    CURLcode code = transfer->easy ? configure(engine, transfer, request) : CURLE_OUT_OF_MEMORY;
+    const CURLcode code =
+        transfer->easy != NULL ? configure(engine, transfer, request) : CURLE_OUT_OF_MEMORY;
     result = code == CURLE_OUT_OF_MEMORY ? RC_HTTP_NOMEM
              : code != CURLE_OK          ? RC_HTTP_NETWORK
                                          : RC_HTTP_OK;
   }
-  if (result == RC_HTTP_OK && curl_multi_add_handle(engine->multi, transfer->easy) != CURLM_OK)
+  if (result == RC_HTTP_OK && curl_multi_add_handle(engine->multi, transfer->easy) != CURLM_OK) {
     result = RC_HTTP_NOMEM;
+  }
   if (result == RC_HTTP_OK) {
     enlist(engine, transfer, request->timeout_ms);
     *transfer_out = transfer;

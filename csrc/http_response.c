@@ -9,23 +9,25 @@
 
 #define DROPPED_MAX (1u << 20) /* of a body that is cut, before its connection is given up */
 
-static int append(struct buffer *buffer, const char *bytes, size_t length) {
+static bool append(struct buffer *buffer, const char *bytes, size_t length) {
   if (length > buffer->capacity - buffer->length) {
-    size_t capacity = buffer->capacity ? buffer->capacity : 1024;
+    size_t capacity = buffer->capacity > 0 ? buffer->capacity : 1024;
     while (capacity - buffer->length < length) {
-      if (capacity > SIZE_MAX / 2)
-        return -1;
+      if (capacity > SIZE_MAX / 2) {
+        return false;
+      }
       capacity *= 2;
     }
     char *grown = realloc(buffer->bytes, capacity);
-    if (!grown)
-      return -1;
+    if (grown == NULL) {
+      return false;
+    }
     buffer->bytes = grown;
     buffer->capacity = capacity;
   }
   memcpy(buffer->bytes + buffer->length, bytes, length);
   buffer->length += length;
-  return 0;
+  return true;
 }
 
 uint64_t rc_http_wire_bytes_of(CURL *easy) {
@@ -56,64 +58,74 @@ static size_t fail(rc_transfer *transfer, rc_http_result result, const char *tex
 size_t rc_http_on_header(char *bytes, size_t size, size_t count, void *context) {
   rc_transfer *transfer = context;
   size_t length = size * count; /* `size` is always 1 */
-  if (!transfer->easy || length == 0)
+  if (transfer->easy == NULL || length == 0) {
     return length;
+  }
   transfer->active_at = attended(transfer->engine);
-  if (transfer->max_headers && length > transfer->max_headers - transfer->header_bytes)
+  if (transfer->max_headers > 0 && length > transfer->max_headers - transfer->header_bytes) {
     return fail(transfer, RC_HTTP_TOO_LARGE, "the header block is too large");
+  }
   transfer->header_bytes += length;
-  if (transfer->headers_complete)
+  if (transfer->headers_complete) {
     return length; /* a trailer */
+  }
   if (transfer->block_ended) {
-    transfer->block_ended = 0;
+    transfer->block_ended = false;
     transfer->block.length = 0;
   }
   if (bytes[0] == '\r' || bytes[0] == '\n') {
     long status = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-    transfer->block_ended = 1;
+    transfer->block_ended = true;
     if (status >= 200 || status == 101) { /* 101: nobody asked for it, libcurl takes it as final */
       transfer->status = status;
-      transfer->headers_complete = 1;
+      transfer->headers_complete = true;
     }
     return length;
   }
-  if (append(&transfer->block, bytes, length) != 0)
+  if (!append(&transfer->block, bytes, length)) {
     return fail(transfer, RC_HTTP_NOMEM, "out of memory");
+  }
   return length;
 }
 
 static size_t collect_body(rc_transfer *transfer, const char *bytes, size_t length) {
   size_t room = transfer->max_collected - transfer->body.length;
   size_t kept = length < room ? length : room;
-  if (kept && append(&transfer->body, bytes, kept) != 0)
+  if (kept > 0 && !append(&transfer->body, bytes, kept)) {
     return fail(transfer, RC_HTTP_NOMEM, "out of memory");
+  }
   transfer->dropped += length - kept;
   transfer->received += length;
-  if (transfer->dropped <= DROPPED_MAX)
+  if (transfer->dropped <= DROPPED_MAX) {
     return length;
-  transfer->gave_up = 1;
+  }
+  transfer->gave_up = true;
   return 0;
 }
 
 size_t rc_http_on_body(char *bytes, size_t size, size_t count, void *context) {
   rc_transfer *transfer = context;
   size_t length = size * count; /* `size` is always 1 */
-  if (!transfer->easy || length == 0)
+  if (transfer->easy == NULL || length == 0) {
     return length;
+  }
   transfer->active_at = attended(transfer->engine);
-  if (transfer->status / 100 != 2)
+  if (transfer->status / 100 != 2) {
     return collect_body(transfer, bytes, length);
-  if (transfer->max_body && length > transfer->max_body - transfer->received)
+  }
+  if (transfer->max_body > 0 && length > transfer->max_body - transfer->received) {
     return fail(transfer, RC_HTTP_TOO_LARGE, "the body is too large");
-  if (!transfer->sink.write)
+  }
+  if (transfer->sink.write == NULL) {
     return collect_body(transfer, bytes, length);
-  if (transfer->sink.full && transfer->sink.full(transfer->sink.context)) {
-    transfer->paused = 1;
+  }
+  if (transfer->sink.full != NULL && transfer->sink.full(transfer->sink.context)) {
+    transfer->paused = true;
     transfer->engine->sockets_version++; /* see rc_http_sockets */
     return CURL_WRITEFUNC_PAUSE;
   }
-  if (transfer->sink.write(transfer->sink.context, bytes, length) != 0) {
+  if (!transfer->sink.write(transfer->sink.context, bytes, length)) {
     /* libcurl forgets how much has come where its user does not take it. It may not have counted
      * the bytes of its last buffer yet. */
     transfer->wire_bytes = rc_http_wire_bytes_of(transfer->easy);
@@ -124,7 +136,7 @@ size_t rc_http_on_body(char *bytes, size_t size, size_t count, void *context) {
 }
 
 rc_http_state rc_transfer_state(const rc_transfer *transfer) {
-  return transfer->engine ? RC_HTTP_RUNNING : RC_HTTP_DONE;
+  return transfer->engine != NULL ? RC_HTTP_RUNNING : RC_HTTP_DONE;
 }
 
 rc_http_result rc_transfer_result(const rc_transfer *transfer) {
@@ -132,36 +144,40 @@ rc_http_result rc_transfer_result(const rc_transfer *transfer) {
 }
 
 const char *rc_transfer_error(const rc_transfer *transfer) {
-  return transfer->engine ? "" : transfer->error;
+  return transfer->engine != NULL ? "" : transfer->error;
 }
 
 long rc_transfer_status(const rc_transfer *transfer) {
   return transfer->status;
 }
 
-int rc_transfer_headers_complete(const rc_transfer *transfer) {
+bool rc_transfer_headers_complete(const rc_transfer *transfer) {
   return transfer->headers_complete;
 }
 
 const char *rc_transfer_header(const rc_transfer *transfer, const char *name, size_t *at,
                                size_t *length) {
   size_t name_length = strlen(name);
-  if (!transfer->headers_complete || !transfer->block.length)
+  if (!transfer->headers_complete || transfer->block.length == 0) {
     return NULL;
+  }
   const char *line = transfer->block.bytes + *at;
   const char *end = transfer->block.bytes + transfer->block.length;
-  while ((line = memchr(line, '\n', (size_t)(end - line))) && ++line < end) {
+  while ((line = memchr(line, '\n', (size_t)(end - line))) != NULL && ++line < end) {
     if ((size_t)(end - line) <= name_length || line[name_length] != ':' ||
-        strncasecmp(line, name, name_length) != 0)
+        strncasecmp(line, name, name_length) != 0) {
       continue;
+    }
     *at = (size_t)(line - transfer->block.bytes);
     const char *value = line + name_length + 1;
     const char *stop = memchr(value, '\n', (size_t)(end - value));
-    stop = stop ? stop : end;
-    while (value < stop && strchr(" \t", *value))
+    stop = stop != NULL ? stop : end;
+    while (value < stop && strchr(" \t", *value) != NULL) {
       value++;
-    while (value < stop && strchr(" \t\r", stop[-1]))
+    }
+    while (value < stop && strchr(" \t\r", stop[-1]) != NULL) {
       stop--;
+    }
     *length = (size_t)(stop - value);
     return value;
   }
@@ -170,13 +186,13 @@ const char *rc_transfer_header(const rc_transfer *transfer, const char *name, si
 
 const char *rc_transfer_header_block(const rc_transfer *transfer, size_t *length) {
   *length = transfer->headers_complete ? transfer->block.length : 0;
-  return *length ? transfer->block.bytes : "";
+  return *length > 0 ? transfer->block.bytes : "";
 }
 
-const char *rc_transfer_body(const rc_transfer *transfer, size_t *length, int *cut) {
+const char *rc_transfer_body(const rc_transfer *transfer, size_t *length, bool *cut) {
   *length = transfer->body.length;
   *cut = transfer->dropped > 0;
-  return transfer->body.bytes ? transfer->body.bytes : "";
+  return transfer->body.bytes != NULL ? transfer->body.bytes : "";
 }
 
 uint64_t rc_transfer_received(const rc_transfer *transfer) {
@@ -184,17 +200,18 @@ uint64_t rc_transfer_received(const rc_transfer *transfer) {
 }
 
 uint64_t rc_transfer_wire_bytes(const rc_transfer *transfer) {
-  return transfer->engine ? rc_http_wire_bytes_of(transfer->easy) : transfer->wire_bytes;
+  return transfer->engine != NULL ? rc_http_wire_bytes_of(transfer->easy) : transfer->wire_bytes;
 }
 
 uint64_t rc_transfer_elapsed_ms(const rc_transfer *transfer) {
-  return transfer->engine ? (uint64_t)(monotonic_ms() - transfer->started) : transfer->elapsed;
+  return transfer->engine != NULL ? (uint64_t)(monotonic_ms() - transfer->started)
+                                  : transfer->elapsed;
 }
 
 int rc_transfer_http_version(const rc_transfer *transfer) {
-  return transfer->engine ? rc_http_version_of(transfer->easy) : transfer->http_version;
+  return transfer->engine != NULL ? rc_http_version_of(transfer->easy) : transfer->http_version;
 }
 
-int rc_transfer_paused(const rc_transfer *transfer) {
+bool rc_transfer_paused(const rc_transfer *transfer) {
   return transfer->paused;
 }

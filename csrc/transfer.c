@@ -7,238 +7,51 @@
 #define _POSIX_C_SOURCE 200809L
 #include "transfer.h"
 
-#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
 #include "decoder.h"
+#include "engine.h"
 #include "failure.h"
 #include "http.h"
 #include "ledger.h"
 #include "options.h"
 #include "selection.h"
 
-#define ENGINE "rollcall.engine"
 #define TRANSFER "rollcall.transfer"
 
 #define MAX_REQUEST_HEADERS 64
-#define MAX_WAIT_ENGINES 64
 #define TICK 4000000 /* nanoseconds of a clock that is made coarse here */
-
-typedef struct engine {
-  rc_http *http;    /* owned; NULL once closed */
-  uint64_t writes;  /* times that a body's bytes arrived */
-  uint64_t notices; /* calls of notify */
-  uint64_t noticed; /* the activity that the last wait ended with */
-  int64_t turn;     /* nanoseconds after which next asks for the loop's turn; 0: never */
-  int64_t turned;   /* when it did last */
-} engine;
 
 typedef struct transfer {
   rc_transfer *transfer; /* owned; NULL until it is started */
-  engine *engine;        /* kept alive by the user value, as are decoder and ledger */
+  rc_engine *engine;     /* kept alive by the user value, as are decoder and ledger */
   rc_decoder *decoder;   /* NULL: the body is collected */
   rc_ledger *ledger;     /* NULL: every record is given */
   size_t watermark;      /* bytes that may wait unread before the transfer pauses */
   time_t tick_seconds;   /* when next last gave the engine its turn, or it began */
   long tick_nanoseconds;
-  bool cancelled;  /* its memory is freed when it is collected: a call may be reading from it */
-  bool judged;     /* the ledger has seen the item that next gives now */
-  bool conflict;   /* the ledger cannot tell what was given before */
-  bool told_done;  /* next has answered nil once since the last byte arrived */
-  bool has_budget; /* next answers nil every few milliseconds, for whoever reads to look at it */
-  bool told;       /* next has answered nil, though a record may wait, and none since */
+  bool cancelled; /* its memory is freed when it is collected: a call may be reading from it */
+  bool judged;    /* the ledger has seen the item that next gives now */
+  bool conflict;  /* the ledger cannot tell what was given before */
+  bool told_done; /* next has answered nil once since the last byte arrived */
+  bool ticks; /* next answers nil every few milliseconds, for whoever reads to see to a budget */
+  bool told;  /* next has answered nil, though a record may wait, and none since */
 } transfer;
 
 /* -- the sink: from curl, no Lua ------------------------------------------------------------ */
 
-static int sink_write(void *context, const char *bytes, size_t length) {
+static bool sink_write(void *context, const char *bytes, size_t length) {
   const transfer *t = context;
   t->engine->writes++;
-  return t->decoder->items != NULL && rc_items_feed(t->decoder->items, bytes, length) ? 0 : 1;
+  return t->decoder->items != NULL && rc_items_feed(t->decoder->items, bytes, length);
 }
 
-static int sink_full(void *context) {
+static bool sink_full(void *context) {
   const transfer *t = context;
   const size_t waiting = t->decoder->items != NULL ? rc_items_waiting(t->decoder->items) : 0;
   return waiting > 0 && waiting >= t->watermark;
-}
-
-/* -- engine --------------------------------------------------------------------------------- */
-
-static engine *check_engine(lua_State *L, int index) {
-  engine *e = luaL_checkudata(L, index, ENGINE);
-  luaL_argcheck(L, e->http != NULL, index, "the engine is closed");
-  return e;
-}
-
-/* Grows with whatever a poll of a walk could find new. */
-static uint64_t activity(const engine *e) {
-  return e->writes + e->notices + rc_http_finished_count(e->http);
-}
-
-/* engine{turn = seconds, multiplex = boolean} -> engine
- *
- * turn: next of its transfers answers nil so often, for whoever reads to give a loop its turn.
- * multiplex: see rc_http_new; true by default. */
-static int engine_new(lua_State *L) {
-  static const char *const known[] = {"turn", "multiplex", NULL};
-  int64_t turn = 0;
-  bool multiplex = true;
-  if (!lua_isnoneornil(L, 1)) {
-    rc_options_check(L, 1, "engine", known);
-    turn = rc_options_nanoseconds(L, 1, "engine", "turn", 0);
-    multiplex = rc_options_boolean(L, 1, "engine", "multiplex", true);
-  }
-  engine *e = lua_newuserdatauv(L, sizeof *e, 0);
-  memset(e, 0, sizeof *e);
-  e->turn = turn;
-  luaL_getmetatable(L, ENGINE);
-  lua_setmetatable(L, -2);
-  e->http = rc_http_new(multiplex);
-  if (e->http == NULL) {
-    return luaL_error(L, "engine: libcurl did not start, or memory is out");
-  }
-  return 1;
-}
-
-/* engine:close(), and __gc. Transfers that run become failed ones. */
-static int engine_close(lua_State *L) {
-  engine *e = luaL_checkudata(L, 1, ENGINE);
-  rc_http *http = e->http;
-  e->http = NULL;
-  if (http != NULL) {
-    rc_http_free(http);
-  }
-  return 0;
-}
-
-/* engine:drive(): what can be done without waiting. */
-static int engine_drive(lua_State *L) {
-  rc_http_drive(check_engine(L, 1)->http);
-  return 0;
-}
-
-/* engine:notify(): whoever waits for it looks again. */
-static int engine_notify(lua_State *L) {
-  check_engine(L, 1)->notices++;
-  return 0;
-}
-
-/* -- for a foreign loop; http.h has the contract */
-
-/* engine:counters() -> activity, sockets | nil where it is closed. The first grows with whatever a
- * poll of a walk could find new, the second whenever other sockets are to be watched. */
-static int engine_counters(lua_State *L) {
-  const engine *e = luaL_checkudata(L, 1, ENGINE);
-  if (e->http == NULL) {
-    return 0;
-  }
-  rc_push_count(L, activity(e));
-  rc_push_count(L, rc_http_sockets_version(e->http));
-  return 2;
-}
-
-/* engine:sockets(list) -> how many. The list, the caller's to keep, becomes fd, id, "r", "w" or
- * "rw" of the first, then of the second, and so on. */
-static int engine_sockets(lua_State *L) {
-  static const char *const events[] = {"", "r", "w", "rw"};
-  const engine *e = check_engine(L, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  size_t count = rc_http_sockets(e->http, NULL, 0);
-  rc_http_socket *found = lua_newuserdatauv(L, (count + 1) * sizeof *found, 0);
-  e = check_engine(L, 1); /* making room may have run a finalizer that closed it, or drove it */
-  const size_t now = rc_http_sockets(e->http, found, count);
-  count = now < count ? now : count;
-  int at = 0;
-  for (size_t i = 0; i < count; i++) {
-    lua_pushinteger(L, found[i].fd);
-    lua_rawseti(L, 2, ++at);
-    rc_push_count(L, found[i].id);
-    lua_rawseti(L, 2, ++at);
-    lua_pushstring(L, events[(found[i].wants_read ? 1 : 0) + (found[i].wants_write ? 2 : 0)]);
-    lua_rawseti(L, 2, ++at);
-  }
-  for (int last = (int)lua_rawlen(L, 2); last > at; last--) {
-    lua_pushnil(L);
-    lua_rawseti(L, 2, last);
-  }
-  lua_pushinteger(L, (lua_Integer)count);
-  return 1;
-}
-
-/* engine:timeout() -> seconds until drive wants to be called | nil for never. */
-static int engine_timeout(lua_State *L) {
-  const engine *e = check_engine(L, 1);
-  const long wait = rc_http_timeout(e->http);
-  if (wait < 0) {
-    return 0;
-  }
-  lua_pushnumber(L, (lua_Number)wait / 1000);
-  return 1;
-}
-
-/* engine:action(fd, events): the socket is ready for "r", "w" or "rw". */
-static int engine_action(lua_State *L) {
-  const lua_Integer fd = luaL_checkinteger(L, 2);
-  const char *events = luaL_checkstring(L, 3);
-  luaL_argcheck(L, fd >= 0 && fd <= INT_MAX, 2, "expected a file descriptor");
-  const engine *e = check_engine(L, 1); /* last: making a string may run a finalizer */
-  rc_http_action(e->http, (int)fd, strchr(events, 'r') != NULL, strchr(events, 'w') != NULL);
-  return 0;
-}
-
-/* wait(engines, seconds): until something happened on one of them, at most so long (nil: an hour).
- *
- * What happened between two waits (transfer:next gives its engine a turn, too) ends the second one
- * at once: whoever waits looked before it. */
-static int engines_wait(lua_State *L) {
-  engine *engines[MAX_WAIT_ENGINES];
-  rc_http *https[MAX_WAIT_ENGINES];
-  bool news = false;
-  size_t count = 0;
-  luaL_checktype(L, 1, LUA_TTABLE);
-  const lua_Number most = 3600;
-  const lua_Number seconds = luaL_optnumber(L, 2, most);
-  luaL_argcheck(L, seconds >= 0, 2, "expected seconds, not negative");
-  for (;;) {
-    lua_rawgeti(L, 1, (int)count + 1);
-    if (lua_isnil(L, -1)) {
-      break;
-    }
-    if (count == MAX_WAIT_ENGINES) {
-      return luaL_error(L, "wait: at most %d engines", MAX_WAIT_ENGINES);
-    }
-    engines[count] = luaL_testudata(L, -1, ENGINE);
-    if (engines[count] == NULL || engines[count]->http == NULL) {
-      return engines[count] == NULL
-                 ? luaL_error(L, "wait: %d: expected an engine, got a %s", (int)count + 1,
-                              luaL_typename(L, -1))
-                 : luaL_error(L, "wait: %d: the engine is closed", (int)count + 1);
-    }
-    https[count] = engines[count]->http;
-    news = news || activity(engines[count]) != engines[count]->noticed;
-    count++;
-    lua_pop(L, 1);
-  }
-  const lua_Number bounded = seconds < most ? seconds : most;
-  const long whole = (long)(bounded * 1000);
-  if (!news) {
-    rc_http_wait_many(https, count, (lua_Number)whole < bounded * 1000 ? whole + 1 : whole);
-  }
-  for (size_t i = 0; i < count; i++) {
-    engines[i]->noticed = activity(engines[i]);
-  }
-  return 0;
-}
-
-/* now() -> seconds on a clock that never goes back. */
-static int clock_now(lua_State *L) {
-  struct timespec now;
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
-  return 1;
 }
 
 /* Fills `lines` from options.headers; the strings stay alive in the caller's table. */
@@ -284,7 +97,7 @@ static void read_request(lua_State *L, rc_http_request *request,
                                       "decoder",         "ledger",
                                       "watermark",       "max_headers",
                                       "max_collected",   "fresh_connection",
-                                      "has_budget",      NULL};
+                                      "ticks",           NULL};
   static const char where[] = "request";
   rc_options_check(L, 2, where, known);
   *request = (rc_http_request){
@@ -342,14 +155,14 @@ static bool clock_moved(transfer *t) {
 static int engine_request(lua_State *L) {
   const char *lines[MAX_REQUEST_HEADERS + 1];
   rc_http_request request;
-  engine *e = check_engine(L, 1);
+  rc_engine *e = rc_engine_check(L, 1);
   lua_settop(L, 2);
   read_request(L, &request, lines);
 
   transfer *t = lua_newuserdatauv(L, sizeof *t, 1);
   memset(t, 0, sizeof *t);
   t->engine = e;
-  t->has_budget = rc_options_boolean(L, 2, "request", "has_budget", false);
+  t->ticks = rc_options_boolean(L, 2, "request", "ticks", false);
   t->watermark = (size_t)rc_options_size(L, 2, "request", "watermark", 512 << 10, INT32_MAX);
   luaL_getmetatable(L, TRANSFER);
   lua_setmetatable(L, 4);
@@ -431,18 +244,6 @@ static void resume_if_drained(transfer *t) {
   }
 }
 
-/* So long after the last time the loop is to have its turn. */
-static bool loop_is_due(engine *e) {
-  struct timespec now;
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  const int64_t at = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-  if (at - e->turned < e->turn) {
-    return false;
-  }
-  e->turned = at;
-  return true;
-}
-
 /* May next give a record at all? */
 static bool may_give(const transfer *t) {
   return t->decoder != NULL && t->decoder->items != NULL && !t->conflict &&
@@ -464,7 +265,7 @@ static bool gives_now(transfer *t) {
   if (!may_give(t)) {
     return false;
   }
-  if (t->engine->turn != 0 && !t->told && loop_is_due(t->engine)) {
+  if (t->engine->turn != 0 && !t->told && rc_engine_loop_is_due(t->engine)) {
     t->told = true;
     return false;
   }
@@ -472,7 +273,7 @@ static bool gives_now(transfer *t) {
     if (t->engine->http != NULL) {
       rc_http_drive(t->engine->http);
     }
-    if (t->has_budget && !t->told) {
+    if (t->ticks && !t->told) {
       t->told = true;
       return false;
     }
@@ -621,7 +422,7 @@ static int transfer_header(lua_State *L) {
 static int transfer_body(lua_State *L) {
   const transfer *t = check_transfer(L);
   size_t length = 0;
-  int cut = 0;
+  bool cut = false;
   const char *body = "";
   if (rc_transfer_state(t->transfer) == RC_HTTP_DONE) {
     body = rc_transfer_body(t->transfer, &length, &cut);
@@ -658,18 +459,11 @@ static int transfer_gc(lua_State *L) {
 }
 
 void rc_transfer_open(lua_State *L) {
-  static const luaL_Reg engine_methods[] = {
-      {"request", engine_request},   {"drive", engine_drive},     {"close", engine_close},
-      {"counters", engine_counters}, {"sockets", engine_sockets}, {"timeout", engine_timeout},
-      {"action", engine_action},     {"notify", engine_notify},   {NULL, NULL}};
-  static const luaL_Reg transfer_methods[] = {
+  static const luaL_Reg methods[] = {
       {"next", transfer_next},     {"values", transfer_values}, {"conflict", transfer_conflict},
       {"waits", transfer_waits},   {"done", transfer_done},     {"failure", transfer_failure},
       {"status", transfer_status}, {"header", transfer_header}, {"body", transfer_body},
       {"usage", transfer_usage},   {"cancel", transfer_cancel}, {NULL, NULL}};
-  rc_new_metatable(L, ENGINE, engine_methods, engine_close);
-  rc_new_metatable(L, TRANSFER, transfer_methods, transfer_gc);
-  static const luaL_Reg functions[] = {
-      {"engine", engine_new}, {"wait", engines_wait}, {"now", clock_now}, {NULL, NULL}};
-  luaL_setfuncs(L, functions, 0);
+  rc_new_metatable(L, TRANSFER, methods, transfer_gc);
+  rc_engine_add_method(L, "request", engine_request);
 }

@@ -1,4 +1,4 @@
-/* transfer.h - the Lua faces of http: the engine, and a transfer that feeds a decoder. */
+/* transfer.h - the Lua face of a transfer, which feeds a decoder: what engine:request answers. */
 #ifndef RC_TRANSFER_H
 #define RC_TRANSFER_H
 
@@ -6,7 +6,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Adds engine, wait and now to the table on top. */
+/* Gives engines, which are open, their method `request`. */
 void rc_transfer_open(lua_State *L);
 
 #pragma GCC visibility pop

@@ -175,7 +175,7 @@ local Engine = {}
 ---@field ledger rollcall.Ledger? what of its records is given
 ---@field watermark integer? bytes of records that may wait, 512 KiB
 ---@field fresh_connection boolean? none that was used before
----@field has_budget boolean? next also answers nil every few milliseconds, for who reads to look at it
+---@field ticks boolean? next also answers nil every few milliseconds, for who reads to see to a budget
 
 --- Begins a request. Raises where an option is wrong.
 ---@param options rollcall.RequestOptions

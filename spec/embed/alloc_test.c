@@ -335,7 +335,7 @@ static void run_http(void) {
                                    .body_length = 2,
                                    .proxy = "",
                                    .max_collected = 100};
-  rc_http *engine = rc_http_new(1);
+  rc_http *engine = rc_http_new(true);
   CHECK(engine != NULL || refused > 0);
   for (size_t i = 0; i < transfers_at_a_time && engine != NULL; i++) {
     const rc_http_result result = rc_http_start(engine, &request, &transfers[i]);

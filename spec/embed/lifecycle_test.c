@@ -261,7 +261,7 @@ static void forks(bool https, child_part *part) {
   const char *url = getenv(https ? "SANDBOX_DINTERO_HTTPS_URL" : "SANDBOX_DINTERO_URL");
   CHECK(url != NULL);
   relay r = open_relay(url);
-  rc_http *engine = rc_http_new(1);
+  rc_http *engine = rc_http_new(true);
   finish(engine, &r, start(engine, &r, https)); /* from now on there is a connection */
   rc_transfer *running = start(engine, &r, https);
   rc_http_drive(engine);

@@ -107,15 +107,15 @@ typedef struct sink {
   uint64_t written;
 } sink;
 
-static int sink_write(void *context, const char *bytes, size_t length) {
+static bool sink_write(void *context, const char *bytes, size_t length) {
   sink *to = context;
   CHECK(rc_transfer_status(to->transfer) / 100 == 2);
   CHECK(length > 0);
   to->written += length;
-  return rc_items_feed(to->items, bytes, length) ? 0 : 1;
+  return rc_items_feed(to->items, bytes, length);
 }
 
-static int sink_full(void *context) {
+static bool sink_full(void *context) {
   const sink *to = context;
   return to->rounds % 3 == 1;
 }
@@ -125,7 +125,7 @@ static void check_transfer(const rc_transfer *transfer, const rc_http_request *r
   static const char *const names[] = {"content-type", "Content-Length", "a", "", "link"};
   size_t length = 0;
   size_t block_length = 0;
-  int cut = 0;
+  bool cut = false;
   CHECK(rc_transfer_state(transfer) == RC_HTTP_DONE && !rc_transfer_paused(transfer));
   const rc_http_result result = rc_transfer_result(transfer);
   const char *error = rc_transfer_error(transfer);
@@ -215,7 +215,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                              .max_body = bodies[limits & 3u],
                              .max_headers = headers[limits >> 2 & 3u],
                              .max_collected = collected[limits >> 4 & 3u]};
-  rc_http *engine = rc_http_new(1);
+  rc_http *engine = rc_http_new(true);
   CHECK(engine != NULL);
   exchange(engine, &s, &request);
   if ((s.flags & TWICE) != 0) {

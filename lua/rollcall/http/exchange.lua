@@ -271,7 +271,7 @@ function states.start(self)
   if not spec.decoder then
     options.timeout = (options.idle_timeout or IDLE_TIMEOUT) * MOST_IDLE_TIMEOUTS
   end
-  options.has_budget = spec.budget ~= nil and spec.budget:has_running_part()
+  options.ticks = spec.budget ~= nil and spec.budget:has_running_part()
   options.decoder, options.ledger = self.decoder, spec.ledger
   options.max_collected = LONGEST_ANSWER
   local transfer, err = client.engine:request(options)

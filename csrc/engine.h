@@ -1,0 +1,36 @@
+/* engine.h - the Lua face of an engine: what transfers run on, and what is waited on. */
+#ifndef RC_ENGINE_H
+#define RC_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "compat.h"
+#include "http.h"
+
+#pragma GCC visibility push(hidden)
+
+typedef struct rc_engine {
+  rc_http *http;    /* owned; NULL once closed */
+  uint64_t writes;  /* times that a body's bytes arrived */
+  uint64_t notices; /* calls of notify */
+  uint64_t noticed; /* the activity that the last wait ended with */
+  int64_t turn;     /* nanoseconds after which next asks for the loop's turn; 0: never */
+  int64_t turned;   /* when it did last */
+} rc_engine;
+
+/* The engine at the index; raises where there is none, or a closed one. */
+rc_engine *rc_engine_check(lua_State *L, int index);
+
+/* Is the loop to have its turn, so long after the last time? Then that was its last time. */
+bool rc_engine_loop_is_due(rc_engine *engine);
+
+/* Gives engines a method more. */
+void rc_engine_add_method(lua_State *L, const char *name, lua_CFunction method);
+
+/* Adds engine, wait and now to the table on top. */
+void rc_engine_open(lua_State *L);
+
+#pragma GCC visibility pop
+
+#endif
