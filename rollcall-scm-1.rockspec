@@ -154,6 +154,7 @@ build = {
     ["rollcall.where"] = "lua/rollcall/where.lua",
     ["rollcall.core"] = {
       sources = {
+        "csrc/binding.c",
         "csrc/compat.c",
         "csrc/core.c",
         "csrc/decoder.c",

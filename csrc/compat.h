@@ -18,9 +18,9 @@ void *luaL_testudata(lua_State *L, int index, const char *name);
 _Static_assert(sizeof(lua_Integer) >= 8, "rollcall needs a Lua whose integers have 64 bits");
 #endif
 
-#pragma GCC visibility push(hidden)
-
 #if LUA_VERSION_NUM < 502
+
+#pragma GCC visibility push(hidden)
 
 #define lua_rawlen(L, index) lua_objlen((L), (index))
 #define lua_newuserdatauv(L, size, values) ((void)(values), lua_newuserdata((L), (size)))
@@ -35,20 +35,8 @@ int rc_absindex(lua_State *L, int index);
 void rc_rawsetp(lua_State *L, int index, const void *key);
 void rc_rawgetp(lua_State *L, int index, const void *key);
 
-#endif
-
-/* Registers a metatable of this name with its methods in a table of their own, `gc` as __gc, and
- * itself hidden from getmetatable. Each method's first upvalue is the metatable, for rc_check_self.
- * Leaves the stack as it was. */
-void rc_new_metatable(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc);
-
-/* In a method: the userdata at index 1, which must be of the method's own metatable. The same as
- * luaL_checkudata, without a look-up by name. */
-void *rc_check_self(lua_State *L, const char *name);
-
-/* A whole number that may be beyond 2^31: an integer where the Lua has them. */
-void rc_push_count(lua_State *L, unsigned long long count);
-
 #pragma GCC visibility pop
+
+#endif
 
 #endif

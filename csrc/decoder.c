@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "binding.h"
 #include "failure.h"
 #include "options.h"
 #include "pointer.h"
@@ -244,14 +245,11 @@ static int decoder_edge(lua_State *L) {
   static const char *const names[] = {"first", "last", NULL};
   rc_decoder *decoder = rc_decoder_check(L, 1);
   const bool last = luaL_checkoption(L, 2, NULL, names) == 1;
-  size_t pointer_length;
-  const char *text = luaL_checklstring(L, 3, &pointer_length);
+  luaL_checkstring(L, 3);
   const form as = form_of(L, 4);
   lua_settop(L, 4);
   rc_pointer pointer;
-  char *copy = lua_newuserdatauv(L, pointer_length + 1, 0);
-  memcpy(copy, text, pointer_length);
-  const char *problem = rc_pointer_parse(&pointer, copy, pointer_length);
+  const char *problem = rc_push_pointer(L, 3, &pointer);
   luaL_argcheck(L, problem == NULL, 3, problem);
   /* A copy: whenever Lua makes room, a finalizer may feed the decoder, and the edge moves. */
   rc_span item = {.type = RC_JSON_OBJECT};

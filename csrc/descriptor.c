@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "binding.h"
+
 #define DESCRIPTOR "rollcall.descriptor"
 
 typedef struct descriptor {

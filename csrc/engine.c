@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "binding.h"
 #include "options.h"
 #include "value.h"
 

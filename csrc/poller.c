@@ -18,6 +18,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "binding.h"
+
 #define POLLER "rollcall.poller"
 
 typedef struct watched {

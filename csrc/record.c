@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "binding.h"
 #include "pointer.h"
 #include "value.h"
 
@@ -91,18 +92,18 @@ static void push_field(lua_State *L, const record *r, const char *name, size_t l
   }
 }
 
-/* Pushes what the JSON Pointer leads to in the record, nil for nothing. */
-static void push_at(lua_State *L, const record *r, const char *text, size_t length) {
+/* Pushes what the JSON Pointer on top leads to in the record, nil for nothing. */
+static void push_at(lua_State *L, const record *r) {
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length);
   /* The commonest by far: one segment without an escape. */
   if (length > 1 && text[0] == '/' && memchr(text + 1, '/', length - 1) == NULL &&
       memchr(text, '~', length) == NULL) {
     push_field(L, r, text + 1, length - 1);
     return;
   }
-  char *copy = lua_newuserdatauv(L, length + 1, 0);
-  memcpy(copy, text, length);
   rc_pointer pointer;
-  const char *problem = rc_pointer_parse(&pointer, copy, length);
+  const char *problem = rc_push_pointer(L, -1, &pointer);
   if (problem != NULL) {
     luaL_error(L, "JSON Pointer \"%s\": %s", text, problem);
   }
@@ -133,12 +134,9 @@ static uint64_t name_bit(const char *name, size_t length) {
  * table whose [1] is a constant. false: it is none of these. */
 static bool push_common(lua_State *L, const record *r) {
   switch (lua_type(L, -1)) {
-  case LUA_TSTRING: {
-    size_t length;
-    const char *text = lua_tolstring(L, -1, &length);
-    push_at(L, r, text, length);
+  case LUA_TSTRING:
+    push_at(L, r);
     return true;
-  }
   case LUA_TFUNCTION:
     lua_pushvalue(L, 1);
     lua_call(L, 1, 1);
@@ -213,10 +211,9 @@ static int record_pairs(lua_State *L) {
 
 static int record_at(lua_State *L) {
   const record *r = check_record(L, 1);
-  size_t length;
-  const char *text = luaL_checklstring(L, 2, &length);
+  luaL_checkstring(L, 2);
   lua_settop(L, 2);
-  push_at(L, r, text, length);
+  push_at(L, r);
   return 1;
 }
 
@@ -271,13 +268,9 @@ static void push_type(lua_State *L, int common) {
 static void check_rule(lua_State *L) {
   if (lua_type(L, -1) == LUA_TSTRING) {
     rc_pointer pointer;
-    size_t length;
-    const char *text = lua_tolstring(L, -1, &length);
-    char *copy = lua_newuserdatauv(L, length + 1, 0);
-    memcpy(copy, text, length);
-    const char *problem = rc_pointer_parse(&pointer, copy, length);
+    const char *problem = rc_push_pointer(L, -1, &pointer);
     if (problem != NULL) {
-      luaL_error(L, "record_type: JSON Pointer \"%s\": %s", text, problem);
+      luaL_error(L, "record_type: JSON Pointer \"%s\": %s", lua_tostring(L, -2), problem);
     }
     lua_pop(L, 1);
   } else if (!lua_isfunction(L, -1) && !lua_istable(L, -1)) {

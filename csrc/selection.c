@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "binding.h"
 #include "record.h"
 #include "value.h"
 
@@ -120,13 +121,9 @@ static void read_rule(lua_State *L, rule *r, int number) {
   *r = (rule){.kind = lua_type(L, -1)};
   switch (r->kind) {
   case LUA_TSTRING: {
-    size_t length;
-    const char *text = lua_tolstring(L, -1, &length);
-    char *copy = lua_newuserdatauv(L, length + 1, 0);
-    memcpy(copy, text, length);
-    const char *problem = rc_pointer_parse(&r->pointer, copy, length);
+    const char *problem = rc_push_pointer(L, -1, &r->pointer);
     if (problem != NULL) {
-      luaL_error(L, "selection: %d: JSON Pointer \"%s\": %s", number, text, problem);
+      luaL_error(L, "selection: %d: JSON Pointer \"%s\": %s", number, lua_tostring(L, -2), problem);
     }
     lua_remove(L, -2);
     break;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "binding.h"
 #include "decoder.h"
 #include "engine.h"
 #include "failure.h"
