@@ -417,6 +417,17 @@ static int transfer_header(lua_State *L) {
   return 1;
 }
 
+/* transfer:headers() -> the header lines of the answer, the status line first; "" before they are
+ * in.
+ */
+static int transfer_headers(lua_State *L) {
+  const transfer *t = check_transfer(L);
+  size_t length;
+  const char *block = rc_transfer_header_block(t->transfer, &length);
+  lua_pushlstring(L, block, length);
+  return 1;
+}
+
 /* transfer:body() -> the collected body, and whether it was cut; "" until the transfer has ended.
  * Only then it stays where it is: while Lua makes room for the copy, a finalizer may drive the
  * engine. */
@@ -460,11 +471,19 @@ static int transfer_gc(lua_State *L) {
 }
 
 void rc_transfer_open(lua_State *L) {
-  static const luaL_Reg methods[] = {
-      {"next", transfer_next},     {"values", transfer_values}, {"conflict", transfer_conflict},
-      {"waits", transfer_waits},   {"done", transfer_done},     {"failure", transfer_failure},
-      {"status", transfer_status}, {"header", transfer_header}, {"body", transfer_body},
-      {"usage", transfer_usage},   {"cancel", transfer_cancel}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"next", transfer_next},
+                                     {"values", transfer_values},
+                                     {"conflict", transfer_conflict},
+                                     {"waits", transfer_waits},
+                                     {"done", transfer_done},
+                                     {"failure", transfer_failure},
+                                     {"status", transfer_status},
+                                     {"header", transfer_header},
+                                     {"headers", transfer_headers},
+                                     {"body", transfer_body},
+                                     {"usage", transfer_usage},
+                                     {"cancel", transfer_cancel},
+                                     {NULL, NULL}};
   rc_new_metatable(L, TRANSFER, methods, transfer_gc);
   rc_engine_add_method(L, "request", engine_request);
 }

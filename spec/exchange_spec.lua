@@ -519,7 +519,8 @@ describe("hooks", function()
         heard[#heard + 1] = event
       end
     end
-    local page = { body = '{"data":[{"id":"a"}],"nextPaginationToken":"t2"}', headers = { "x-request-id: req-1" } }
+    local page = { body = '{"data":[{"id":"a"}],"nextPaginationToken":"t2"}', headers = { "x-request-id: req-1",
+      "X-RateLimit-Remaining: 41 ", "X-Plan:", "Via: a", "via: b", "Set-Cookie: sid=" .. SECRET } }
     walk({ { status = 503 }, page, GOOD }, {
       on = { request = hear "request", response = hear "response", retry = hear "retry", page = hear "page" },
     }, { prefetch = 0 })
@@ -544,6 +545,15 @@ describe("hooks", function()
     assert.equal(503, by.response[1].status)
     assert.equal(200, by.response[2].status)
     assert.equal("req-1", by.response[2].request_id)
+    local headers = by.response[2].headers
+    assert.equal("41", headers["x-ratelimit-remaining"])
+    assert.equal("", headers["x-plan"])
+    assert.equal("a, b", headers.via)
+    assert.equal("application/json", headers["content-type"])
+    assert.is_nil(headers["set-cookie"])
+    for name in pairs(headers) do
+      assert.truthy(name:find "^[%l%d-]+$", name)
+    end
     assert.is_true(by.response[2].bytes > #page.body)
     assert.is_true(by.response[2].seconds >= 0)
     assert.equal("http", by.retry[1].kind)
@@ -560,9 +570,14 @@ describe("hooks", function()
     local function hear(event)
       heard[#heard + 1] = event
     end
-    local echo = { status = 503, headers = { "x-request-id: " .. SECRET }, body = '{"message":"' .. SECRET .. '"}' }
+    local echo = { status = 503, headers = { "x-request-id: " .. SECRET, "X-Echo: Bearer " .. SECRET }, body = '{"message":"' .. SECRET .. '"}' }
     walk({ echo, GOOD }, { on = { request = hear, response = hear, retry = hear } })
     assert.is_true(#heard >= 5)
+    local echoed = {}
+    for _, event in ipairs(heard) do
+      echoed[#echoed + 1] = event.headers and event.headers["x-echo"]
+    end
+    assert.equal(1, #echoed)
     check.no_secret(heard, { SECRET })
   end)
 

@@ -60,6 +60,7 @@ local url = require "rollcall.http.url"
 ---@field seconds number
 ---@field bytes integer as received
 ---@field failure string? why there is no whole answer
+---@field headers table<string, string> of the answer, by their names in lower case; without those of credentials
 
 ---@class rollcall.RetryEvent: rollcall.RequestEvent
 ---@field wait number seconds

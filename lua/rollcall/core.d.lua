@@ -258,6 +258,10 @@ function Transfer:status() end
 ---@return string?
 function Transfer:header(name) end
 
+--- The answer's header lines as they came, the status line first; "" before they are in.
+---@return string
+function Transfer:headers() end
+
 --- The collected body.
 ---@return string body
 ---@return boolean was_cut

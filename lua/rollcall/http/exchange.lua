@@ -82,6 +82,8 @@ function Exchange:clean(fields)
         shown = shown:gsub("[\192-\255][\128-\191]*$", "") .. (name ~= "body" and "..." or "") -- no half character
       end
       fields[name] = shown
+    elseif type(value) == "table" then
+      self:clean(value)
     end
   end
   return fields
@@ -392,6 +394,7 @@ function states.running(self, now, is_read)
       bytes = bytes,
       seconds = seconds,
       failure = failure,
+      headers = header.all(transfer:headers()),
     })
   end
   if not self.client.engine then

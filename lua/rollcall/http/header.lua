@@ -1,4 +1,4 @@
--- What headers say: numbers, dates, how long to wait.
+-- What headers say: all of them for scripts, numbers, dates, how long to wait.
 
 local calendar = require "rollcall.calendar"
 
@@ -6,6 +6,33 @@ local header = {}
 
 local MONTHS = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10,
   Nov = 11, Dec = 12 }
+
+-- Parts of names of headers that carry, or ask for, credentials.
+local OF_CREDENTIALS = { "cookie", "auth", "token", "secret", "password", "key", "session", "csrf", "xsrf" }
+
+local function is_of_credentials(name)
+  for _, part in ipairs(OF_CREDENTIALS) do
+    if name:find(part, 1, true) then
+      return true
+    end
+  end
+  return false
+end
+
+--- The headers of an answer by their names in lower case, the values of a repeated one joined by ", ". Without those
+--- that carry credentials, such as Set-Cookie.
+---@param lines string as transfer:headers gives them
+---@return table<string, string>
+function header.all(lines)
+  local all = {}
+  for name, value in lines:gmatch "\n([^%s:]+):[ \t]*([^\r\n]*)" do
+    name, value = name:lower(), value:match "^.*[^ \t]" or ""
+    if not is_of_credentials(name) then
+      all[name] = all[name] and all[name] .. ", " .. value or value
+    end
+  end
+  return all
+end
 
 --- The decimal numbers that a header is, and no others that a Lua may read: no hexadecimal, no "inf".
 ---@param text string?
