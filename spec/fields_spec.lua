@@ -110,6 +110,37 @@ describe("fields", function()
     assert.is_nil(user('{"active":false}', { status = { flag = "/active", yes = "ACTIVE" } }).status)
   end)
 
+  it("map says one thing for another, and leaves what it does not know", function()
+    local rules = { status = { map = "/s", to = { on = "ACTIVE", ["0"] = "INACTIVE", ["1.5"] = true, off = false } } }
+    for text, value in pairs { ['"on"'] = "ACTIVE", ["0"] = "INACTIVE", ['"0"'] = "INACTIVE", ["1.5"] = true,
+      ['"off"'] = false, ['"new"'] = "new", ["true"] = true, ["7"] = 7, ['""'] = "" } do
+      assert.equal(value, user('{"s":' .. text .. "}", rules).status, text)
+    end
+    assert.is_nil(user('{"s":null}', rules).status)
+    assert.is_nil(user("{}", rules).status)
+    assert.same({ "on" }, user('{"s":["on"]}', rules).status)
+    rules.status.to.on = "changed"
+    local it = user('{"s":"on"}', rules)
+    rules.status.to.on = "ACTIVE"
+    assert.equal("changed", it.status)
+  end)
+
+  it("epoch makes a time of seconds or milliseconds", function()
+    local seconds = { at = { epoch = "/t" } }
+    local milliseconds = { at = { epoch = "/t", unit = "ms" } }
+    for text, value in pairs { ["1700000000"] = "2023-11-14T22:13:20Z", ['"1700000000"'] = "2023-11-14T22:13:20Z",
+      ["1700000000.75"] = "2023-11-14T22:13:20Z", ["253402300799"] = "9999-12-31T23:59:59Z" } do
+      assert.equal(value, user('{"t":' .. text .. "}", seconds).at, text)
+    end
+    assert.equal("2023-11-14T22:13:20.123Z", user('{"t":1700000000123}', milliseconds).at)
+    assert.equal("2023-11-14T22:13:20.123Z", user('{"t":"1700000000123"}', milliseconds).at)
+    for _, text in ipairs { "0", "-1", '""', '"soon"', '"0x10"', '"2023-11-14"', "null", "true", "[]", "1e300", '"1e5"',
+      "253402300800" } do
+      assert.is_nil(user('{"t":' .. text .. "}", seconds).at, text)
+    end
+    assert.is_nil(user("{}", seconds).at)
+  end)
+
   it("pick takes of the element that is marked, else of the first that has it", function()
     local rules = { email = { pick = "/emails", where = "/primary", take = "/value" } }
     for text, value in pairs {
@@ -152,6 +183,7 @@ describe("fields", function()
     assert.same({}, fields.pointers { value = 1 })
     assert.same({ "/a", "/b", "/c", "/d/0/e", "/f" }, fields.pointers { first = { "/a", { join = { "/b", "/c" } },
       { pick = "/d", where = "/x", take = "/e" }, { flag = "/f" } } })
+    assert.same({ "/a", "/b" }, fields.pointers { first = { { map = "/a", to = {} }, { epoch = "/b" } } })
   end)
 
   it("are rules for core.selection, by the names of fields", function()

@@ -9,12 +9,17 @@
 --   { each = p, take = q }                      the list of what stands at q in each element of p
 --   { list = { p… } }                           the list of what stands at each of them; nil for none
 --   { flag = p, yes = v, no = w }               v where true stands at p, w where false does, else nil
+--   { map = p, to = { on = "ACTIVE" } }         what `to` has for the text or number at p, by texts; itself, where it
+--                                               has none
+--   { epoch = p, unit = "ms" }                  the RFC 3339 time of seconds ("s", the default) or milliseconds since
+--                                               1970, a number or its text; nil for 0, which says "never"
 --   { pick = p, where = q, take = r }           what stands at r in that element of p which has true at q, else in
 --                                               the first one
 --   { join = { p… }, with = " " }               the texts at each of them, in one text; nil for none
 --   { first = { rule… } }                       what the first of these rules gives that gives anything
 
 local core = require "rollcall.core"
+local json = require "rollcall.json"
 local path = require "rollcall.path"
 local schema = require "rollcall.schema"
 
@@ -37,6 +42,8 @@ local kinds = {
   each = { each = one, take = step },
   list = { list = several },
   flag = { flag = one, yes = constant, no = constant },
+  map = { map = one, to = { type = "table", required = true, keys = { type = "string" }, values = constant } },
+  epoch = { epoch = one, unit = { type = "string", enum = { "s", "ms" } } },
   pick = { pick = one, where = step, take = step },
   join = { join = several, with = { type = "string" } },
 }
@@ -78,7 +85,7 @@ function fields.schema(rule, options)
     end
   end
   return { type = "string|table", expected = "a JSON Pointer or a rule", fields = every, also = function(_, report)
-    report("", "a rule has one of value, option, present, any, each, list, flag, pick, join, first")
+    report("", "a rule has one of value, option, present, any, each, list, flag, map, epoch, pick, join, first")
   end }
 end
 
@@ -159,6 +166,38 @@ function compilers.flag(rule)
       return no
     end
     return nil
+  end
+end
+
+function compilers.map(rule)
+  local pointer, to = rule.map, schema.copy(rule.to)
+  return function(user)
+    local value = at(user, pointer)
+    local mapped = to[type(value) == "number" and json.number(value) or value]
+    if mapped == nil then
+      return value
+    end
+    return mapped
+  end
+end
+
+-- The first second that RFC 3339 cannot write: of the year 10000.
+local BEHIND_LAST = 253402300800
+
+function compilers.epoch(rule)
+  local pointer, is_ms = rule.epoch, rule.unit == "ms"
+  local time -- loaded once it is needed: most scripts need none
+  return function(user)
+    local value = at(user, pointer)
+    if type(value) == "string" and value:find "^%d+%.?%d*$" then
+      value = tonumber(value)
+    end
+    local seconds = type(value) == "number" and (is_ms and value / 1000 or value) or 0
+    if not (seconds > 0 and seconds < BEHIND_LAST) then
+      return nil
+    end
+    time = time or require "rollcall.time"
+    return time.format(seconds, is_ms and 3 or 0)
   end
 end
 
@@ -246,7 +285,7 @@ function fields.pointers(rule)
     end
   end
   list[#list + 1] = rule.present
-  list[#list + 1] = rule.flag
+  list[#list + 1] = rule.flag or rule.map or rule.epoch
   local elements = rule.each or rule.pick
   list[#list + 1] = elements and elements .. "/0" .. rule.take
   return list
