@@ -339,7 +339,7 @@ static unsigned check_captures(lua_State *L, int options, int positions, const c
 }
 
 /* decoder{ items = pointer, capture = { pointer… }, record = type, max_bytes =, max_item =,
- * max_depth =, id = name, edges = boolean, containers = boolean } */
+ * max_depth =, id = pointer, edges = boolean, containers = boolean } */
 static int decoder_new(lua_State *L) {
   static const char *const known[] = {"items",     "capture", "record", "max_bytes",  "max_item",
                                       "max_depth", "id",      "edges",  "containers", NULL};
@@ -385,7 +385,7 @@ static int decoder_new(lua_State *L) {
   const char *problem;
   decoder->items = rc_items_new(&options, &problem);
   if (problem != NULL) {
-    return luaL_error(L, "decoder: a JSON Pointer of items or capture: %s", problem);
+    return luaL_error(L, "decoder: a JSON Pointer of items, capture or id: %s", problem);
   }
   if (decoder->items == NULL) {
     return luaL_error(L, "decoder: out of memory");

@@ -6,11 +6,11 @@
 
 #define HAS_ID ((uint64_t)1)
 
-void rc_delivery_init(rc_delivery *delivery, const char *id, size_t id_length) {
+const char *rc_delivery_init(rc_delivery *delivery, const char *id, size_t id_length) {
   memset(delivery, 0, sizeof *delivery);
   delivery->all_kept = true;
-  delivery->id_length = id_length;
-  memcpy(delivery->id, id, id_length);
+  memcpy(delivery->id_text, id, id_length);
+  return rc_pointer_parse(&delivery->id, delivery->id_text, id_length);
 }
 
 static void forget_kept(rc_delivery *delivery) {
@@ -55,12 +55,12 @@ static uint64_t hash_value(rc_span value) {
 
 /* The hash of the item's id; of its text where it has none. The last bit says which. */
 static uint64_t identify(const rc_delivery *delivery, const rc_object *object, bool *has_id) {
-  const rc_field *id = rc_field_find_id(object, delivery->id, delivery->id_length);
-  *has_id = id != NULL;
+  rc_span id;
+  *has_id = rc_field_find_id(object, &delivery->id, &id);
   if (!*has_id) {
     return rc_hash(object->bytes, object->length) & ~HAS_ID;
   }
-  return hash_value(rc_field_value(object, id)) | HAS_ID;
+  return hash_value(id) | HAS_ID;
 }
 
 /* From here on the body is not what was given: its items are looked up one by one. */

@@ -15,7 +15,7 @@
 #pragma GCC visibility push(hidden)
 
 #define RC_DELIVERY_KEPT ((size_t)1 << 18) /* ids, of 8 bytes each */
-#define RC_DELIVERY_ID 64                  /* bytes of the id field's name, with a NUL */
+#define RC_DELIVERY_ID 128                 /* bytes of the id's pointer, with a NUL */
 
 typedef struct rc_delivery {
   uint64_t given;              /* items, over all bodies of the page */
@@ -32,8 +32,8 @@ typedef struct rc_delivery {
   bool differs; /* from what was given: `seen` has the hashes of that now */
   rc_seen seen;
   uint64_t hash; /* of the item judged last */
-  size_t id_length;
-  char id[RC_DELIVERY_ID];
+  rc_pointer id;
+  char id_text[RC_DELIVERY_ID]; /* which `id` refers to: the whole stays where it is */
 } rc_delivery;
 
 typedef enum rc_verdict {
@@ -42,8 +42,9 @@ typedef enum rc_verdict {
   RC_CONFLICT /* it cannot be told */
 } rc_verdict;
 
-/* Begins a page. The name of the id field is shorter than RC_DELIVERY_ID. */
-void rc_delivery_init(rc_delivery *delivery, const char *id, size_t id_length);
+/* Begins a page. `id` is a pointer, in an item, of less than RC_DELIVERY_ID bytes; NULL, or what is
+ * wrong with it. */
+const char *rc_delivery_init(rc_delivery *delivery, const char *id, size_t id_length);
 void rc_delivery_clear(rc_delivery *delivery);
 
 /* Another body of the same page begins. */

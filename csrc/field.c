@@ -120,15 +120,6 @@ const rc_field *rc_field_find(const rc_object *object, const char *name, size_t 
   return NULL;
 }
 
-const rc_field *rc_field_find_id(const rc_object *object, const char *name, size_t length) {
-  const rc_field *field = rc_field_find(object, name, length);
-  if (field == NULL || RC_FIELD_TYPE(field->tag) == RC_JSON_NULL) {
-    return NULL;
-  }
-  const rc_span value = rc_field_value(object, field);
-  return value.type == RC_JSON_STRING && value.length == 2 ? NULL : field;
-}
-
 bool rc_field_find_at(const rc_object *object, const rc_pointer *pointer, rc_span *found) {
   if (pointer->count == 0) {
     *found = (rc_span){object->bytes, object->length, RC_JSON_OBJECT, 0};
@@ -145,4 +136,9 @@ bool rc_field_find_at(const rc_object *object, const rc_pointer *pointer, rc_spa
   }
   *found = value;
   return true;
+}
+
+bool rc_field_find_id(const rc_object *object, const rc_pointer *pointer, rc_span *found) {
+  return rc_field_find_at(object, pointer, found) && found->type != RC_JSON_NULL &&
+         !(found->type == RC_JSON_STRING && found->length == 2);
 }

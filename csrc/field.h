@@ -53,12 +53,12 @@ rc_span rc_field_value(const rc_object *object, const rc_field *field);
 /* The field of this name, the last of several; NULL where there is none. */
 const rc_field *rc_field_find(const rc_object *object, const char *name, size_t length);
 
-/* The field of this name that tells the object from others; NULL where none does: it is missing,
- * null or the empty string. */
-const rc_field *rc_field_find_id(const rc_object *object, const char *name, size_t length);
-
 /* Finds the value that the pointer leads to; false where there is none. */
 bool rc_field_find_at(const rc_object *object, const rc_pointer *pointer, rc_span *found);
+
+/* The same for the value that tells the object from others; false where none does: it is missing,
+ * null or the empty string. */
+bool rc_field_find_id(const rc_object *object, const rc_pointer *pointer, rc_span *found);
 
 #pragma GCC visibility pop
 

@@ -19,10 +19,10 @@ static const char *parse_patterns(rc_items *items, const rc_items_options *optio
     problem = rc_pointer_parse(&items->patterns[i + 1], text, options->capture_lengths[i]);
     text += options->capture_lengths[i];
   }
-  if (options->id != NULL) {
+  if (options->id != NULL && problem == NULL) {
     memcpy(text, options->id, options->id_length);
-    items->id = text;
-    items->id_length = options->id_length;
+    items->has_id = true;
+    problem = rc_pointer_parse(&items->id, text, options->id_length);
   }
   for (unsigned i = 0; i < items->pattern_count; i++) {
     if (items->patterns[i].count > items->longest) {
@@ -136,10 +136,10 @@ static bool keep_edge(edge *kept, const char *bytes, size_t length) {
 /* Adds an item to the opening. */
 static void note_opening(rc_items *items, const rc_object *item) {
   rc_opening *opening = &items->opening;
-  const rc_field *id =
-      items->id != NULL ? rc_field_find_id(item, items->id, items->id_length) : NULL;
-  const rc_span text = id != NULL ? rc_field_value(item, id)
-                                  : (rc_span){.bytes = item->bytes, .length = item->length};
+  rc_span text;
+  if (!items->has_id || !rc_field_find_id(item, &items->id, &text)) {
+    text = (rc_span){.bytes = item->bytes, .length = item->length};
+  }
   const uint64_t hash = rc_hash(text.bytes, text.length);
   if (opening->count == 0) {
     opening->first = hash;

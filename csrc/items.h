@@ -40,7 +40,7 @@ typedef struct rc_items_options {
   uint64_t max_bytes; /* of the document */
   size_t max_item;    /* bytes; at most UINT32_MAX / 2 */
   unsigned max_depth; /* counted from the document */
-  const char *id;     /* the name of the field that tells items apart; NULL: their text. Copied */
+  const char *id;     /* pointer, in an item, of what tells it apart; NULL: its text. Copied */
   size_t id_length;
   bool edges;      /* keep the text of the first and of the last item, see rc_items_edge */
   bool containers; /* captured values may be arrays and objects, unless the array is in them */

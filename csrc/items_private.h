@@ -66,8 +66,8 @@ struct rc_items {
   } container[MAX_PATTERNS];
 
   uint64_t found;
-  const char *id; /* in `text`; NULL: items are told apart by their text */
-  size_t id_length;
+  bool has_id; /* otherwise items are told apart by their text */
+  rc_pointer id;
   rc_opening opening;
   bool edges;
   edge first, last; /* kept only where `edges` is set */

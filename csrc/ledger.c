@@ -79,7 +79,7 @@ static int ledger_gc(lua_State *L) {
   return 0;
 }
 
-/* ledger{ id = name, saved = string? } -> ledger | nil where `saved` is none */
+/* ledger{ id = pointer, saved = string? } -> ledger | nil where `saved` is none */
 static int ledger_new(lua_State *L) {
   static const char *const known[] = {"id", "saved", NULL};
   lua_settop(L, 1);
@@ -87,10 +87,13 @@ static int ledger_new(lua_State *L) {
   const char *id = rc_options_string(L, 1, "ledger", "id");
   const size_t id_length = id != NULL ? strlen(id) : RC_DELIVERY_ID;
   if (id_length >= RC_DELIVERY_ID) {
-    return luaL_error(L, "ledger: id: expected a name of at most 63 bytes");
+    return luaL_error(L, "ledger: id: expected a JSON Pointer of at most 127 bytes");
   }
   rc_ledger *ledger = lua_newuserdatauv(L, sizeof *ledger, 0);
-  rc_delivery_init(&ledger->delivery, id, id_length);
+  const char *problem = rc_delivery_init(&ledger->delivery, id, id_length);
+  if (problem != NULL) {
+    return luaL_error(L, "ledger: id: JSON Pointer \"%s\": %s", id, problem);
+  }
   ledger->allowance = UINT64_MAX;
   luaL_getmetatable(L, METATABLE);
   lua_setmetatable(L, -2);

@@ -570,7 +570,8 @@ describe("hooks", function()
     local function hear(event)
       heard[#heard + 1] = event
     end
-    local echo = { status = 503, headers = { "x-request-id: " .. SECRET, "X-Echo: Bearer " .. SECRET }, body = '{"message":"' .. SECRET .. '"}' }
+    local echo = { status = 503, headers = { "x-request-id: " .. SECRET, "X-Echo: Bearer " .. SECRET },
+      body = '{"message":"' .. SECRET .. '"}' }
     walk({ echo, GOOD }, { on = { request = hear, response = hear, retry = hear } })
     assert.is_true(#heard >= 5)
     local echoed = {}
@@ -834,6 +835,30 @@ describe("an answer that says too much", function()
     }, { token = "test", base_url = server.url }):users():collect()
     assert.is_nil(err)
     assert.equal(2, #users)
+  end)
+
+  it("that comes again with its users moved knows them by what is inside of them", function()
+    local function edge(key, n)
+      return ('{"n":%d,"node":{"key":"%s"}}'):format(n, key)
+    end
+    local first = "[" .. table.concat({ edge("a", 1), edge("b", 1), edge("c", 1) }, ",") .. "]"
+    server:script { ["/graph"] = { { body = first, cut = #first - 4 },
+      { body = "[" .. table.concat({ edge("z", 2), edge("b", 2), edge("a", 2), edge("c", 2) }, ",") .. "]" } } }
+    local users, err = rollcall.client({
+      name = "acme",
+      base_url = { production = "https://api.acme.example" },
+      users = { path = "/graph", method = "POST", content_type = "application/graphql+json", items = "",
+        id = "/node/key", paging = { type = "none" }, fields = { id = "/node/key" } },
+    }, { token = SECRET, base_url = server.url, retry = { base = 0.001 } }):users():collect()
+    assert.is_nil(err)
+    local ids = {}
+    for i, user in ipairs(users) do
+      ids[i] = user.id
+    end
+    assert.equal("a b z c", table.concat(ids, " "))
+    for _, asked in ipairs(server:requests "/graph") do
+      assert.equal("application/graphql+json", asked.headers["content-type"])
+    end
   end)
 
   it("that comes again with another user without an id, and ends, is an error: he may be a new one", function()

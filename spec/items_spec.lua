@@ -631,7 +631,12 @@ describe("the decoder's messages", function()
       assert.is_false(good)
       check.contains(message, option, expected)
     end
-    local good, message = pcall(core.ledger, { id = "id", saved = {} })
+    for _, make in ipairs { core.ledger, core.decoder } do
+      local good, message = pcall(make, { id = "id", items = make == core.decoder and "" or nil })
+      assert.is_false(good)
+      check.contains(message, "begin with '/'")
+    end
+    local good, message = pcall(core.ledger, { id = "/id", saved = {} })
     assert.is_false(good)
     check.contains(message, "ledger: saved: expected a string, got table")
   end)
@@ -687,7 +692,7 @@ end)
 describe("the edges and the opening", function()
   --- A decoder that was fed a text in pieces of `step` bytes, and the users it gave meanwhile.
   local function fed(text, step, options)
-    local all = { items = "/data", edges = true, id = "id" }
+    local all = { items = "/data", edges = true, id = "/id" }
     for name, value in pairs(options or {}) do
       all[name] = value
     end
@@ -784,8 +789,25 @@ describe("the edges and the opening", function()
       assert.equal(other[1] == "1", first == other_first)
     end
     -- By their whole text where nothing tells them apart.
-    local _, _, text = opening({ "1", "2", "3" }, { id = "missing" })
+    local _, _, text = opening({ "1", "2", "3" }, { id = "/missing" })
     assert.not_equal(all, text)
+  end)
+
+  it("are of users that are known by something inside of them", function()
+    local function opening_of(text)
+      local decoder = core.decoder { items = "", id = "/node/key" }
+      assert(decoder:feed(text))
+      local _, _, all = decoder:opening()
+      return all
+    end
+    local all = opening_of '[{"node":{"key":"a","n":1}},{"node":{"key":"b"}}]'
+    assert.equal(all, opening_of '[{"x":1,"node":{"key":"a"}},{"node":{"n":2,"key":"b"}}]')
+    assert.not_equal(all, opening_of '[{"node":{"key":"a","n":1}},{"node":{"key":"c"}}]')
+    -- Where it is missing, null or empty, by their whole text.
+    for _, nobody in ipairs { "{}", "null", '{"key":null}', '{"key":""}', '"a"' } do
+      local one, other = opening_of('[{"node":' .. nobody .. "}]"), opening_of('[{"x":1,"node":' .. nobody .. "}]")
+      assert.not_equal(one, other, nobody)
+    end
   end)
 
   it("look at sixteen users and no more", function()
@@ -802,7 +824,7 @@ describe("the edges and the opening", function()
   end)
 
   it("say how much waits", function()
-    local decoder = core.decoder { items = "", id = "id" }
+    local decoder = core.decoder { items = "", id = "/id" }
     assert(decoder:feed '[{"id":1},{"id":2}')
     local count, _, _, waiting = decoder:opening()
     assert.equal(2, count)

@@ -192,7 +192,7 @@ describe("the loop of a client", function()
   end)
 
   it("has never two turns without a user between them, while a page is read from its end", function()
-    local decoder, held, ledger = core.decoder { items = "" }, {}, core.ledger { id = "id" }
+    local decoder, held, ledger = core.decoder { items = "" }, {}, core.ledger { id = "/id" }
     assert(decoder:feed '[{"id":1},{"id":2},{"id":3}]')
     for i = 1, 3 do
       held[i] = decoder:next()

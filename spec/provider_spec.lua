@@ -147,6 +147,10 @@ describe("provider.check", function()
     { "users.filters.limit", function(p) p.users.filters.limit = { query = "limit" } end },
     { "users.id: ", function(p) p.users.id = 5 end },
     { "users.id: ", function(p) p.users.id = "" end },
+    { "users.id: ", function(p) p.users.id = "/a~" end },
+    { "users.content_type: only a collection", function(p) p.users.content_type = "text/json" end },
+    { "users.content_type: ", function(p) p.users.method, p.users.content_type = "POST", "json" end },
+    { "users.content_type: ", function(p) p.users.method, p.users.content_type = "POST", "a/b\r\nX: y" end },
     { "users.paging.ends: ", function(p) p.users.paging = { type = "page", query = "q", ends = true } end },
     { "users.paging.ends: ", function(p) p.users.paging = { type = "after", query = "q", item = "/id", ends = 5 } end },
     { "users.empty: ", function(p) p.users.empty = "nul" end },
@@ -242,6 +246,7 @@ describe("provider.check", function()
 
   it("takes the name of the field that tells users apart", function()
     assert.equal("uuid", provider.check(declared(function(p) p.users.id = "uuid" end)).users.id)
+    assert.equal("/a/b~1", provider.check(declared(function(p) p.users.id = "/a/b~1" end)).users.id)
   end)
 
   it("names every mistake, a line each, and the provider", function()

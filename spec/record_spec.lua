@@ -589,7 +589,7 @@ describe("misuse raises:", function()
     core.record_type {}, core.decoder { items = "" }, coroutine.create(print), setmetatable({}, core.record_type {}) }
   local objects = {
     user = record '{"a":{"b":1}}', decoder = core.decoder { items = "" }, engine = engine,
-    ledger = core.ledger { id = "id" }, seen = core.seen(), transfer = engine:request { url = "http://127.0.0.1:1/" },
+    ledger = core.ledger { id = "/id" }, seen = core.seen(), transfer = engine:request { url = "http://127.0.0.1:1/" },
   }
 
   it("functions of a user with anything else", function()

@@ -11,7 +11,7 @@ local core = {}
 ---@field max_bytes integer? of the document, 4 GiB
 ---@field max_item integer? bytes of one item, 8 MiB
 ---@field max_depth integer? of nesting, 512; at most 2048
----@field id string? the field by which `opening` knows records again; their text by default
+---@field id string? JSON Pointer, in a record, of what `opening` knows it again by; its text by default
 ---@field edges boolean? keeps the first and the last record for `edge`
 ---@field containers boolean? captures arrays and objects, too; not those around the records
 
@@ -276,7 +276,7 @@ function Transfer:usage() end
 function Transfer:cancel() end
 
 ---@class rollcall.LedgerOptions
----@field id string the field by which a record is known again
+---@field id string JSON Pointer, in a record, of what it is known again by
 ---@field saved string? what `save` gave
 
 --- What of a page was given, so that none is given twice where the page is fetched again. Nil where what was

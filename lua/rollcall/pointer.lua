@@ -20,4 +20,11 @@ function pointer.steps(text)
   return list
 end
 
+--- A field's name as a pointer, and a pointer, which begins with /, as it is.
+---@param name string
+---@return string
+function pointer.of(name)
+  return name:sub(1, 1) == "/" and name or "/" .. pointer.escape(name)
+end
+
 return pointer

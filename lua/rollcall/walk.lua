@@ -15,6 +15,7 @@ local exchange = require "rollcall.http.exchange"
 local fields = require "rollcall.fields"
 local leak = require "rollcall.walk.leak"
 local paging_types = require "rollcall.paging"
+local pointers = require "rollcall.pointer"
 local repeats = require "rollcall.walk.repeats"
 local request = require "rollcall.http.request"
 local source = require "rollcall.source"
@@ -71,6 +72,7 @@ function walk.new(client, spec)
     spec = spec,
     paging = paging,
     capture = paging.captures(spec.collection.paging),
+    id = pointers.of(spec.collection.id or "id"), -- in a user
     front = { head = source.nobody },
     finished = false,
     pages = {}, -- the first is read, the others were asked for ahead
@@ -101,12 +103,11 @@ end
 function Walk:ask(position, ledger, saved)
   local spec = self.spec
   local limits = self.client.limits_of_bodies
-  local id = spec.collection.id or "id"
-  ledger = ledger or core.ledger { id = id }
+  ledger = ledger or core.ledger { id = self.id }
   local one = spec.request:copy()
   self.paging.apply(spec.collection.paging, position, one, spec.query)
   if one.body then
-    one.headers[#one.headers + 1] = "Content-Type: application/json"
+    one.headers[#one.headers + 1] = "Content-Type: " .. (spec.collection.content_type or "application/json")
   end
   self.page_count = self.page_count + 1
   self.pages[#self.pages + 1] = {
@@ -130,7 +131,7 @@ function Walk:ask(position, ledger, saved)
         return core.decoder {
           items = spec.collection.items,
           capture = self.capture,
-          id = id,
+          id = self.id,
           edges = self.paging.edges,
           containers = spec.collection.paging.token == "json",
           record = spec.records.type,
@@ -170,7 +171,7 @@ function Walk:begin()
     self:ask(position)
     return
   end
-  local ledger = core.ledger { id = self.spec.collection.id or "id", saved = resume.ledger }
+  local ledger = core.ledger { id = self.id, saved = resume.ledger }
   if not ledger then
     self:fail(errors.new("decode", "the checkpoint was changed", { provider = self.client.provider.name }))
     return

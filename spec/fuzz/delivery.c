@@ -64,13 +64,13 @@ static void save_and_load(rc_delivery *delivery, size_t most, bool less_last) {
   CHECK(saved != NULL);
   rc_delivery_save(delivery, most, less_last, saved);
   rc_delivery_clear(delivery);
-  rc_delivery_init(delivery, "id", 2);
+  (void)rc_delivery_init(delivery, "/id", 3);
   CHECK(rc_delivery_load(delivery, saved, size));
   rc_delivery_clear(delivery);
-  rc_delivery_init(delivery, "id", 2);
+  (void)rc_delivery_init(delivery, "/id", 3);
   CHECK(!rc_delivery_load(delivery, saved, size - 1));
   rc_delivery_clear(delivery);
-  rc_delivery_init(delivery, "id", 2);
+  (void)rc_delivery_init(delivery, "/id", 3);
   CHECK(rc_delivery_load(delivery, saved, size));
   free(saved);
 }
@@ -83,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     insert(&now, i, i % 4 == 3 ? (uint8_t)(201 + fuzz_byte(&input) % 3) : (uint8_t)(i + 1));
   }
   rc_delivery delivery;
-  rc_delivery_init(&delivery, "id", 2);
+  (void)rc_delivery_init(&delivery, "/id", 3);
   uint8_t given[64 * USERS];
   size_t given_count = 0;
   bool repeats = true;

@@ -121,7 +121,7 @@ local objects = {
   Decoder = core.decoder { items = "" },
   Engine = engine,
   Transfer = assert(engine:request { url = "http://127.0.0.1:9/" }),
-  Ledger = core.ledger { id = "id" },
+  Ledger = core.ledger { id = "/id" },
   Seen = core.seen(),
   Descriptor = assert(core.duplicate(0)),
   Poller = core.poller and assert(core.poller()),

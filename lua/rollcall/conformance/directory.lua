@@ -10,6 +10,7 @@ local core = require "rollcall.core"
 local declared = require "rollcall.paging.declared"
 local document = require "rollcall.conformance.document"
 local json = require "rollcall.json"
+local pointers = require "rollcall.pointer"
 local request_maker = require "rollcall.http.request"
 local schema = require "rollcall.schema"
 local server = require "rollcall.conformance.server"
@@ -403,16 +404,16 @@ end
 --- One user, in the collection's own words.
 function Directory:item(number)
   local collection, item = self.collection, {}
-  item[collection.id or "id"] = directory.id(number)
-  if self.paging.type == "after" then
-    local pointers = self.paging.item
-    local good, problem = document.put(item, type(pointers) == "table" and pointers[1] or pointers,
-      self:name_of(number))
-    if not good and not self.plan.token then
-      self:complain("paging.item: %s", problem)
-    elseif not good then
-      item[collection.id or "id"] = self:name_of(number)
-    end
+  local id = pointers.of(collection.id or "id")
+  local named = self.paging.type == "after" and self.paging.item or nil
+  named = type(named) == "table" and named[1] or named
+  document.put(item, id, named == id and self:name_of(number) or directory.id(number))
+  local good, problem = true, nil
+  if named then
+    good, problem = document.put(item, named, self:name_of(number))
+  end
+  if not good then
+    self:complain("paging.item: %s", problem)
   end
   for name, rule in pairs(collection.fields or {}) do
     if type(rule) == "string" and rule ~= "" and document.get(item, rule) == nil then

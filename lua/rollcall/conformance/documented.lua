@@ -7,6 +7,7 @@ local directory = require "rollcall.conformance.directory"
 local document = require "rollcall.conformance.document"
 local field_rules = require "rollcall.fields"
 local json = require "rollcall.json"
+local json_pointer = require "rollcall.pointer"
 local schema = require "rollcall.schema"
 local server = require "rollcall.conformance.server"
 local url = require "rollcall.http.url"
@@ -103,9 +104,9 @@ end
 local function find_ids(kit)
   local id, seen = kit.collection.id or "id", {}
   for _, item in ipairs(all_items(kit)) do
-    local value = item[id]
+    local value = document.get(item, json_pointer.of(id))
     need(value ~= nil and value ~= core.null, "id: a documented item has no field %s%s", id,
-      near("/" .. id, item, function(found)
+      near(json_pointer.of(id), item, function(found)
         return type(found) == "string" or type(found) == "number"
       end))
     need(not seen[value], "id: two documented items have the same %s, %s", id, tostring(value))

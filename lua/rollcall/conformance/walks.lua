@@ -55,8 +55,7 @@ end
 
 --- The id of a user, as the provider declares it.
 function Walks:id_of(user)
-  local pointer = "/" .. pointers.escape(self.setup.collection.id or "id")
-  return core.at(user, pointer)
+  return core.at(user, pointers.of(self.setup.collection.id or "id"))
 end
 
 --- The query of a walk: what the kit was given, and this.

@@ -6,6 +6,7 @@ local field_rules = require "rollcall.fields"
 local filter = require "rollcall.provider.filter"
 local nodes = require "rollcall.provider.nodes"
 local paging_types = require "rollcall.paging"
+local pointers = require "rollcall.pointer"
 local request = require "rollcall.http.request"
 local schema = require "rollcall.schema"
 
@@ -13,11 +14,12 @@ local schema = require "rollcall.schema"
 ---@field path string with {name} in it where the value of an option or of a filter goes
 ---@field method "GET"|"POST"|nil GET by default; a POST must change nothing, since it may be sent again
 ---@field body table? of a POST: what its JSON body has beside paging and filters
+---@field content_type string? of that body, "application/json" by default
 ---@field parameters table<string, string>? query parameters of every first request
 ---@field items string JSON Pointer of the array; "" is the document itself
 ---@field empty "null"|"absent"|string[]|nil what is in the array's place where there are no items, as a total of 0
 ---  would say, too; an empty array is always taken
----@field id string? the field of an item by which it is known again, "id" by default
+---@field id string? the field of an item, or a JSON Pointer in it, by which it is known again, "id" by default
 ---@field paging rollcall.ProviderPaging
 ---@field filters table<string, rollcall.ProviderFilter>?
 ---@field fields table<string, string|table>? common field names, see fields.lua
@@ -185,11 +187,15 @@ return function(declared, given)
       return collection.method ~= "POST" and 'only a collection with method = "POST" has a body' or is_json(value)
         or "it cannot be written as JSON"
     end },
+    content_type = { type = "string", expected = "a media type such as application/json", test = function(value)
+      return collection.method ~= "POST" and 'only a collection with method = "POST" has a body'
+        or value:find "^[%w!#$&^_.+-]+/[%w!#$&^_.+-]+[%w!#$&^_.+; =-]*$" ~= nil
+    end },
     parameters = { type = "table", keys = declared_nodes.parameter, values = { type = "string" } },
     items = schema.required(schema.pointer),
     empty = declared_nodes.words { "null", "absent" },
-    id = { type = "string", expected = "the name of a field", test = function(value)
-      return value ~= "" and #value < 64
+    id = { type = "string", expected = "the name of a field, or a JSON Pointer", test = function(value)
+      return value ~= "" and schema.pointer.test(pointers.of(value)) and #pointers.of(value) < 128
     end },
     paging = paging_node(collection),
     filters = { type = "table", keys = filter.names(collection.paging), values = filter.node(collection) },

@@ -103,7 +103,7 @@ end
 local function by_rollcall(case, use, piece)
   local seen = 0
   for _, page in ipairs(case.pages) do
-    local decoder = core.decoder { items = case.items, capture = case.capture, record = case.record, id = "id" }
+    local decoder = core.decoder { items = case.items, capture = case.capture, record = case.record, id = "/id" }
     for first = 1, #page, piece do
       assert(decoder:feed(piece >= #page and page or page:sub(first, first + piece - 1)))
       seen = seen + (use and take_records(decoder, use) or (take_values(decoder, case.selection)))
