@@ -263,6 +263,11 @@ lint: ## luacheck, clang-format, clang-tidy, cppcheck, shellcheck, builds with g
 C_FILES = $(wildcard csrc/*.[ch] spec/*.[ch] spec/*/*.[ch])
 SCRIPTS = $(shell grep -rIlE '^.!(/usr)?/bin/(env )?(ba)?sh$$' .ci spec examples)
 
+WITHOUT_LUA = $(PURE:%=csrc/%.c) $(wildcard spec/fuzz/*.c spec/bench/*.c spec/support/*.c)
+# $(call tidy,FILES,FLAGS)
+tidy = printf '%s\n' $(1) | xargs -P $(CPUS) -I{} clang-tidy-14 --quiet {} -- \
+  -std=c11 -Icsrc $(call system,$(CURL_CFLAGS) $(2))
+
 run-lint: lint-text lint-lua lint-c lint-builds
 
 lint-text:
@@ -277,8 +282,8 @@ lint-c:
 	clang-format-14 --dry-run -Werror $(C_FILES)
 	cppcheck -q --std=c11 --library=lua --enable=warning,performance,portability --inline-suppr \
 	  --error-exitcode=1 -j $(CPUS) $(filter %.c,$(C_FILES))
-	$(foreach lua,$(LUAS),printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P $(CPUS) -I{} clang-tidy-14 --quiet {} -- \
-	  -std=c11 -Icsrc $(call system,$(CURL_CFLAGS) $($(lua)_CFLAGS)) &&) true
+	$(call tidy,$(WITHOUT_LUA),)
+	$(foreach lua,$(LUAS),$(call tidy,$(filter-out $(WITHOUT_LUA),$(filter %.c,$(C_FILES))),$($(lua)_CFLAGS)) &&) true
 
 lint-builds:
 	@$(MAKE) $(STRICT) all CC=gcc BUILD=$(BUILD)/gcc
