@@ -278,8 +278,8 @@ static int decoder_edge(lua_State *L) {
   return 1;
 }
 
-/* decoder:document() -> the text of a short document that has ended without an array of items; nil
- * for any other. */
+/* decoder:document() -> the text of a short document that has ended without items, or what had come
+ * of one that has something else in the array's place; nil for any other. */
 static int decoder_document(lua_State *L) {
   rc_decoder *decoder = rc_decoder_check(L, 1);
   rc_span document = {.type = RC_JSON_OBJECT};

@@ -335,11 +335,12 @@ static bool scan(rc_items *items, bool more) {
   return true;
 }
 
-/* Keeps the bytes that were fed behind `before` others, as long as there is nothing but a short
- * document without items. Without memory there is none, which only makes an error say less. */
+/* Keeps the bytes that were fed behind `before` others, as long as there is nothing but the
+ * beginning of a document without items. Without memory there is none, which only makes an error
+ * say less. */
 static void keep_document(rc_items *items, const char *bytes, size_t length, uint64_t before) {
   const bool is_kept = before == 0 || items->document != NULL;
-  if (is_kept && !items->array_found && length <= RC_ITEMS_KEPT - before) {
+  if (is_kept && items->found == 0 && length <= RC_ITEMS_KEPT - before) {
     if (items->document == NULL) {
       items->document = malloc(RC_ITEMS_KEPT);
     }
@@ -369,11 +370,12 @@ bool rc_items_feed(rc_items *items, const char *bytes, size_t length) {
     items->bytes.tail += taken;
     memset(items->bytes.memory + items->bytes.tail, 0, RC_SCAN_PADDING);
   }
-  if (length > 0 && !scan(items, taken == length)) {
-    return false;
-  }
-  if (taken > 0) {
+  const bool good = length == 0 || scan(items, taken == length);
+  if (taken > 0 && (good || items->error == RC_ITEMS_NOT_ARRAY)) {
     keep_document(items, bytes, taken, fed);
+  }
+  if (!good) {
+    return false;
   }
   return taken == length || rc_items_fail(items, RC_ITEMS_BODY_SIZE, items->max_bytes);
 }
@@ -457,9 +459,10 @@ const char *rc_items_edge(const rc_items *items, bool last, size_t *length) {
 }
 
 const char *rc_items_document(const rc_items *items, size_t *length) {
-  const bool is_whole = items->error == RC_ITEMS_NOT_FOUND || items->error == RC_ITEMS_NULL_ARRAY;
+  const bool is_told = items->finished || items->error == RC_ITEMS_NOT_FOUND ||
+                       items->error == RC_ITEMS_NULL_ARRAY || items->error == RC_ITEMS_NOT_ARRAY;
   *length = (size_t)rc_queue_end(&items->bytes);
-  return is_whole ? items->document : NULL;
+  return is_told ? items->document : NULL;
 }
 
 uint64_t rc_items_bytes(const rc_items *items) {

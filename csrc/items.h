@@ -15,7 +15,7 @@
 
 #define RC_ITEMS_CAPTURES 16
 #define RC_ITEMS_OPENING 16 /* items by which a document is told from another one */
-#define RC_ITEMS_KEPT 16384 /* bytes of a document that is kept while no array is found in it */
+#define RC_ITEMS_KEPT 16384 /* bytes of a document that is kept while no item is found in it */
 
 typedef enum rc_items_error {
   RC_ITEMS_OK,
@@ -98,8 +98,8 @@ rc_opening rc_items_opening(const rc_items *items);
  * NULL where none was found, or `edges` was not asked for. */
 const char *rc_items_edge(const rc_items *items, bool last, size_t *length);
 
-/* The whole document, where it has ended, has no array of items and is short; NULL otherwise. Valid
- * as long as `items`. */
+/* The whole document, where it has ended, is short and has no items; where something else stands in
+ * the array's place, what had come of it by then. NULL for any other. Valid as long as `items`. */
 const char *rc_items_document(const rc_items *items, size_t *length);
 
 /* Bytes fed. */

@@ -43,6 +43,21 @@ describe("a provider without users", function()
   end)
 end)
 
+describe("a function in a configuration", function()
+  it("that fails is the configuration's, and said to be", function()
+    for _, more in ipairs { "", ("-- %s\n"):format(("x"):rep(200)) } do
+      local name = acme(more, [[auth = { type = "function", headers = function() return os.time() end },
+        users = { path = "/people", items = "", paging = { type = "none" } }]])
+      local errors, status = complaints { "users", "--config", name }
+      check.contains(errors, "rollcall: a function of the configuration failed: ", "'os'", "it can call nothing",
+        "rollcall.providers.NAME")
+      assert.is_nil(errors:find "mistake in rollcall")
+      assert.is_nil(errors:find "traceback")
+      assert.equal(3, status)
+    end
+  end)
+end)
+
 describe("the source of a user", function()
   it("is ours, however the user writes one of its own", function()
     local users = { [[{"id":1,"\u0073ource":"theirs","\u0070rovider":"theirs","m\u0066a":true}]],

@@ -354,6 +354,9 @@ describe("a request that is refused", function()
       ['[{"message":"M15","errorCode":"a15"},{"message":"N"}]'] = { "M15", "a15" },
       ['"M16"'] = { "M16", nil },
       ['{"error":"M17"}'] = { "M17", "M17" },
+      ['{"code":99,"msg":"M18","error":{"log_id":"x"}}'] = { "M18", "99" },
+      ['{"response":{"message":"no","errors":{"code":7021,"message":"M19"},"status":1}}'] = { "M19", "7021" },
+      ['{"error_code":"a20","error_message":"M20","status_code":200}'] = { "M20", "a20" },
       ['{"error":null,"message":null}'] = { '{"error":null,"message":null}', nil },
       ['{"message":{"text":"x"}}'] = { '{"message":{"text":"x"}}', nil },
       ["[]"] = { "[]", nil },
@@ -387,6 +390,12 @@ describe("a request that is refused", function()
       ['{"data":null,"errors":[{"message":"Field unknown"}]}'] = "expected an array at /data, got null; the server "
         .. "says: Field unknown",
       ['{"ok":false}'] = "expected an array at /data, got the end of the document",
+      ['{"data":{},"error":"denied"}'] = "expected an array at /data, got an object; the server says: denied",
+      ['{"data":[],"ok":false,"error":"fatal"}'] = "nobody is in the answer, and it is an error's document; the server "
+        .. "says: fatal",
+      ['{"data":[],"errors":[{"message":"Internal"}],"nextPaginationToken":"t"}'] = "nobody is in the answer, and it "
+        .. "is an error's document; the server says: Internal",
+      ['{"data":[],"success":false}'] = "nobody is in the answer, and it is an error's document",
     } do
       local _, err = walk { { body = body } }
       assert.equal("decode", err.kind)
@@ -397,6 +406,29 @@ describe("a request that is refused", function()
     local _, err = walk { { body = ('{"ok":false,"error":"the token %s ended"}'):format(SECRET) } }
     check.contains(err.message, "the token [secret] ended")
     assert.is_nil(err.body:find(SECRET, 1, true))
+  end)
+
+  it("is none of an empty page that only has names of errors", function()
+    for _, body in ipairs { '{"data":[],"error":null,"errors":[],"errorCode":0,"ok":true,"message":"none"}',
+      '{"data":[],"success":true,"error":"","error_message":"","code":20000}' } do
+      assert.equal(0, (walk { { body = body } }))
+    end
+    -- Beside users it is theirs.
+    assert.equal(1, (walk { { body = '{"data":[{"id":"a"}],"errors":[{"message":"one field"}]}' } }))
+  end)
+
+  it("of 200 is the limit of requests where it says so and has its headers", function()
+    local body = '{"data":null,"errors":[{"type":"RATE_LIMITED","message":"slow down"}]}'
+    for _, header in ipairs { "Retry-After: 0", "X-RateLimit-Remaining: 0" } do
+      local users, err, stats = walk { { body = body, headers = { header } }, GOOD }
+      assert.is_nil(err)
+      assert.equal(2, users)
+      assert.equal(1, stats.retries)
+    end
+    local _, err = walk({ { body = body, headers = { "Retry-After: 7" } } }, { retry = { attempts = 1 } })
+    assert.equal("rate_limit", err.kind)
+    assert.equal(7, err.retry_after)
+    check.contains(err.message, "answered 200: slow down")
   end)
 
   it("says that the server answered HTML", function()

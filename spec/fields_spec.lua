@@ -111,9 +111,10 @@ describe("fields", function()
   end)
 
   it("map says one thing for another, and leaves what it does not know", function()
-    local rules = { status = { map = "/s", to = { on = "ACTIVE", ["0"] = "INACTIVE", ["1.5"] = true, off = false } } }
+    local rules = { status = { map = "/s", to = { on = "ACTIVE", ["0"] = "INACTIVE", ["1.5"] = true, off = false,
+      ["true"] = "yes" } } }
     for text, value in pairs { ['"on"'] = "ACTIVE", ["0"] = "INACTIVE", ['"0"'] = "INACTIVE", ["1.5"] = true,
-      ['"off"'] = false, ['"new"'] = "new", ["true"] = true, ["7"] = 7, ['""'] = "" } do
+      ['"off"'] = false, ['"new"'] = "new", ["true"] = "yes", ["false"] = false, ["7"] = 7, ['""'] = "" } do
       assert.equal(value, user('{"s":' .. text .. "}", rules).status, text)
     end
     assert.is_nil(user('{"s":null}', rules).status)
@@ -154,6 +155,17 @@ describe("fields", function()
       assert.equal(value, tostring(user('{"emails":' .. text .. "}", rules).email), text)
     end
     assert.is_nil(user("{}", rules).email)
+  end)
+
+  it("pick takes of the element that has a value, and of no other", function()
+    local rules = { email = { pick = "/attributes", where = "/Name", equals = "email", take = "/Value" } }
+    for text, value in pairs {
+      ['[{"Name":"sub","Value":"s0"},{"Name":"email","Value":"a@b"}]'] = "a@b",
+      ['[{"Name":"sub","Value":"s0"},{"Name":"email"}]'] = "nil",
+      ['[{"Name":"sub","Value":"s0"}]'] = "nil", ['[null,{"Value":"x"}]'] = "nil", ["[]"] = "nil",
+    } do
+      assert.equal(value, tostring(user('{"attributes":' .. text .. "}", rules).email), text)
+    end
   end)
 
   it("join puts texts together that are there", function()

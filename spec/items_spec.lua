@@ -642,7 +642,7 @@ describe("the decoder's messages", function()
   end)
 end)
 
-describe("a document without an array of items", function()
+describe("a document without items", function()
   local function ended(text, step)
     local decoder = core.decoder { items = "/data" }
     for from = 1, #text, step do
@@ -668,10 +668,20 @@ describe("a document without an array of items", function()
     end
   end)
 
-  it("is none where it is not whole, or has the array", function()
+  it("is kept where the array is empty, and as far as it has come where something else is there", function()
+    for step = 1, 20 do
+      assert.same({ ' {"data":[],"x":[1]} ' }, { ended(' {"data":[],"x":[1]} ', step) })
+      local document, code = ended('{"x":1,"data":{"y":2}}', step)
+      assert.equal("not_array", code)
+      assert.equal('{"x":1,"data":{', document:sub(1, 15))
+    end
+    local long = '{"x":"' .. ("x"):rep(16384) .. '","data":[]}'
+    assert.is_nil((ended(long, 100)))
+  end)
+
+  it("is none where it is not whole, or has items", function()
     for text, code in pairs {
-      ['{"data":[]}'] = "",
-      ['{"data":{}}'] = "not_array",
+      ['{"data":[{}]}'] = "",
       ['{"data":[1]}'] = "not_object",
       ['{"x":1'] = "unexpected_end",
       ['{"x":1}}'] = "trailing_bytes",

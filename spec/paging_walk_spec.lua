@@ -660,6 +660,28 @@ describe("an answer that a provider calls too many requests", function()
     check.failure(select(2, ids("not yours", 2)), "auth")
     assert.equal("a", (ids("userRateLimitExceeded", 2, 401)))
   end)
+
+  it("may be 200, where it has no users, and one of several", function()
+    local function client_of(answers, retry)
+      server:script { ["/people"] = answers }
+      return rollcall.client({ name = "acme", base_url = false,
+        limited = { { status = 200, message = "ratelimited" }, { status = 400, message = "throttl" } },
+        auth = { type = "bearer", expired = { status = 200, message = "token_expired" } },
+        users = { path = "/people", items = "/data", paging = { type = "none" } },
+      }, { base_url = server.url, token = "tok-7f3a", retry = retry or { base = 0.001 } }):users()
+    end
+    local page = { body = '{"data":[{"id":"a","x":"ratelimited token_expired"}],"error":"ratelimited"}' }
+    local limited = { body = '{"ok":false,"error":"ratelimited"}' }
+    assert.equal("a", (ids_of(client_of { limited, { status = 400, body = "Throttled" }, limited, page })))
+    assert.equal("a", (ids_of(client_of { { body = '{"data":[],"error":"ratelimited"}' }, page })))
+    check.failure(select(2, ids_of(client_of({ limited }, false))), "rate_limit")
+    local expired = { body = '{"ok":false,"error":"token_expired"}' }
+    local _, err = ids_of(client_of { expired })
+    check.failure(err, "auth")
+    check.contains(err.message, "token_expired")
+    assert.is_true(#server:requests "/people" <= 2)
+    check.failure(select(2, ids_of(client_of { { body = '{"ok":false,"error":"other"}' } })), "decode")
+  end)
 end)
 
 describe("an empty page that ends walks", function()

@@ -246,7 +246,7 @@ for _, case in ipairs {
   { "auth.body", function(p) p.auth.body = "xml" end },
   { "auth.credentials", function(p) p.auth.credentials = "header" end },
   { "auth.name", function(p) p.auth.name = "X-Key" end },
-  { "auth.expired.status", function(p) p.auth.expired.status = 200 end },
+  { "auth.expired.status", function(p) p.auth.expired.status = 199 end },
   { "auth.parameters.x", function(p) p.auth.parameters.x = 5 end },
   { "auth.name", function(p) p.auth = { type = "header" } end },
   { "auth.prefix", function(p) p.auth = { type = "header", name = "X", prefix = "a\nb" } end },

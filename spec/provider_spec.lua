@@ -80,8 +80,12 @@ describe("provider.check", function()
     { "auth.body: ", function(p) p.auth.body = "xml" end },
     { 'auth.credentials: "header" is none of body, basic', function(p) p.auth.credentials = "header" end },
     { "auth.expired.message: missing", function(p) p.auth.expired = { status = 400 } end },
-    { "auth.expired.status: ", function(p) p.auth.expired = { status = 200, message = "x" } end },
-    { "limited.status: ", function(p) p.limited = { status = 200, message = "x" } end },
+    { "auth.expired.status: ", function(p) p.auth.expired = { status = 600, message = "x" } end },
+    { "limited.status: ", function(p) p.limited = { status = 199, message = "x" } end },
+    { "limited.message: ", function(p) p.limited = { status = 200, message = "" } end },
+    { "limited.2.message: missing", function(p)
+      p.limited = { { status = 200, message = "x" }, { status = 429 } }
+    end },
     { "users.path: a query in it; it goes into parameters", function(p) p.users.path = "/users?active=true" end },
     { "auth.scopes: unknown; did you mean scope?", function(p) p.auth.scopes = "x" end },
     { "options.tenant.pattern: missing", function(p) p.options.tenant.pattern = nil end },

@@ -74,7 +74,8 @@ function Decoder:opening() end
 ---@return any value
 function Decoder:edge(which, pointer, form) end
 
---- A document of at most 16 KiB in which no array of items was, once `finish` has said so: what it says may tell why.
+--- A document of at most 16 KiB in which no items were, once `finish` has been called: what it says may tell why. Of
+--- one that has something else in the array's place, as much as had come.
 --- nil for any other.
 ---@return string? text
 function Decoder:document() end

@@ -9,12 +9,12 @@
 --   { each = p, take = q }                      the list of what stands at q in each element of p
 --   { list = { p… } }                           the list of what stands at each of them; nil for none
 --   { flag = p, yes = v, no = w }               v where true stands at p, w where false does, else nil
---   { map = p, to = { on = "ACTIVE" } }         what `to` has for the text or number at p, by texts; itself, where it
---                                               has none
+--   { map = p, to = { on = "ACTIVE" } }         what `to` has for the text, number or boolean at p, by texts; itself,
+--                                               where it has none
 --   { epoch = p, unit = "ms" }                  the RFC 3339 time of seconds ("s", the default) or milliseconds since
 --                                               1970, a number or its text; nil for 0, which says "never"
 --   { pick = p, where = q, take = r }           what stands at r in that element of p which has true at q, else in
---                                               the first one
+--                                               the first one; with `equals = v` in the one that has v at q, else nil
 --   { join = { p… }, with = " " }               the texts at each of them, in one text; nil for none
 --   { first = { rule… } }                       what the first of these rules gives that gives anything
 
@@ -44,7 +44,7 @@ local kinds = {
   flag = { flag = one, yes = constant, no = constant },
   map = { map = one, to = { type = "table", required = true, keys = { type = "string" }, values = constant } },
   epoch = { epoch = one, unit = { type = "string", enum = { "s", "ms" } } },
-  pick = { pick = one, where = step, take = step },
+  pick = { pick = one, where = step, take = step, equals = constant },
   join = { join = several, with = { type = "string" } },
 }
 
@@ -173,7 +173,7 @@ function compilers.map(rule)
   local pointer, to = rule.map, schema.copy(rule.to)
   return function(user)
     local value = at(user, pointer)
-    local mapped = to[type(value) == "number" and json.number(value) or value]
+    local mapped = to[type(value) == "number" and json.number(value) or tostring(value)]
     if mapped == nil then
       return value
     end
@@ -202,15 +202,16 @@ function compilers.epoch(rule)
 end
 
 function compilers.pick(rule)
-  local pointer, where, take = rule.pick, rule.where:sub(2), rule.take:sub(2)
+  local pointer, where, take, equals = rule.pick, rule.where:sub(2), rule.take:sub(2), rule.equals
+  local wanted = equals == nil and true or equals
   return function(user)
     local elements = at(user, pointer)
     local first
     for _, element in ipairs(type(elements) == "table" and elements or {}) do
       local value = type(element) == "table" and element[take]
-      if value and element[where] == true then
+      if value and element[where] == wanted then
         return value
-      elseif value and first == nil then
+      elseif value and first == nil and equals == nil then
         first = value
       end
     end

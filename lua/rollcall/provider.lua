@@ -16,7 +16,7 @@ local provider = {}
 ---@field base_url table<string, string>|false an https URL for each environment, `production` among them; false where
 ---  each customer has one, and the client's base_url must say it
 ---@field auth rollcall.ProviderAuth? how it knows who asks; by default a bearer token that the script brings
----@field limited { status: integer, message: string }? how the server refuses too many requests, beside 429
+---@field limited rollcall.DeclaredAnswer? how the server refuses too many requests, beside 429
 ---@field headers table<string, string>? of every request to its collections, such as Accept
 ---@field options table<string, rollcall.ProviderOption>? options of the client that its paths use
 ---@field users rollcall.ProviderCollection? the same as collections.users
@@ -41,7 +41,7 @@ local provider = {}
 ---@field parameters table<string, string>? client_credentials: more of the token request
 ---@field headers (fun(request: { method: string, url: string, body: string? }, secrets: table<string, string>):
 ---  table<string, string>?, string?)? function: the headers of a request; or nil and what is wrong
----@field expired { status: integer, message: string }? how the server calls a token expired, beside 401
+---@field expired rollcall.DeclaredAnswer? how the server calls a token expired, beside 401
 
 ---@class rollcall.ProviderOption
 ---@field pattern string[] Lua patterns, one of which a value matches
@@ -49,18 +49,26 @@ local provider = {}
 ---@field list string? the name of the option that takes a list of such values, walked concurrently
 ---@field required boolean?
 
--- By what an answer is told: its status, and a text in its body.
-local answer_node = { type = "table", fields = {
-  status = { type = "integer", min = 400, max = 599, required = true },
-  message = { type = "string", required = true },
+-- By what an answer is told: its status, and a text in its body. One of 2xx is only looked at where it has no items.
+local one_answer = { type = "table", fields = {
+  status = { type = "integer", min = 200, max = 599, required = true },
+  message = { type = "string", required = true, expected = "a text that is in its body", test = function(value)
+    return value ~= ""
+  end },
 } }
+
+--- The same, or a list of them.
+local function answer_node(declared)
+  local is_list = type(declared) == "table" and declared[1] ~= nil
+  return is_list and { type = "table", values = one_answer } or one_answer
+end
 
 local function auth_node(declared, options)
   local kind = type(declared) == "table" and auth.types[declared.type]
   local places = { path = nodes.path(options), template = nodes.template(options), url = nodes.url(options) }
   local fields = {
     type = { type = "string", enum = schema.keys(auth.types), required = true },
-    expired = answer_node,
+    expired = answer_node(schema.table_or_empty(declared).expired),
   }
   -- Of a type that nobody knows, only that is said.
   for _, known in pairs(kind and { kind } or auth.types) do
@@ -131,7 +139,7 @@ local function provider_node(declared)
     name = schema.required(nodes.name),
     base_url = base_url_node(given.base_url),
     auth = auth_node(given.auth, options),
-    limited = answer_node,
+    limited = answer_node(given.limited),
     headers = { type = "table", keys = header_names.free, values = nodes.text },
     options = { type = "table", keys = option_name, values = { type = "table", fields = option_fields },
       also = check_options },

@@ -5,6 +5,7 @@ local base64 = require "rollcall.base64"
 local errors = require "rollcall.errors"
 local exchange = require "rollcall.http.exchange"
 local json = require "rollcall.json"
+local problem = require "rollcall.http.problem"
 local schema = require "rollcall.schema"
 local secret = require "rollcall.auth.secret"
 local url = require "rollcall.http.url"
@@ -120,7 +121,10 @@ function Credentials:accept(asked, now)
   local document = json.decode(body)
   local token = type(document) == "table" and document.access_token
   if type(token) ~= "string" or token == "" or token:find("[%c%s]") then
-    return nil, asked:error("auth", "the token endpoint's answer has no usable access_token")
+    local message, code = problem.read(document)
+    local said = message or code
+    return nil, asked:error("auth", "the token endpoint's answer has no usable access_token"
+      .. (said and "; the server says: " .. said or ""), { code = code })
   elseif #token > LONGEST_TOKEN then
     return nil, asked:error("auth", ("the token endpoint's access_token has %d bytes; expected at most %d"):format(
       #token, LONGEST_TOKEN))

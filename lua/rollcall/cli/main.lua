@@ -132,6 +132,9 @@ local function conclude(run, raised)
     return raised.status
   elseif errors.is(raised) then
     run:report(raised)
+  elseif run:is_of_configuration(tostring(raised)) then
+    run:complain(("a function of the configuration failed: %s. There it can call nothing; a provider with functions is a "
+      .. "module rollcall.providers.NAME of your own"):format(tostring(raised):match "^[^\n]*"))
   else
     run:complain("this is a mistake in rollcall itself: " .. tostring(raised))
   end

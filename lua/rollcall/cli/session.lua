@@ -17,6 +17,7 @@ local schema = require "rollcall.schema"
 ---@field args table what argparse made of the command line
 ---@field output rollcall.cli.Output
 ---@field now number seconds since 1970 that days are counted back from
+---@field origin string? where the sources are from, once they were looked at
 ---@field is_waiting (fun(): boolean)? of a command that writes late: has it written nothing yet?
 local Session = {}
 Session.__index = Session
@@ -159,6 +160,17 @@ function Session:hooks(source)
   }
 end
 
+--- Was something raised by a function that stands in the configuration? Lua begins such a message with the file's name,
+--- a long one without its beginning.
+---@param message string
+---@return boolean
+function Session:is_of_configuration(message)
+  local name = message:match "^(.-):%d+: " or ""
+  local cut = name:match "^%.%.%.(.+)$"
+  local origin = self.origin or ""
+  return name ~= "" and (name == origin or cut ~= nil and origin:sub(-#cut) == cut)
+end
+
 --- All sources, or those of these names.
 ---@param wanted string[]?
 ---@return rollcall.cli.Source[]
@@ -170,6 +182,7 @@ function Session:sources(wanted)
   for i, source in ipairs(all) do
     by_name[source.name], names[i] = source, source.name
   end
+  self.origin = all[1].origin
   for _, name in ipairs(wanted or {}) do
     local source = by_name[name]
     if source == nil then

@@ -100,11 +100,11 @@ local function is_failure(status)
   return status ~= nil and not is_success(status)
 end
 
---- The error of an answer whose status is no success.
-function Exchange:status_error()
+--- The error of an answer whose status is no success, or whose document means that.
+---@param body string
+function Exchange:status_error(body)
   local transfer = self.transfer
   local status = transfer:status()
-  local body = transfer:body()
   local kind = problem.kind(transfer, body, self.client.provider.limited)
   local message, code = problem.read((json.decode(body)))
   if status >= 300 and status < 400 and status ~= 304 then -- 304: "not modified", asked for by nobody
@@ -120,6 +120,20 @@ function Exchange:status_error()
     retry_after = (kind == "rate_limit" and limits.wait_asked or header.retry_after)(transfer),
     body = body,
   })
+end
+
+--- The error of a 2xx answer whose document means what 429 or 401 does: as the provider declares it, or since it is an
+--- error's and has the headers of a limit that is reached. nil for any other.
+function Exchange:reported_error()
+  local text = self.decoder and self.decoder:document()
+  if not text then
+    return nil
+  end
+  local provider, status = self.client.provider, self.transfer:status()
+  local is_meant = problem.is_declared(provider.limited, status, text)
+    or provider.auth and problem.is_declared(provider.auth.expired, status, text)
+    or problem.is_said((json.decode(text))) and problem.kind(self.transfer, text) == "rate_limit"
+  return is_meant and self:status_error(text) or nil
 end
 
 local transfer_kinds = { network = "network", timeout = "timeout", tls = "tls", too_large = "decode",
@@ -288,6 +302,7 @@ end
 
 --- An attempt failed: another one, after a while, or the end.
 function Exchange:again_or_fail(err, now)
+  self.renewed = false -- the token was not what was wrong: it may end before the page is whole
   local delay, why = self.client.retry:delay(err, self.attempts)
   if not delay then
     err.message = why and err.message .. "; " .. why or err.message
@@ -306,8 +321,7 @@ function Exchange:again_or_fail(err, now)
 end
 
 --- An answer that is no success.
-function Exchange:refused_or_failed(now)
-  local err = self:status_error()
+function Exchange:refused_or_failed(err, now)
   local auth = self.spec.auth
   if auth and err.kind ~= "rate_limit" and auth:is_refusal(err) then
     if not self.renewed and auth:refused(self.authorization) then
@@ -317,7 +331,6 @@ function Exchange:refused_or_failed(now)
     err.kind = "auth"
     return self:fail(err)
   end
-  self.renewed = false -- the token was not what was wrong: it may end while this waits
   return self:again_or_fail(err, now)
 end
 
@@ -355,7 +368,14 @@ function Exchange:conclude(now)
     self.fresh_connection = true
     return self:again_or_fail(self:decode_error(err), now)
   end
+  local reported = self:reported_error()
+  if reported then
+    return self:refused_or_failed(reported, now)
+  end
   self.client.retry:succeeded(self.attempts)
+  if good and self.decoder and problem.is_said(json.decode(self.decoder:document() or "null")) then
+    good, err = false, { code = "error_document", message = "nobody is in the answer, and it is an error's document" }
+  end
   self.decode_err = not good and self:decode_error(err) or nil
   self.state = "done"
 end
@@ -371,9 +391,6 @@ end
 function states.running(self, now, is_read)
   local transfer = self.transfer
   self:observe(now) -- as soon as the headers are in: other requests may be about to leave
-  if is_success(transfer:status()) then
-    self.renewed = false -- the token was taken: it may end once more before the page is whole
-  end
   if not transfer:done() then
     if self.decoder and is_success(transfer:status()) then
       return "open"
@@ -404,7 +421,7 @@ function states.running(self, now, is_read)
   elseif failure and not (is_broken_off[failure] and is_failure(transfer:status())) then
     self:again_or_fail(self:transfer_error(failure, line), now)
   else
-    self:refused_or_failed(now)
+    self:refused_or_failed(self:status_error((transfer:body())), now)
   end
 end
 

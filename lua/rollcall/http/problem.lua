@@ -48,9 +48,15 @@ local function first_table(...)
   end
 end
 
+--- The only member of a document, where that is an object.
+local function only_member(document)
+  local name, value = next(document)
+  return name ~= nil and next(document, name) == nil and type(value) == "table" and value or nil
+end
+
 --- What an error document says of itself: { error = { code, message } }, { message }, problem
---- details (RFC 9457), { error = "…", error_description = "…" } (RFC 6749), { errorCode, errorSummary }; of a list of
---- errors, or one in `errors` (JSON:API, GraphQL), the first one.
+--- details (RFC 9457), { error = "…", error_description = "…" } (RFC 6749), { errorCode, errorSummary }, { code, msg };
+--- of a list of errors, or one in `errors` (JSON:API, GraphQL), the first one; of { response = { … } } what is in it.
 ---@param document any decoded
 ---@return string? message
 ---@return string? code
@@ -59,11 +65,17 @@ function problem.read(document)
     return first_text(document), nil
   end
   document = first_table(document[1], document)
-  local first = type(document.errors) == "table" and document.errors[1]
-  local inner = first_table(document.error, first, document)
+  local errors = first_table(document.errors)
+  local first = errors and errors[1]
+  local inner = first_table(document.error, first, errors, document)
   local message = first_text(inner.message, inner.detail, document.message, document.detail, document.errorSummary,
-    document.error_description, document.title, inner.title, first, document.error)
-  local code = inner.code or document.errorCode or (type(document.error) == "string" and document.error)
+    document.error_description, document.title, inner.title, inner.msg, document.msg, document.error_message,
+    document.errorMessage, first, document.error)
+  local code = inner.code or document.errorCode or document.error_code or document.code
+    or (type(document.error) == "string" and document.error)
+  if not message and not code and only_member(document) then
+    return problem.read(only_member(document))
+  end
   return message, type(code) == "number" and json.number(code) or type(code) == "string" and code or nil
 end
 
@@ -80,13 +92,34 @@ local function is_wrong(value)
   return not FINE[(type(value) == "number" and json.number(value) or tostring(value)):lower()]
 end
 
---- Does a document that has no users say that something is wrong? Whatever is no object does.
+--- Does a document without users say by one of the usual names that it is an error's? It is one though it has an empty
+--- list of them, too.
+---@param document any decoded
+---@return boolean
+function problem.is_said(document)
+  return type(document) == "table" and (document.ok == false or document.success == false or is_wrong(document.error)
+    or is_wrong(document.errors) or is_wrong(document.errorCode) or is_wrong(document.error_code)
+    or is_wrong(document.error_message) or is_wrong(document.errorMessage))
+end
+
+--- Has an object, or one in it, a member that is named like an error?
+local function has_error(object, is_inner)
+  for name, value in pairs(object) do
+    local lower = type(name) == "string" and name:lower() or ""
+    local is_named = lower:find("error", 1, true) or lower == "fault" or lower == "exception" or lower == "__type"
+    if is_named and is_wrong(value) or not is_inner and type(value) == "table" and has_error(value, true) then
+      return true
+    end
+  end
+  return false
+end
+
+--- Does a document that has no list of users say that something is wrong? Whatever is no object does.
 ---@param document any decoded
 ---@param text string the same as it came
 ---@return boolean
 function problem.is_in(document, text)
-  if type(document) ~= "table" or not text:find "^%s*{" or document.ok == false or document.success == false
-    or is_wrong(document.error) or is_wrong(document.errors) or is_wrong(document.errorCode) then
+  if type(document) ~= "table" or not text:find "^%s*{" or problem.is_said(document) or has_error(document) then
     return true
   elseif document.code ~= nil then
     return is_wrong(document.code)
@@ -101,26 +134,33 @@ function problem.first_line(body)
   return body:match "^%s*(%S[^%z\1-\31\127]*)"
 end
 
---- Is an answer the one that a provider declares by its status and a text in its body?
----@param declared { status: integer, message: string }?
+--- How an answer is told: by its status, and a text in its body, in any case; or one of several.
+---@alias rollcall.DeclaredAnswer { status: integer, message: string }|{ status: integer, message: string }[]
+
+--- Is an answer one that a provider declares?
+---@param declared rollcall.DeclaredAnswer?
 ---@param status integer?
 ---@param body string?
 ---@return boolean
 function problem.is_declared(declared, status, body)
-  return declared ~= nil and status == declared.status
-    and (body or ""):lower():find(declared.message:lower(), 1, true) ~= nil
+  for _, one in ipairs(declared and (declared[1] and declared or { declared }) or {}) do
+    if status == one.status and (body or ""):lower():find(one.message:lower(), 1, true) then
+      return true
+    end
+  end
+  return false
 end
 
---- Some answer 403 where they mean 429: GitHub does, and says when to come again.
+--- Some answer 403, or 200, where they mean 429: GitHub does, and says when to come again.
 local function is_limited(transfer, status)
   return status == 429
-    or status == 403 and (header.retry_after(transfer) ~= nil or limits.remaining(transfer) == 0)
+    or (status == 403 or status < 300) and (header.retry_after(transfer) ~= nil or limits.remaining(transfer) == 0)
 end
 
---- The kind of error that an answer is whose status is no success.
+--- The kind of error that an answer is whose status is no success, or whose document says that it is none.
 ---@param transfer rollcall.Transfer
 ---@param body string? its own
----@param limited { status: integer, message: string }? how the provider refuses too many requests, beside 429
+---@param limited rollcall.DeclaredAnswer? how the provider refuses too many requests, beside 429
 ---@return rollcall.ErrorKind
 function problem.kind(transfer, body, limited)
   local status = transfer:status()
