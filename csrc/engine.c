@@ -8,7 +8,6 @@
 
 #include "binding.h"
 #include "options.h"
-#include "value.h"
 
 #define ENGINE "rollcall.engine"
 #define MAX_WAIT_ENGINES 64

@@ -1,5 +1,6 @@
 /* http_private.h - what the files of http.h share: http.c (the engine, and how transfers end),
- * http_request.c (how they begin) and http_response.c (what they receive). */
+ * http_request.c (how they begin), http_response.c (what they receive) and http_wait.c (waiting).
+ */
 #ifndef RC_HTTP_PRIVATE_H
 #define RC_HTTP_PRIVATE_H
 
@@ -93,8 +94,7 @@ void rc_http_release_request(rc_transfer *transfer);
 /* When the transfer times out, on the monotonic clock. */
 int64_t rc_http_timeout_at(const rc_transfer *transfer);
 
-/* Has libcurl look at the socket: CURL_CSELECT_IN and _OUT, or at its timer: CURL_SOCKET_TIMEOUT.
- */
+/* Has libcurl look at the socket (CURL_CSELECT_IN, _OUT), or at its timer (CURL_SOCKET_TIMEOUT). */
 void rc_http_act(rc_http *engine, curl_socket_t fd, int events);
 
 /* Runs libcurl's timer where it is due, and concludes the transfers that have ended. */

@@ -46,8 +46,8 @@ static int curl_events(short polled) {
   return events;
 }
 
-/* Brings their clocks up to date. Until when nothing is to be done that is not a socket's; NEVER
- * where nothing can happen at all but what `timeout_ms` says. */
+/* Brings their clocks up to date. Answers until when to wait for their sockets; NEVER where there
+ * is no limit, neither of the caller's nor by a timer. */
 static int64_t attend_all(rc_http *const *engines, size_t count, long timeout_ms, int64_t *now) {
   int64_t until = NEVER;
   bool has_news = false; /* in a child of fork transfers end as soon as they are looked at */

@@ -71,7 +71,7 @@ struct rc_items {
   rc_opening opening;
   bool edges;
   edge first, last; /* kept only where `edges` is set */
-  char *document; /* owned: all that was fed while no item was found; NULL where it is too long */
+  char *document;   /* owned: all that was fed while no item was found; NULL where it is too long */
   rc_items_error error;
   uint64_t error_offset;
   unsigned error_pattern;

@@ -417,9 +417,7 @@ static int transfer_header(lua_State *L) {
   return 1;
 }
 
-/* transfer:headers() -> the header lines of the answer, the status line first; "" before they are
- * in.
- */
+/* transfer:headers() -> the answer's header lines, the status line first; "" before they are in. */
 static int transfer_headers(lua_State *L) {
   const transfer *t = check_transfer(L);
   size_t length;

@@ -58,6 +58,19 @@ describe("a function in a configuration", function()
   end)
 end)
 
+describe("a provider whose users are somewhere else", function()
+  it("is not well", function()
+    server:script { ["/"] = { { body = "{}" } }, ["/people?n=1"] = { { body = '[{"4131":[{"id":"a"}]}]' } },
+      ["/people"] = { { body = '[{"4131":[{"id":"a"}]}]' } } }
+    local name = acme("", [[users = { path = "/people", items = "", paging = { type = "none" },
+      fields = { id = "/Zoho_ID", email = "/EmailID" } }]])
+    local output, errors, status = run { "check", "--config", name }
+    assert.equal("", errors)
+    assert.equal(3, status)
+    check.contains(output, "acme: Credentials: accepted.", "NOT WELL: Users: can be read, but the first one has no id")
+  end)
+end)
+
 describe("the source of a user", function()
   it("is ours, however the user writes one of its own", function()
     local users = { [[{"id":1,"\u0073ource":"theirs","\u0070rovider":"theirs","m\u0066a":true}]],

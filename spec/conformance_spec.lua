@@ -398,6 +398,8 @@ describe("the conformance kit, by its hostile servers", function()
     ["ids inside of users"] = { id = "/node/key", items = "/edges", fields = { email = "/node/email" }, paging = {
       type = "cursor", query = "after", next = "/pageInfo/endCursor", more = "/pageInfo/hasNextPage", size = "first",
       max_size = 7 } },
+    ["ids of any JSON"] = { path = "/search", method = "POST", paging = { type = "after", body = "/after", item = "/id",
+      token = "json", size = { body = "/size" } } },
     ["what follows, inside of users"] = { id = "/node/key", paging = { type = "after", query = "after",
       item = "/node/key", size = "n", max_size = 10 } },
     ["offsets by the size"] = { paging = { type = "offset", query = "from", step = "size", total = "/total", size = "n",

@@ -614,6 +614,31 @@ describe("hooks", function()
     check.no_secret(heard, { SECRET })
   end)
 
+  it("are told headers in no time, however they echo a secret, and none of a token's answer", function()
+    local token = ("0123456789abcdef"):rep(75)
+    local hex = token:gsub(".", function(char)
+      return ("%02x"):format(char:byte())
+    end)
+    local lines = { "url: " .. ("u"):rep(3000), "X-" .. token:sub(1, 40) .. ": 1" }
+    for i = 1, 120 do
+      lines[#lines + 1] = ("X-A%d: %s"):format(i, hex:sub(-4):rep(100))
+    end
+    server:script {
+      ["/openid/connect/token"] = { { body = cjson.encode { access_token = token, expires_in = 3600 },
+        headers = { "X-Debug: " .. token } } },
+      [USERS] = { { body = GOOD.body, headers = lines } },
+    }
+    local told = {}
+    local began = os.clock()
+    assert.equal(2, rollcall.tesouro({ client_id = "me", client_secret = SECRET, base_url = server.url,
+      on = { response = function(event) told[#told + 1] = event.headers end } }):users():count())
+    assert.is_true(os.clock() - began < 5)
+    assert.equal(2, #told)
+    assert.is_nil(next(told[1]))
+    assert.is_true(#told[2].url <= 3000)
+    check.no_secret(told, { token, SECRET })
+  end)
+
   it("pass their own errors on to the caller", function()
     for _, name in ipairs { "request", "response", "page" } do
       server:script { [USERS] = { GOOD } }

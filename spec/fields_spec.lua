@@ -113,7 +113,8 @@ describe("fields", function()
   it("map says one thing for another, and leaves what it does not know", function()
     local rules = { status = { map = "/s", to = { on = "ACTIVE", ["0"] = "INACTIVE", ["1.5"] = true, off = false,
       ["true"] = "yes" } } }
-    for text, value in pairs { ['"on"'] = "ACTIVE", ["0"] = "INACTIVE", ['"0"'] = "INACTIVE", ["1.5"] = true,
+    for text, value in pairs { ['"on"'] = "ACTIVE", ["0"] = "INACTIVE", ['"0"'] = "INACTIVE",
+      ["-0"] = "INACTIVE", ["1.5"] = true,
       ['"off"'] = false, ['"new"'] = "new", ["true"] = "yes", ["false"] = false, ["7"] = 7, ['""'] = "" } do
       assert.equal(value, user('{"s":' .. text .. "}", rules).status, text)
     end
@@ -135,6 +136,12 @@ describe("fields", function()
     end
     assert.equal("2023-11-14T22:13:20.123Z", user('{"t":1700000000123}', milliseconds).at)
     assert.equal("2023-11-14T22:13:20.123Z", user('{"t":"1700000000123"}', milliseconds).at)
+    assert.equal("9999-12-31T23:59:59.999Z", user('{"t":253402300799999}', milliseconds).at)
+    assert.equal("1970-01-01T00:00:00.001Z", user('{"t":1}', milliseconds).at)
+    assert.is_nil(user('{"t":253402300800000}', milliseconds).at)
+    local began = os.clock()
+    assert.is_nil(user('{"t":"' .. ("1"):rep(100000) .. 'x"}', seconds).at)
+    assert.is_true(os.clock() - began < 1)
     for _, text in ipairs { "0", "-1", '""', '"soon"', '"0x10"', '"2023-11-14"', "null", "true", "[]", "1e300", '"1e5"',
       "253402300800" } do
       assert.is_nil(user('{"t":' .. text .. "}", seconds).at, text)

@@ -10,6 +10,30 @@ local function http_date(seconds)
     date.hour, date.min, date.sec)
 end
 
+describe("header.all", function()
+  local function all_of(...)
+    return header.all("HTTP/1.1 200 OK\r\n" .. table.concat({ ... }, "\r\n") .. "\r\n")
+  end
+
+  it("has headers by their names, repeated ones joined", function()
+    assert.same({ via = "a, b", ["x-empty"] = "", etag = '"e"' }, all_of("Via: a", "X-Empty:", "via:\tb ", 'ETag: "e"'))
+    assert.same({}, all_of("no header", " folded: x", "with blank : x", "bad\1name: x"))
+    assert.same({}, header.all "")
+  end)
+
+  it("has none of credentials, and all of limits", function()
+    for _, name in ipairs { "Set-Cookie", "WWW-Authenticate", "X-Auth", "X-Token", "X-Secret", "X-Password", "X-Pwd",
+      "X-Api-Key", "X-Session", "X-CSRF", "X-XSRF", "X-Jwt", "X-Bearer", "X-Credential", "X-Amz-Signature",
+      "X-Assertion", "X-Ticket", "X-Otp", "X-Sid", "Location" } do
+      assert.same({}, all_of(name .. ": x"), name)
+    end
+    for _, name in ipairs { "x-ratelimit-remaining-tokens", "x-rate-limit-key", "x-oauth-scopes", "retry-after",
+      "link" } do
+      assert.same({ [name] = "x" }, all_of(name .. ": x"))
+    end
+  end)
+end)
+
 describe("header.date", function()
   it("knows fixed dates", function()
     local dates = {

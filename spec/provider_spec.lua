@@ -152,6 +152,26 @@ describe("provider.check", function()
     { "users.id: ", function(p) p.users.id = 5 end },
     { "users.id: ", function(p) p.users.id = "" end },
     { "users.id: ", function(p) p.users.id = "/a~" end },
+    { "users.fields.x.to: missing", function(p) p.users.fields = { x = { map = "/a" } } end },
+    { "users.fields.x.to.on: expected string or number or boolean", function(p)
+      p.users.fields = { x = { map = "/a", to = { on = {} } } }
+    end },
+    { "users.fields.x.to.0: expected string", function(p)
+      p.users.fields = { x = { map = "/a", to = { [0] = "b" } } }
+    end },
+    { 'users.fields.x.unit: "us" is none of s, ms', function(p)
+      p.users.fields = { x = { epoch = "/a", unit = "us" } }
+    end },
+    { "users.id: it has 17 steps; expected at most 16", function(p) p.users.id = ("/a"):rep(17) end },
+    { "users.id: ", function(p) p.users.id = "a\0b" end },
+    { 'users: "X-Key" is the place of auth already', function(p)
+      p.auth, p.headers = { type = "header", name = "X-Key" }, { ["X-Key"] = "v" }
+    end },
+    { "headers.Content-Type: it is the collection's content_type", function(p)
+      p.headers = { ["Content-Type"] = "a/b" }
+    end },
+    { "users.content_type: ", function(p) p.users.method, p.users.content_type = "POST", "a/b c d" end },
+    { "users.content_type: ", function(p) p.users.method, p.users.content_type = "POST", "a/b;" end },
     { "users.content_type: only a collection", function(p) p.users.content_type = "text/json" end },
     { "users.content_type: ", function(p) p.users.method, p.users.content_type = "POST", "json" end },
     { "users.content_type: ", function(p) p.users.method, p.users.content_type = "POST", "a/b\r\nX: y" end },
@@ -250,6 +270,14 @@ describe("provider.check", function()
 
   it("takes the name of the field that tells users apart", function()
     assert.equal("uuid", provider.check(declared(function(p) p.users.id = "uuid" end)).users.id)
+    for _, sound in ipairs { "application/json", 'application/json; charset="utf-8"', "application/x-amz-json-1.1",
+      "a/b;c=d ;e=f" } do
+      provider.check(declared(function(p) p.users.method, p.users.content_type = "POST", sound end))
+    end
+    local endless = declared()
+    endless.users.body = { endless }
+    endless.users.method = "POST"
+    check.misuse(function() provider.check(endless) end, "users.body")
     assert.equal("/a/b~1", provider.check(declared(function(p) p.users.id = "/a/b~1" end)).users.id)
   end)
 

@@ -60,7 +60,8 @@ local url = require "rollcall.http.url"
 ---@field seconds number
 ---@field bytes integer as received
 ---@field failure string? why there is no whole answer
----@field headers table<string, string> of the answer, by their names in lower case; without those of credentials
+---@field headers table<string, string> of the answer, by their names in lower case, repeated ones joined by ", ": those
+---  in its first 8 KiB, without those of credentials; empty for a request for a token
 
 ---@class rollcall.RetryEvent: rollcall.RequestEvent
 ---@field wait number seconds

@@ -10,9 +10,10 @@
 --   { list = { p… } }                           the list of what stands at each of them; nil for none
 --   { flag = p, yes = v, no = w }               v where true stands at p, w where false does, else nil
 --   { map = p, to = { on = "ACTIVE" } }         what `to` has for the text, number or boolean at p, by texts; itself,
---                                               where it has none
+--                                               where it has none, as for whole numbers beyond 2^53
 --   { epoch = p, unit = "ms" }                  the RFC 3339 time of seconds ("s", the default) or milliseconds since
---                                               1970, a number or its text; nil for 0, which says "never"
+--                                               1970, a number or its text; nil for 0 and below, which say "never",
+--                                               and for what is no such time
 --   { pick = p, where = q, take = r }           what stands at r in that element of p which has true at q, else in
 --                                               the first one; with `equals = v` in the one that has v at q, else nil
 --   { join = { p… }, with = " " }               the texts at each of them, in one text; nil for none
@@ -173,7 +174,7 @@ function compilers.map(rule)
   local pointer, to = rule.map, schema.copy(rule.to)
   return function(user)
     local value = at(user, pointer)
-    local mapped = to[type(value) == "number" and json.number(value) or tostring(value)]
+    local mapped = to[type(value) == "number" and json.number(value == 0 and 0 or value) or tostring(value)]
     if mapped == nil then
       return value
     end
@@ -181,7 +182,7 @@ function compilers.map(rule)
   end
 end
 
--- The first second that RFC 3339 cannot write: of the year 10000.
+-- The first second that RFC 3339 cannot write, of the year 10000.
 local BEHIND_LAST = 253402300800
 
 function compilers.epoch(rule)
@@ -189,15 +190,15 @@ function compilers.epoch(rule)
   local time -- loaded once it is needed: most scripts need none
   return function(user)
     local value = at(user, pointer)
-    if type(value) == "string" and value:find "^%d+%.?%d*$" then
+    if type(value) == "string" and #value <= 32 and value:find "^%d+%.?%d*$" then -- longer ones would take long
       value = tonumber(value)
     end
-    local seconds = type(value) == "number" and (is_ms and value / 1000 or value) or 0
-    if not (seconds > 0 and seconds < BEHIND_LAST) then
+    if type(value) ~= "number" or not (value > 0 and value < BEHIND_LAST * (is_ms and 1000 or 1)) then
       return nil
     end
     time = time or require "rollcall.time"
-    return time.format(seconds, is_ms and 3 or 0)
+    local shown = time.format(is_ms and math.floor(value / 1000) or value)
+    return is_ms and ("%s.%03dZ"):format(shown:sub(1, -2), math.floor(value % 1000)) or shown
   end
 end
 

@@ -1,5 +1,7 @@
 -- Checks a table of options against a schema that is data, and names every mistake by its path.
 
+local core = require "rollcall.core"
+
 local schema = {}
 
 --- One node of a schema. A value passes if it has one of the types and keeps what else is said.
@@ -53,7 +55,9 @@ end
 
 --- A JSON Pointer (RFC 6901).
 schema.pointer = { type = "string", expected = "a JSON Pointer such as /data", test = function(value)
-  return (value == "" or value:sub(1, 1) == "/") and not (value .. "$"):find("~[^01]")
+  local _, steps = value:gsub("/", "")
+  return (value == "" or value:sub(1, 1) == "/") and not (value .. "$"):find("~[^01]") and not value:find("%z")
+    and (steps <= core.most_steps or ("it has %d steps; expected at most %d"):format(steps, core.most_steps))
 end }
 
 --- The name of a header (RFC 9110, 5.1).

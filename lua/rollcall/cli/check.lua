@@ -121,7 +121,12 @@ local function check_users(session, source, client, tell)
   users:close()
   if user ~= nil then
     tell(true, "Credentials: accepted.")
-    tell(true, "Users: can be read.")
+    if user.id == nil and user.email == nil and user.name == nil then
+      tell(false, "Users: can be read, but the first one has no id, email or name: look at `items` and `fields` of the "
+        .. "provider.")
+    else
+      tell(true, "Users: can be read.")
+    end
   elseif not err then
     tell(true, "Credentials: accepted.")
     tell(true, "Users: there are none, or none that these credentials may see.")

@@ -133,8 +133,8 @@ local function conclude(run, raised)
   elseif errors.is(raised) then
     run:report(raised)
   elseif run:is_of_configuration(tostring(raised)) then
-    run:complain(("a function of the configuration failed: %s. There it can call nothing; a provider with functions is a "
-      .. "module rollcall.providers.NAME of your own"):format(tostring(raised):match "^[^\n]*"))
+    run:complain(("a function of the configuration failed: %s. There it can call nothing; a provider with functions is "
+      .. "a module rollcall.providers.NAME of your own"):format(tostring(raised):match "^[^\n]*"))
   else
     run:complain("this is a mistake in rollcall itself: " .. tostring(raised))
   end

@@ -408,12 +408,11 @@ function Directory:item(number)
   local named = self.paging.type == "after" and self.paging.item or nil
   named = type(named) == "table" and named[1] or named
   document.put(item, id, named == id and self:name_of(number) or directory.id(number))
-  local good, problem = true, nil
-  if named then
-    good, problem = document.put(item, named, self:name_of(number))
-  end
-  if not good then
-    self:complain("paging.item: %s", problem)
+  if named and named ~= id then
+    local good, problem = document.put(item, named, self:name_of(number))
+    if not good then
+      self:complain("paging.item: %s", problem)
+    end
   end
   for name, rule in pairs(collection.fields or {}) do
     if type(rule) == "string" and rule ~= "" and document.get(item, rule) == nil then

@@ -485,6 +485,8 @@ case("takes no other document for an empty directory", nil, function(kit)
     document.put(wrong, items, {})
     bodies[#bodies + 1] = document.encode(wrong)
     bodies[#bodies + 1] = not declared.has(kit.collection.empty, "absent") and "{}" or nil
+    local empty = { errors = document.array { { message = "something is wrong" } } }
+    bodies[#bodies + 1] = document.put(empty, items, document.array {}) and document.encode(empty) or nil
   end
   for _, body in ipairs(bodies) do
     local walked = walk(kit, { count = 2, answer = function(response)

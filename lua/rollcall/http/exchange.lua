@@ -38,8 +38,9 @@ local MAX_URL_SHOWN = 512
 -- text of some hundred KiB that takes long enough to be felt. A URL is cut by `shown_url`.
 local MAX_TEXT = 512
 local MAX_BYTES = { body = errors.MAX_BODY, url = math.huge }
+local MAX_HEADERS = 8192
 local IDLE_TIMEOUT = 60
--- Seconds that step says where only the engine ends the wait.
+-- Seconds that step says where only the engine ends the wait, as source.FOREVER: what is above this folder.
 local LONGEST_WAIT = 3600
 -- For a whole token request, in idle timeouts: one that drips must end, too.
 local MOST_IDLE_TIMEOUTS = 4
@@ -72,6 +73,13 @@ function Exchange:error(kind, message, fields)
   return self:clean(err)
 end
 
+--- The answer's headers for scripts: of the first KiB of them, since secrets are looked for in all of what is shown.
+--- None of a token endpoint's, whose token is not known yet.
+function Exchange:shown_headers()
+  local lines = self.spec.decoder and self.transfer:headers() or ""
+  return header.all(self.client.redactor:clean(lines, nil, MAX_HEADERS))
+end
+
 --- Blots the client's secrets out of every text of a table, and cuts what is long.
 function Exchange:clean(fields)
   for name, value in pairs(fields) do
@@ -82,8 +90,6 @@ function Exchange:clean(fields)
         shown = shown:gsub("[\192-\255][\128-\191]*$", "") .. (name ~= "body" and "..." or "") -- no half character
       end
       fields[name] = shown
-    elseif type(value) == "table" then
-      self:clean(value)
     end
   end
   return fields
@@ -411,7 +417,7 @@ function states.running(self, now, is_read)
       bytes = bytes,
       seconds = seconds,
       failure = failure,
-      headers = header.all(transfer:headers()),
+      headers = self:shown_headers(),
     })
   end
   if not self.client.engine then

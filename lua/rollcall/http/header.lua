@@ -7,11 +7,14 @@ local header = {}
 local MONTHS = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10,
   Nov = 11, Dec = 12 }
 
--- Parts of names of headers that carry, or ask for, credentials.
-local OF_CREDENTIALS = { "cookie", "auth", "token", "secret", "password", "key", "session", "csrf", "xsrf" }
+-- Parts of names of headers that carry, or ask for, credentials, or lead to where there may be some; and of those that
+-- only sound so.
+local OF_CREDENTIALS = { "cookie", "auth", "token", "secret", "passw", "pwd", "key", "session", "csrf", "xsrf", "jwt",
+  "bearer", "credential", "signature", "assertion", "ticket", "otp", "sid", "location" }
+local OF_NONE = { "ratelimit", "rate-limit", "scopes" }
 
-local function is_of_credentials(name)
-  for _, part in ipairs(OF_CREDENTIALS) do
+local function has_part(name, parts)
+  for _, part in ipairs(parts) do
     if name:find(part, 1, true) then
       return true
     end
@@ -25,9 +28,9 @@ end
 ---@return table<string, string>
 function header.all(lines)
   local all = {}
-  for name, value in lines:gmatch "\n([^%s:]+):[ \t]*([^\r\n]*)" do
+  for name, value in lines:gmatch "\n([%w!#$%%&'*+.^_`|~-]+):[ \t]*([^\r\n]*)" do
     name, value = name:lower(), value:match "^.*[^ \t]" or ""
-    if not is_of_credentials(name) then
+    if has_part(name, OF_NONE) or not has_part(name, OF_CREDENTIALS) then
       all[name] = all[name] and all[name] .. ", " .. value or value
     end
   end

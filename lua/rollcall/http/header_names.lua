@@ -6,7 +6,7 @@ local header_names = {}
 
 -- Headers that say what is not the provider's to say.
 local OWN = { authorization = "use auth for it", host = "it follows from base_url",
-  ["content-length"] = "it follows from the body", ["content-type"] = "it follows from the body",
+  ["content-length"] = "it follows from the body", ["content-type"] = "it is the collection's content_type",
   ["user-agent"] = "it is an option of the client", ["transfer-encoding"] = "it follows from the body",
   connection = "it is the connection's own", expect = "no request waits for it",
   ["accept-encoding"] = "it says what libcurl can undo" }

@@ -103,18 +103,18 @@ local function is_json(value)
     or type(value) == "number" and value == value and value > -math.huge and value < math.huge
 end
 
---- What goes with a request to the collection: to which place (a table, or the name of a query parameter), and by what
---- the declaration calls it.
+--- What goes with a request to the collection: to which place (a table, or the name of a query parameter), by what
+--- name, and by what path the collection declares it.
 local function sent_with(collection, given)
   local sent = {}
-  local function add(place, name)
+  local function add(place, name, path)
     place = type(place) == "string" and { query = place } or schema.table_or_empty(place)
-    sent[#sent + 1] = { place = place, name = name }
+    sent[#sent + 1] = { place = place, name = name, path = path or name }
   end
   local auth = schema.table_or_empty(given.auth)
-  add({ header = auth.type == "header" and auth.name or "Authorization" }, "auth")
+  add({ header = auth.type == "header" and auth.name or "Authorization" }, "auth", "") -- which is no collection's
   for _, key in ipairs(schema.keys(schema.table_or_empty(given.headers))) do
-    add({ header = key }, "headers." .. key)
+    add({ header = key }, "headers." .. key, "")
   end
   for _, key in ipairs(schema.keys(schema.table_or_empty(collection.parameters))) do
     add(key, "parameters." .. key)
@@ -132,15 +132,15 @@ end
 
 --- Reports where a pointer leads into the body to what is no place for it: to something that is there already, or to
 --- the inside of another one's place.
-local function check_member(pointer, name, collection, taken, report)
+local function check_member(pointer, path, collection, taken, report)
   local obstacle = request.obstacle(schema.table_or_empty(collection.body), pointer)
   if obstacle then
-    report(name, ("%s leads nowhere: %s"):format(schema.show(pointer), obstacle))
+    report(path, ("%s leads nowhere: %s"):format(schema.show(pointer), obstacle))
   end
   for _, other in ipairs(schema.keys(taken)) do
     local short, long = #other < #pointer and other or pointer, #other < #pointer and pointer or other
     if long:sub(1, #short + 1) == short .. "/" then
-      report(name, ("%s and the place of %s are one inside the other"):format(schema.show(pointer), taken[other]))
+      report(path, ("%s and the place of %s are one inside the other"):format(schema.show(pointer), taken[other]))
     end
   end
 end
@@ -156,15 +156,26 @@ local function check_places(given)
           local key = kind == "header" and at:lower() or at
           local owner = taken[kind][key]
           if owner then
-            report(one.name, ("%s is the place of %s already"):format(schema.show(at), owner))
+            report(one.path, ("%s is the place of %s already"):format(schema.show(at), owner))
           elseif kind == "body" then
-            check_member(at, one.name, collection, taken.body, report)
+            check_member(at, one.path, collection, taken.body, report)
           end
           taken[kind][key] = owner or one.name
         end
       end
     end
   end
+end
+
+--- Such as application/json; charset="utf-8" (RFC 9110, 8.3.1).
+local function is_media_type(text)
+  local token = "[%w!#$%%&'*+.^_`|~-]+"
+  local rest = text:match("^" .. token .. "/" .. token .. "(.*)$")
+  while rest and rest ~= "" do
+    local value = rest:match("^ ?; ?" .. token .. "=(.+)$") or ""
+    rest = value:match("^" .. token .. "(.*)$") or value:match('^"[^"%c]*"(.*)$')
+  end
+  return rest == ""
 end
 
 --- The node of a collection of this provider.
@@ -189,14 +200,17 @@ return function(declared, given)
     end },
     content_type = { type = "string", expected = "a media type such as application/json", test = function(value)
       return collection.method ~= "POST" and 'only a collection with method = "POST" has a body'
-        or value:find "^[%w!#$&^_.+-]+/[%w!#$&^_.+-]+[%w!#$&^_.+; =-]*$" ~= nil
+        or is_media_type(value)
     end },
     parameters = { type = "table", keys = declared_nodes.parameter, values = { type = "string" } },
     items = schema.required(schema.pointer),
     empty = declared_nodes.words { "null", "absent" },
-    id = { type = "string", expected = "the name of a field, or a JSON Pointer", test = function(value)
-      return value ~= "" and schema.pointer.test(pointers.of(value)) and #pointers.of(value) < 128
-    end },
+    id = { type = "string", expected = "the name of a field, or a JSON Pointer, of at most 126 bytes",
+      test = function(value)
+        local pointer = pointers.of(value)
+        local good = schema.pointer.test(pointer)
+        return good == true and value ~= "" and #pointer < 128 or good ~= true and good
+      end },
     paging = paging_node(collection),
     filters = { type = "table", keys = filter.names(collection.paging), values = filter.node(collection) },
     fields = { type = "table", keys = nodes.name, fields = schema.each(collection.fields, function(rule)
