@@ -290,6 +290,24 @@ describe("a client", function()
     server:stop()
   end)
 
+  it("goes by its proxy whatever the environment excepts", function()
+    local server = require("spec.support.server").start()
+    answer_as_proxy(server)
+    local script = os.tmpname()
+    local file = assert(io.open(script, "w"))
+    file:write(([[
+      print(assert(require("rollcall").tesouro { token = "tok-7f3a", base_url = %q, insecure = true, retry = false,
+        proxy = %q }:users():next()).id)
+    ]]):format(DIRECTORY, server.url))
+    file:close()
+    local pipe = assert(io.popen(("no_proxy='*' NO_PROXY='*' %s '%s' 2>&1"):format(os.getenv "RUN_LUA", script)))
+    local output = pipe:read "*a"
+    pipe:close()
+    os.remove(script)
+    server:stop()
+    assert.equal("1\n", output)
+  end)
+
   it("takes its proxy from the environment, unless told otherwise", function()
     local server = require("spec.support.server").start()
     answer_as_proxy(server)

@@ -823,6 +823,23 @@ describe("a request", function()
 end)
 
 describe("core.wait", function()
+  it("reads the sockets of each of several engines, also behind one that waits", function()
+    local silent = assert(require("socket").bind("127.0.0.1", 0)) -- takes connections, and says nothing
+    local _, port = silent:getsockname()
+    local engines = { core.engine(), core.engine() }
+    local waiting = ask(engines[1], { url = ("http://127.0.0.1:%d/"):format(port) })
+    local transfer = ask(engines[2], { url = sandbox.control_url .. "/config" })
+    local limit = core.now() + 5
+    while not transfer:done() do
+      assert(core.now() < limit, "it is not read")
+      core.wait(engines, 1)
+    end
+    assert.equal(200, transfer:status())
+    assert.is_false(waiting:done())
+    waiting:cancel()
+    silent:close()
+  end)
+
   local function timed(f)
     local start = core.now()
     f()
