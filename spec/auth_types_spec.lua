@@ -196,7 +196,7 @@ describe("auth function", function()
       { function() return { ["X Sig"] = "a" } end, "header names" },
       { function() return { ["X-Sig"] = 5 } end, "header names" },
       { function() return { "X-Sig: 5" } end, "header names" },
-      { function() return { ["Content-Type"] = "a/b" } end, "auth.headers: Content-Type: it follows from the body" },
+      { function() return { ["Content-Type"] = "a/b" } end, "auth.headers: Content-Type: it is the collection's content_type" },
       { function() return { ["content-length"] = "5" } end, "content-length: it follows" },
       { function() return { Host = "b.example" } end, "Host: it follows from base_url" },
       { function() return { ["User-Agent"] = "x" } end, "User-Agent: it is an option" },
