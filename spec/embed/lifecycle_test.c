@@ -113,7 +113,7 @@ static void ends_in_flight(void) {
     lua_State *L = new_state();
     lua_pushinteger(L, turns);
     lua_setglobal(L, "turns");
-    run(L, "decoder, ledger = core.decoder { items = '' }, core.ledger { id = 'id' }\n"
+    run(L, "decoder, ledger = core.decoder { items = '' }, core.ledger { id = '/id' }\n"
            "transfer = send { decoder = decoder, ledger = ledger }\n"
            "other = send()\n"
            "for _ = 1, turns do engine:drive() core.wait({}, 0.0005) end\n"
