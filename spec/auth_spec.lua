@@ -412,6 +412,8 @@ describe("a failing token endpoint", function()
   end)
 
   for title, body in pairs { ["HTML"] = "<html>hello</html>", ["nothing"] = "", ["no token"] = "{}",
+    ["a bare token"] = '"eyJ-hunter-access_token"', ["a token by another name"] = '{"code":0,"message":"eyJ-hunter"}',
+    ["two tokens"] = '{"access_token":"hunter hunter","message":"hunter hunter","error":"x"}',
     ["an empty token"] = '{"access_token":""}', ["a token that is none"] = '{"access_token":7}',
     ["a token with a line break"] = '{"access_token":"ab12cd34\\r\\nX: 1"}',
     ["a token with a NUL"] = '{"access_token":"ab12cd34\\u0000"}', ["an array"] = "[]", ["null"] = "null" } do
@@ -419,6 +421,7 @@ describe("a failing token endpoint", function()
       local err = failed { body = body }
       check.failure(err, "auth", { SECRET, "ab12cd34" })
       check.contains(tostring(err), "access_token")
+      check.no_secret(err, { "hunter" })
     end)
   end
 

@@ -410,7 +410,9 @@ describe("a request that is refused", function()
 
   it("is none of an empty page that only has names of errors", function()
     for _, body in ipairs { '{"data":[],"error":null,"errors":[],"errorCode":0,"ok":true,"message":"none"}',
-      '{"data":[],"success":true,"error":"","error_message":"","code":20000}' } do
+      '{"data":[],"success":true,"error":"","error_message":"","code":20000}', '{"data":[],"errorCode":"0000"}',
+      '{"data":[],"error":{"code":"ok","message":"","log_id":"x"},"errors":{"count":0},"errorMessage":"No error"}',
+      '{"data":[],"error":{"number":"0","name":"No Error"}}' } do
       assert.equal(0, (walk { { body = body } }))
     end
     -- Beside users it is theirs.
@@ -419,12 +421,16 @@ describe("a request that is refused", function()
 
   it("of 200 is the limit of requests where it says so and has its headers", function()
     local body = '{"data":null,"errors":[{"type":"RATE_LIMITED","message":"slow down"}]}'
-    for _, header in ipairs { "Retry-After: 0", "X-RateLimit-Remaining: 0" } do
-      local users, err, stats = walk { { body = body, headers = { header } }, GOOD }
+    for _, said in ipairs { body, '{"message":"Too many requests"}', '{"data":[],"error":"slow down"}' } do
+      local users, err, stats = walk { { body = said, headers = { "Retry-After: 0" } }, GOOD }
       assert.is_nil(err)
       assert.equal(2, users)
       assert.equal(1, stats.retries)
     end
+    assert.equal(0, (walk { { body = '{"data":[],"message":"none"}', headers = { "Retry-After: 0" } } }))
+    local _, other, tries = walk { { body = body, headers = { "X-RateLimit-Remaining: 0" } }, GOOD }
+    assert.equal("decode", other.kind)
+    assert.equal(0, tries.retries)
     local _, err = walk({ { body = body, headers = { "Retry-After: 7" } } }, { retry = { attempts = 1 } })
     assert.equal("rate_limit", err.kind)
     assert.equal(7, err.retry_after)

@@ -118,6 +118,7 @@ describe("fields", function()
       ['"off"'] = false, ['"new"'] = "new", ["true"] = "yes", ["false"] = false, ["7"] = 7, ['""'] = "" } do
       assert.equal(value, user('{"s":' .. text .. "}", rules).status, text)
     end
+    rules.status.to["nil"] = "nothing"
     assert.is_nil(user('{"s":null}', rules).status)
     assert.is_nil(user("{}", rules).status)
     assert.same({ "on" }, user('{"s":["on"]}', rules).status)

@@ -174,6 +174,9 @@ function compilers.map(rule)
   local pointer, to = rule.map, schema.copy(rule.to)
   return function(user)
     local value = at(user, pointer)
+    if value == nil then
+      return nil
+    end
     local mapped = to[type(value) == "number" and json.number(value == 0 and 0 or value) or tostring(value)]
     if mapped == nil then
       return value

@@ -121,7 +121,9 @@ function Credentials:accept(asked, now)
   local document = json.decode(body)
   local token = type(document) == "table" and document.access_token
   if type(token) ~= "string" or token == "" or token:find("[%c%s]") then
-    local message, code = problem.read(document)
+    -- Nothing of an answer that may be a token of another shape.
+    local is_error = type(document) == "table" and token == nil and problem.is_said(document)
+    local message, code = problem.read(is_error and document or nil)
     local said = message or code
     return nil, asked:error("auth", "the token endpoint's answer has no usable access_token"
       .. (said and "; the server says: " .. said or ""), { code = code })

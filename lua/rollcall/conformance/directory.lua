@@ -234,6 +234,7 @@ function Directory:refusal(request)
   self.token_uses = self.token_uses + 1
   if self.plan.lifetime and self.token_uses > self.plan.lifetime then
     local expired = auth.expired or { status = 401, message = "expired" }
+    expired = expired[1] or expired -- where it declares several, the first
     self.access_token = nil
     return { status = expired.status, body = json.encode { error = { message = expired.message } } }
   end

@@ -77,7 +77,8 @@ end
 --- None of a token endpoint's, whose token is not known yet.
 function Exchange:shown_headers()
   local lines = self.spec.decoder and self.transfer:headers() or ""
-  return header.all(self.client.redactor:clean(lines, nil, MAX_HEADERS))
+  local shown = self.client.redactor:clean(lines, nil, MAX_HEADERS)
+  return header.all(#lines > MAX_HEADERS and shown:match "^(.*)\n" or shown) -- no half header
 end
 
 --- Blots the client's secrets out of every text of a table, and cuts what is long.
@@ -129,16 +130,20 @@ function Exchange:status_error(body)
 end
 
 --- The error of a 2xx answer whose document means what 429 or 401 does: as the provider declares it, or since it is an
---- error's and has the headers of a limit that is reached. nil for any other.
-function Exchange:reported_error()
+--- error's and has a Retry-After. nil for any other.
+---@param is_empty boolean it has an empty list of users, instead of none
+function Exchange:reported_error(is_empty)
   local text = self.decoder and self.decoder:document()
   if not text then
     return nil
   end
   local provider, status = self.client.provider, self.transfer:status()
+  local document = json.decode(text)
+  local is_error = problem.is_said(document)
+    or not is_empty and type(document) == "table" and problem.is_in(document, text)
   local is_meant = problem.is_declared(provider.limited, status, text)
     or provider.auth and problem.is_declared(provider.auth.expired, status, text)
-    or problem.is_said((json.decode(text))) and problem.kind(self.transfer, text) == "rate_limit"
+    or is_error and problem.kind(self.transfer, text) == "rate_limit"
   return is_meant and self:status_error(text) or nil
 end
 
@@ -374,7 +379,7 @@ function Exchange:conclude(now)
     self.fresh_connection = true
     return self:again_or_fail(self:decode_error(err), now)
   end
-  local reported = self:reported_error()
+  local reported = self:reported_error(good)
   if reported then
     return self:refused_or_failed(reported, now)
   end

@@ -80,16 +80,27 @@ function problem.read(document)
 end
 
 -- What is said where nothing is wrong.
-local FINE = { ["0"] = true, ["200"] = true, ok = true, success = true, ["false"] = true, [""] = true }
+local FINE = { ["200"] = true, ok = true, success = true, ["false"] = true, [""] = true, none = true, null = true,
+  ["no error"] = true, no_error = true }
 
---- Does a field of a document say that something is wrong?
+--- Does a field of a document say that something is wrong? An object does by its code, if it has one.
 local function is_wrong(value)
   if value == nil or value == core.null then
     return false
   elseif type(value) == "table" then
-    return next(value) ~= nil
+    local code = value.code or value.number
+    if code ~= nil and type(code) ~= "table" then
+      return is_wrong(code)
+    end
+    for _, member in pairs(value) do
+      if is_wrong(member) then
+        return true
+      end
+    end
+    return false
   end
-  return not FINE[(type(value) == "number" and json.number(value) or tostring(value)):lower()]
+  local text = (type(value) == "number" and json.number(value) or tostring(value)):lower()
+  return not (FINE[text] or text:find "^0+$")
 end
 
 --- Does a document without users say by one of the usual names that it is an error's? It is one though it has an empty
@@ -151,10 +162,10 @@ function problem.is_declared(declared, status, body)
   return false
 end
 
---- Some answer 403, or 200, where they mean 429: GitHub does, and says when to come again.
+--- Some answer 403, or an error's document with 200, where they mean 429, and say when to come again: GitHub does.
 local function is_limited(transfer, status)
-  return status == 429
-    or (status == 403 or status < 300) and (header.retry_after(transfer) ~= nil or limits.remaining(transfer) == 0)
+  return status == 429 or status < 300 and header.retry_after(transfer) ~= nil
+    or status == 403 and (header.retry_after(transfer) ~= nil or limits.remaining(transfer) == 0)
 end
 
 --- The kind of error that an answer is whose status is no success, or whose document says that it is none.
