@@ -28,6 +28,7 @@ local retry = require "rollcall.http.retry"
 ---@field attempts integer
 ---@field err rollcall.Error? once step says "failed"
 ---@field decode_err rollcall.Error? once step says "done": what is wrong with the body
+---@field says_error boolean? is it a document without users that says why? Of a long one that is not known
 local Exchange = {}
 Exchange.__index = Exchange
 
@@ -40,7 +41,7 @@ local MAX_TEXT = 512
 local MAX_BYTES = { body = errors.MAX_BODY, url = math.huge }
 local MAX_HEADERS = 8192
 local IDLE_TIMEOUT = 60
--- Seconds that step says where only the engine ends the wait, as source.FOREVER: what is above this folder.
+-- Seconds that step says where only the engine ends the wait.
 local LONGEST_WAIT = 3600
 -- For a whole token request, in idle timeouts: one that drips must end, too.
 local MOST_IDLE_TIMEOUTS = 4
@@ -73,7 +74,7 @@ function Exchange:error(kind, message, fields)
   return self:clean(err)
 end
 
---- The answer's headers for scripts: of the first KiB of them, since secrets are looked for in all of what is shown.
+--- The answer's headers for scripts: those in its first 8 KiB, since secrets are looked for in all of what is shown.
 --- None of a token endpoint's, whose token is not known yet.
 function Exchange:shown_headers()
   local lines = self.spec.decoder and self.transfer:headers() or ""
@@ -129,22 +130,15 @@ function Exchange:status_error(body)
   })
 end
 
---- The error of a 2xx answer whose document means what 429 or 401 does: as the provider declares it, or since it is an
---- error's and has a Retry-After. nil for any other.
----@param is_empty boolean it has an empty list of users, instead of none
-function Exchange:reported_error(is_empty)
-  local text = self.decoder and self.decoder:document()
-  if not text then
-    return nil
-  end
+--- Does a document without users, of 2xx, mean what 429 or 401 does: as the provider declares it, or since it is an
+--- error's and has a Retry-After?
+---@param text string
+---@param document any the same, decoded
+function Exchange:is_refusal(text, document)
   local provider, status = self.client.provider, self.transfer:status()
-  local document = json.decode(text)
-  local is_error = problem.is_said(document)
-    or not is_empty and type(document) == "table" and problem.is_in(document, text)
-  local is_meant = problem.is_declared(provider.limited, status, text)
-    or provider.auth and problem.is_declared(provider.auth.expired, status, text)
-    or is_error and problem.kind(self.transfer, text) == "rate_limit"
-  return is_meant and self:status_error(text) or nil
+  return problem.is_declared(provider.limited, status, text)
+    or provider.auth ~= nil and problem.is_declared(provider.auth.expired, status, text)
+    or self.says_error and type(document) == "table" and problem.kind(self.transfer, text) == "rate_limit"
 end
 
 local transfer_kinds = { network = "network", timeout = "timeout", tls = "tls", too_large = "decode",
@@ -159,14 +153,13 @@ function Exchange:transfer_error(failure, line)
   return self:error(transfer_kinds[failure] or "network", line, { code = failure })
 end
 
---- The error of a body that is not what was declared. `says_error` is whether it is a document that says why; of one
---- that is long, or not whole, that is not known.
-function Exchange:decode_error(err)
-  local text = self.decoder and self.decoder:document() -- a token's answer has none
-  local document = text and json.decode(text)
+--- The error of a body that is not what was declared.
+---@param err rollcall.Error the decoder's
+---@param text string? of a short document without users
+---@param document any the same, decoded
+function Exchange:decode_error(err, text, document)
   local message, name = problem.read(document)
   local said = message ~= "" and message or name
-  self.says_error = text ~= nil and problem.is_in(document, text)
   message = said and ("%s; the server says: %s"):format(err.message, said) or err.message
   local full = self:error("decode", message, { code = err.code, offset = err.offset, body = text })
   if problem.is_html(self.transfer) or err.message:find("expected a value, got '<'", 1, true) then
@@ -379,15 +372,17 @@ function Exchange:conclude(now)
     self.fresh_connection = true
     return self:again_or_fail(self:decode_error(err), now)
   end
-  local reported = self:reported_error(good)
-  if reported then
-    return self:refused_or_failed(reported, now)
+  local text = self.decoder and self.decoder:document() -- nil with users, and for a token's answer
+  local document = text and json.decode(text)
+  self.says_error = text ~= nil and (problem.is_said(document) or not good and problem.is_in(document, text))
+  if text and self:is_refusal(text, document) then
+    return self:refused_or_failed(self:status_error(text), now)
   end
   self.client.retry:succeeded(self.attempts)
-  if good and self.decoder and problem.is_said(json.decode(self.decoder:document() or "null")) then
+  if good and self.says_error then
     good, err = false, { code = "error_document", message = "nobody is in the answer, and it is an error's document" }
   end
-  self.decode_err = not good and self:decode_error(err) or nil
+  self.decode_err = not good and self:decode_error(err, text, document) or nil
   self.state = "done"
 end
 
