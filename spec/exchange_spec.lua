@@ -396,6 +396,12 @@ describe("a request that is refused", function()
       ['{"data":[],"errors":[{"message":"Internal"}],"nextPaginationToken":"t"}'] = "nobody is in the answer, and it "
         .. "is an error's document; the server says: Internal",
       ['{"data":[],"success":false}'] = "nobody is in the answer, and it is an error's document",
+      ['{"data":[],"IsSuccess":"False"}'] = "nobody is in the answer, and it is an error's document",
+      ['{"data":[],"status":"error"}'] = "nobody is in the answer, and it is an error's document",
+      ['{"data":[],"errcode":40001,"errmsg":"invalid credential"}'] = "nobody is in the answer, and it is an error's "
+        .. "document; the server says: invalid credential",
+      ['{"data":[],"Error":"denied"}'] = "nobody is in the answer, and it is an error's document",
+      ['{"data":[],"errorMsg":"denied","errcode":null}'] = "nobody is in the answer, and it is an error's document",
     } do
       local _, err = walk { { body = body } }
       assert.equal("decode", err.kind)
@@ -412,7 +418,9 @@ describe("a request that is refused", function()
     for _, body in ipairs { '{"data":[],"error":null,"errors":[],"errorCode":0,"ok":true,"message":"none"}',
       '{"data":[],"success":true,"error":"","error_message":"","code":20000}', '{"data":[],"errorCode":"0000"}',
       '{"data":[],"error":{"code":"ok","message":"","log_id":"x"},"errors":{"count":0},"errorMessage":"No error"}',
-      '{"data":[],"error":{"number":"0","name":"No Error"}}' } do
+      '{"data":[],"error":{"number":"0","name":"No Error"}}', '{"data":[],"errcode":0,"errmsg":"no data"}',
+      '{"data":[],"status":"active","ok":"true","error_msg":"nobody"}', '{"data":[],"status":404,"state":"error"}',
+    } do
       assert.equal(0, (walk { { body = body } }))
     end
     -- Beside users it is theirs.

@@ -717,6 +717,30 @@ describe("a page of nobody without an array", function()
     assert.equal("", ids("absent", { status = 204, type = false, length = false }))
   end)
 
+  it("is told by an answer that the provider declares, of success or not", function()
+    local none = { status = 404, message = "no users found" }
+    local nobody = '{"errors":[{"code":404,"message":"No users found"}]}'
+    assert.equal("", ids(none, { status = 404, body = nobody }))
+    assert.equal("", ids({ "null", none }, { status = 404, body = nobody }))
+    assert.equal("b", ids({ "null", none }, { body = '{"data":null,' .. NEXT }))
+    local said = { status = 200, message = "NO_DATA" }
+    for _, body in ipairs { '{"code":"no_data","message":"none"}', '{"data":[],"error":"no_data"}',
+      '{"data":{},"error":"no_data"}' } do
+      assert.equal("", ids({ said, none }, { body = body }))
+    end
+    for _, answer in ipairs { { status = 404, body = '{"message":"no such directory"}' },
+      { status = 403, body = nobody }, { body = nobody } } do
+      local found, err = ids(none, answer)
+      assert.equal("", found)
+      check.failure(err, answer.status == 403 and "auth" or answer.status and "http" or "decode")
+    end
+    -- Users are users, whatever stands beside them.
+    assert.equal("b", ids(said, { body = '{"error":"no_data","data":[{"id":"b"}]}' }))
+    local found, err = ids(none, { status = 404, body = nobody, cut = #nobody - 1 })
+    assert.equal("", found)
+    check.failure(err, "http")
+  end)
+
   it("is taken where its total is 0", function()
     for _, body in ipairs { '{"data":null,"total":0}', '{"total":0,"data":null}', '{"total":0}' } do
       assert.equal("", ids(nil, { body = body }, true))

@@ -179,6 +179,8 @@ describe("provider.check", function()
     { "users.paging.ends: ", function(p) p.users.paging = { type = "after", query = "q", item = "/id", ends = 5 } end },
     { "users.empty: ", function(p) p.users.empty = "nul" end },
     { "users.empty", function(p) p.users.empty = { "null", "blank" } end },
+    { "users.empty.2.message: missing", function(p) p.users.empty = { "null", { status = 404 } } end },
+    { "users.empty.status: ", function(p) p.users.empty = { status = 600, message = "none" } end },
     { "a brace that is no part", function(p) p.users.path = "/a/{b-c}/d" end },
     { "a brace that is no part", function(p) p.users.path = "/a/{b" end },
     { "a [ without its ]", function(p) p.options = { x = { pattern = { "^a[bc$" }, expected = "x" } } end },

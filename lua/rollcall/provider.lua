@@ -49,26 +49,12 @@ local provider = {}
 ---@field list string? the name of the option that takes a list of such values, walked concurrently
 ---@field required boolean?
 
--- By what an answer is told: its status, and a text in its body. One of 2xx is only looked at where it has no items.
-local one_answer = { type = "table", fields = {
-  status = { type = "integer", min = 200, max = 599, required = true },
-  message = { type = "string", required = true, expected = "a text that is in its body", test = function(value)
-    return value ~= ""
-  end },
-} }
-
---- The same, or a list of them.
-local function answer_node(declared)
-  local is_list = type(declared) == "table" and declared[1] ~= nil
-  return is_list and { type = "table", values = one_answer } or one_answer
-end
-
 local function auth_node(declared, options)
   local kind = type(declared) == "table" and auth.types[declared.type]
   local places = { path = nodes.path(options), template = nodes.template(options), url = nodes.url(options) }
   local fields = {
     type = { type = "string", enum = schema.keys(auth.types), required = true },
-    expired = answer_node(schema.table_or_empty(declared).expired),
+    expired = nodes.answers(schema.table_or_empty(declared).expired),
   }
   -- Of a type that nobody knows, only that is said.
   for _, known in pairs(kind and { kind } or auth.types) do
@@ -139,7 +125,7 @@ local function provider_node(declared)
     name = schema.required(nodes.name),
     base_url = base_url_node(given.base_url),
     auth = auth_node(given.auth, options),
-    limited = answer_node(given.limited),
+    limited = nodes.answers(given.limited),
     headers = { type = "table", keys = header_names.free, values = nodes.text },
     options = { type = "table", keys = option_name, values = { type = "table", fields = option_fields },
       also = check_options },

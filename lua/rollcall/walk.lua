@@ -73,6 +73,7 @@ function walk.new(client, spec)
     paging = paging,
     capture = paging.captures(spec.collection.paging),
     id = pointers.of(spec.collection.id or "id"), -- in a user
+    nobody = declarations.answers(spec.collection.empty),
     front = { head = source.nobody },
     finished = false,
     pages = {}, -- the first is read, the others were asked for ahead
@@ -127,6 +128,7 @@ function Walk:ask(position, ledger, saved)
       budget = spec.budget,
       -- A page read backwards gives its users only once it is whole.
       ledger = spec.query.direction ~= "backward" and ledger or nil,
+      nobody = self.nobody,
       decoder = function()
         return core.decoder {
           items = spec.collection.items,

@@ -210,6 +210,12 @@ case("takes an empty directory for one", nil, function(kit)
       need(not walked.err, "with an array that is %s: %s", instead, tostring(walked.err))
     end
   end
+  for _, one in ipairs(declared.answers(kit.collection.empty)) do
+    walked = walk(kit, { count = 2, answer = function()
+      return { status = one.status, body = document.encode { message = one.message } }
+    end })
+    need(not walked.err, "answered %d, %s: %s", one.status, one.message, tostring(walked.err))
+  end
 end)
 
 case("ends as declared, by each of its ends", not_for_one_body, function(kit)

@@ -19,6 +19,7 @@ local retry = require "rollcall.http.retry"
 ---@field decoder (fun(): rollcall.Decoder)? makes what a 2xx body is fed to; nil: the body is collected
 ---@field auth table? who answers authorize and refused; nil: no token
 ---@field ledger rollcall.Ledger? what the page has given; a body that is fetched again skips it
+---@field nobody rollcall.DeclaredAnswer? how an answer says that it has no users, though it is none of success or no page
 ---@field stats table? whose requests, retries, waits and bytes are counted
 ---@field budget rollcall.Budget? what the whole walk may cost
 
@@ -353,6 +354,17 @@ local function finish_collected(body)
   return good or err.code ~= "unexpected_end", err
 end
 
+--- Does an answer say, as is declared, that nobody is there? That is all of it then.
+---@param body string
+function Exchange:is_of_nobody(body)
+  if not problem.is_declared(self.spec.nobody, self.transfer:status(), body) then
+    return false
+  end
+  self.client.retry:succeeded(self.attempts)
+  self.state = "done"
+  return true
+end
+
 --- A body that has come to its end, by success or by the decoder's refusal.
 function Exchange:conclude(now)
   local good, err
@@ -373,6 +385,9 @@ function Exchange:conclude(now)
     return self:again_or_fail(self:decode_error(err), now)
   end
   local text = self.decoder and self.decoder:document() -- nil with users, and for a token's answer
+  if text and self:is_of_nobody(text) then
+    return
+  end
   local document = text and json.decode(text)
   self.says_error = text ~= nil and (problem.is_said(document) or not good and problem.is_in(document, text))
   if text and self:is_refusal(text, document) then
@@ -426,7 +441,7 @@ function states.running(self, now, is_read)
     self:conclude(now)
   elseif failure and not (is_broken_off[failure] and is_failure(transfer:status())) then
     self:again_or_fail(self:transfer_error(failure, line), now)
-  else
+  elseif failure or not self:is_of_nobody((transfer:body())) then
     self:refused_or_failed(self:status_error((transfer:body())), now)
   end
 end

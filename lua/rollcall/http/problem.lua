@@ -70,8 +70,8 @@ function problem.read(document)
   local inner = first_table(document.error, first, errors, document)
   local message = first_text(inner.message, inner.detail, document.message, document.detail, document.errorSummary,
     document.error_description, document.title, inner.title, inner.msg, document.msg, document.error_message,
-    document.errorMessage, first, document.error)
-  local code = inner.code or document.errorCode or document.error_code or document.code
+    document.errorMessage, document.errmsg, first, document.error)
+  local code = inner.code or document.errorCode or document.error_code or document.errcode or document.code
     or (type(document.error) == "string" and document.error)
   if not message and not code and only_member(document) then
     return problem.read(only_member(document))
@@ -103,14 +103,34 @@ local function is_wrong(value)
   return not (FINE[text] or text:find "^0+$")
 end
 
+-- What the members of a document that tell whether something is wrong are, by their names in small letters and without
+-- underscores.
+local TELLS = { error = "problem", errors = "problem", errorcode = "code", errcode = "code", errormessage = "message",
+  errormsg = "message", errmsg = "message", ok = "flag", success = "flag", succeeded = "flag", issuccess = "flag",
+  status = "status" }
+local FLAGS = { [true] = true, ["true"] = true, [false] = false, ["false"] = false }
+local BAD_STATUS = { error = true, fail = true, failed = true, failure = true }
+
 --- Does a document without users say by one of the usual names that it is an error's? It is one though it has an empty
---- list of them, too.
+--- list of them, too. A message counts where no code or flag says that all is well.
 ---@param document any decoded
 ---@return boolean
 function problem.is_said(document)
-  return type(document) == "table" and (document.ok == false or document.success == false or is_wrong(document.error)
-    or is_wrong(document.errors) or is_wrong(document.errorCode) or is_wrong(document.error_code)
-    or is_wrong(document.error_message) or is_wrong(document.errorMessage))
+  local is_bad, is_good, has_message = false, false, false
+  for name, value in pairs(type(document) == "table" and document or {}) do
+    local kind = type(name) == "string" and TELLS[name:lower():gsub("_", "")]
+    local word = type(value) == "string" and value:lower() or value
+    if kind == "message" then
+      has_message = has_message or is_wrong(value)
+    elseif kind == "flag" then
+      is_bad, is_good = is_bad or FLAGS[word] == false, is_good or FLAGS[word] == true
+    elseif kind == "status" then
+      is_bad = is_bad or BAD_STATUS[word] == true
+    elseif kind then
+      is_bad, is_good = is_bad or is_wrong(value), is_good or kind == "code" and value ~= core.null
+    end
+  end
+  return is_bad or has_message and not is_good
 end
 
 --- Has an object, or one in it, a member that is named like an error?

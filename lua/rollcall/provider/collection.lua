@@ -17,12 +17,15 @@ local schema = require "rollcall.schema"
 ---@field content_type string? of that body, "application/json" by default
 ---@field parameters table<string, string>? query parameters of every first request
 ---@field items string JSON Pointer of the array; "" is the document itself
----@field empty "null"|"absent"|string[]|nil what is in the array's place where there are no items, as a total of 0
----  would say, too; an empty array is always taken
+---@field empty rollcall.NobodyThere|rollcall.NobodyThere[]|nil how an answer without an array says that there are no
+---  items, as a total of 0 would; an empty array is always taken
 ---@field id string? the field of an item, or a JSON Pointer in it, by which it is known again, "id" by default
 ---@field paging rollcall.ProviderPaging
 ---@field filters table<string, rollcall.ProviderFilter>?
 ---@field fields table<string, string|table>? common field names, see fields.lua
+
+--- Null or nothing in the array's place, or an answer by its status and a text in it, such as 404 and "no users".
+---@alias rollcall.NobodyThere "null"|"absent"|{ status: integer, message: string }
 
 --- Where an answer says something: a JSON Pointer into its body, or a header.
 ---@alias rollcall.Source string|{ header: string }
@@ -167,6 +170,17 @@ local function check_places(given)
   end
 end
 
+local one_empty = { type = "string|table", expected = "null, absent or { status, message }, or a list of them",
+  fields = nodes.answer.fields, test = function(value)
+    return type(value) == "table" or value == "null" or value == "absent"
+  end }
+
+--- How an answer says that nobody is there: in one way, or in several.
+local function empty_node(declared)
+  local is_list = type(declared) == "table" and declared[1] ~= nil
+  return is_list and { type = "table", values = one_empty } or one_empty
+end
+
 --- Such as application/json; charset="utf-8" (RFC 9110, 8.3.1).
 local function is_media_type(text)
   local token = "[%w!#$%%&'*+.^_`|~-]+"
@@ -204,7 +218,7 @@ return function(declared, given)
     end },
     parameters = { type = "table", keys = declared_nodes.parameter, values = { type = "string" } },
     items = schema.required(schema.pointer),
-    empty = declared_nodes.words { "null", "absent" },
+    empty = empty_node(collection.empty),
     id = { type = "string", expected = "the name of a field, or a JSON Pointer, of at most 126 bytes",
       test = function(value)
         local pointer = pointers.of(value)

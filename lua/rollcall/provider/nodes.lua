@@ -75,4 +75,20 @@ function nodes.url(options)
   end }
 end
 
+--- By what an answer is told: its status, and a text in its body. One of 2xx is only looked at where it has no items.
+nodes.answer = { type = "table", fields = {
+  status = { type = "integer", min = 200, max = 599, required = true },
+  message = { type = "string", required = true, expected = "a text that is in its body", test = function(value)
+    return value ~= ""
+  end },
+} }
+
+--- The same, or a list of them.
+---@param declared any
+---@return rollcall.Schema
+function nodes.answers(declared)
+  local is_list = type(declared) == "table" and declared[1] ~= nil
+  return is_list and { type = "table", values = nodes.answer } or nodes.answer
+end
+
 return nodes
