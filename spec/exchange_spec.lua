@@ -449,6 +449,11 @@ describe("a request that is refused", function()
     local _, err = walk({ { status = 502, type = "text/html; charset=utf-8", body = "<html>Bad Gateway</html>" } },
       { retry = false })
     check.contains(tostring(err), "HTML", "502")
+    for body, title in pairs { ["<html><TITLE>\n Sign in | Acme </title>"] = ": Sign in | Acme ",
+      ["<title>  </title><title>B</title>"] = ": B", ["<title>" .. SECRET .. "</title>"] = ": [secret]" } do
+      _, err = walk({ { status = 400, type = "text/html", body = body } })
+      assert.equal("the server answered 400: the server answered HTML, not JSON" .. title, err.message)
+    end
   end)
 
   it("keeps 8 KiB of the body", function()

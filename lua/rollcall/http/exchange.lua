@@ -19,7 +19,7 @@ local retry = require "rollcall.http.retry"
 ---@field decoder (fun(): rollcall.Decoder)? makes what a 2xx body is fed to; nil: the body is collected
 ---@field auth table? who answers authorize and refused; nil: no token
 ---@field ledger rollcall.Ledger? what the page has given; a body that is fetched again skips it
----@field nobody rollcall.DeclaredAnswer? how an answer says that it has no users, though it is none of success or no page
+---@field nobody rollcall.DeclaredAnswer? how an answer tells that there are no users, other than by an empty list
 ---@field stats table? whose requests, retries, waits and bytes are counted
 ---@field budget rollcall.Budget? what the whole walk may cost
 
@@ -120,7 +120,8 @@ function Exchange:status_error(body)
     local target = transfer:header("location")
     message = "a redirect" .. (target and " to " .. target or "") .. "; redirects are not followed"
   elseif not message and problem.is_html(transfer) then
-    message = "the server answered HTML, not JSON"
+    local title = problem.title(body)
+    message = "the server answered HTML, not JSON" .. (title and ": " .. title or "")
   end
   message = message or problem.first_line(body) or "no message"
   return self:error(kind, ("the server answered %d: %s"):format(status, message), {

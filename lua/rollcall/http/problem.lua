@@ -165,6 +165,13 @@ function problem.first_line(body)
   return body:match "^%s*(%S[^%z\1-\31\127]*)"
 end
 
+--- The title of a page for people.
+---@param body string
+---@return string?
+function problem.title(body)
+  return body:match "<[Tt][Ii][Tt][Ll][Ee]>%s*([^<%s%z\1-\31\127][^<%z\1-\31\127]*)"
+end
+
 --- How an answer is told: by its status, and a text in its body, in any case; or one of several.
 ---@alias rollcall.DeclaredAnswer { status: integer, message: string }|{ status: integer, message: string }[]
 
