@@ -177,6 +177,14 @@ describe("provider.check", function()
     { "users.content_type: ", function(p) p.users.method, p.users.content_type = "POST", "a/b\r\nX: y" end },
     { "users.paging.ends: ", function(p) p.users.paging = { type = "page", query = "q", ends = true } end },
     { "users.paging.ends: ", function(p) p.users.paging = { type = "after", query = "q", item = "/id", ends = 5 } end },
+    { "users.parameters.org: an option stands in paths only", function(p)
+      p.options = { org = { pattern = { "." }, expected = "a name", required = true } }
+      p.users.parameters = { org = "{org}" }
+    end },
+    { "users.body.where.1: an option stands in paths only", function(p)
+      p.options = { org = { pattern = { "." }, expected = "a name", required = true } }
+      p.users.method, p.users.body = "POST", { query = "{users{id}}", where = { "{org}", "{other}" } }
+    end },
     { "users.empty: ", function(p) p.users.empty = "nul" end },
     { "users.empty", function(p) p.users.empty = { "null", "blank" } end },
     { "users.empty.2.message: missing", function(p) p.users.empty = { "null", { status = 404 } } end },

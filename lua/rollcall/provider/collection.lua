@@ -149,24 +149,34 @@ local function check_member(pointer, path, collection, taken, report)
 end
 
 --- Reports what is sent to a place where another thing is sent already.
-local function check_places(given)
-  return function(collection, report)
-    local taken = { query = {}, header = {}, body = {}, path = {} } -- who has them, by place
-    for _, one in ipairs(sent_with(collection, given)) do
-      for _, kind in ipairs { "query", "header", "body", "path" } do
-        local at = one.place[kind]
-        if type(at) == "string" then
-          local key = kind == "header" and at:lower() or at
-          local owner = taken[kind][key]
-          if owner then
-            report(one.path, ("%s is the place of %s already"):format(schema.show(at), owner))
-          elseif kind == "body" then
-            check_member(at, one.path, collection, taken.body, report)
-          end
-          taken[kind][key] = owner or one.name
+local function check_places(collection, given, report)
+  local taken = { query = {}, header = {}, body = {}, path = {} } -- who has them, by place
+  for _, one in ipairs(sent_with(collection, given)) do
+    for _, kind in ipairs { "query", "header", "body", "path" } do
+      local at = one.place[kind]
+      if type(at) == "string" then
+        local key = kind == "header" and at:lower() or at
+        local owner = taken[kind][key]
+        if owner then
+          report(one.path, ("%s is the place of %s already"):format(schema.show(at), owner))
+        elseif kind == "body" then
+          check_member(at, one.path, collection, taken.body, report)
         end
+        taken[kind][key] = owner or one.name
       end
     end
+  end
+end
+
+--- Reports a text that is an {option}, which would be sent as it stands.
+local function check_texts(value, path, options, report)
+  for key, child in pairs(type(value) == "table" and value or {}) do
+    check_texts(child, path .. "." .. tostring(key), options, report)
+  end
+  local name = type(value) == "string" and value:match "^{([%w_]+)}$"
+  if name and options[name] then
+    report(path, ("an option stands in paths only; what is sent here for {%s} is a filter with required = true"):format(
+      name))
   end
 end
 
@@ -230,5 +240,9 @@ return function(declared, given)
     fields = { type = "table", keys = nodes.name, fields = schema.each(collection.fields, function(rule)
       return field_rules.schema(rule, options)
     end) },
-  }, also = check_places(given) }
+  }, also = function(value, report)
+    check_places(value, given, report)
+    check_texts(value.parameters, "parameters", schema.table_or_empty(options), report)
+    check_texts(value.body, "body", schema.table_or_empty(options), report)
+  end }
 end
