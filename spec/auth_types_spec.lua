@@ -278,7 +278,7 @@ describe("auth client_credentials", function()
     local user, err = asked_for(16385)
     assert.is_nil(user)
     check.failure(err, "auth", { "xxxx" })
-    check.contains(err.message, "access_token has 16385 bytes; expected at most 16384")
+    check.contains(err.message, "token has 16385 bytes; expected at most 16384")
     assert.equal(0, #server:requests "/people")
     assert.is_nil(select(2, asked_for(2000)))
   end)
@@ -291,6 +291,46 @@ describe("auth client_credentials", function()
     request = asked { body = "json", credentials = "basic", scope = "s" }
     check.same({ grant_type = "client_credentials", scope = "s" }, cjson.decode(request.body))
     assert.equal("Basic aWQtN2YzYTpzMyBjcit0", request.headers.authorization)
+  end)
+
+  it("may have other names, both ways, and its token another header", function()
+    local auth = { type = "client_credentials", path = "/token", body = "json", token = "/data/accessToken",
+      names = { client_id = "appKey", client_secret = "appSecret" }, expires_in = "/data/expireIn",
+      name = "X-Acme-Access-Token" }
+    local function walk(options)
+      server:script { ["/people"] = { PEOPLE, PEOPLE },
+        ["/token"] = { { body = '{"code":0,"data":{"accessToken":"granted-1","expireIn":0}}' },
+          { body = '{"data":{"accessToken":"granted-2","expireIn":"7200"}}' } } }
+      local one = client(auth, options)
+      return one, one:users():count()
+    end
+    local one, count = walk { client_id = "id-7f3a", client_secret = "s3cr" }
+    assert.equal(1, count)
+    check.same({ grant_type = "client_credentials", appKey = "id-7f3a", appSecret = "s3cr" },
+      cjson.decode(server:requests("/token")[1].body))
+    assert.equal("granted-1", server:requests("/people")[1].headers["x-acme-access-token"])
+    assert.equal(1, one:users():count()) -- its life is over
+    assert.equal("granted-2", server:requests("/people")[2].headers["x-acme-access-token"])
+    assert.equal(1, one:users():count())
+    assert.equal(2, #server:requests "/token")
+    assert.is_nil(server:requests("/people")[1].headers.authorization)
+    auth.name, auth.prefix = nil, "Acme-token "
+    assert.equal(1, select(2, walk { client_id = "id-7f3a", client_secret = "s3cr" }))
+    assert.equal("Acme-token granted-1", server:requests("/people")[1].headers.authorization)
+    -- One that the script has got elsewhere goes there, too.
+    assert.equal(1, select(2, walk { token = "tok-7f3a" }))
+    assert.equal("Acme-token tok-7f3a", server:requests("/people")[1].headers.authorization)
+  end)
+
+  it("that is refused by a number in its answer says why, where its token has another name", function()
+    local auth = { type = "client_credentials", path = "/token", token = "/tenant_token" }
+    for body, said in pairs { ['{"code":10003,"msg":"invalid app_secret"}'] = "; the server says: invalid app_secret",
+      ['{"code":"eyJ-hunter","msg":"eyJ-hunter"}'] = "", ['{"access_token":"eyJ-hunter"}'] = "" } do
+      server:script { ["/token"] = { { body = body } } }
+      local _, err = client(auth, { client_id = "id-7f3a", client_secret = "s3cr" }):users():next()
+      check.failure(err, "auth", { "hunter" })
+      assert.equal("the token endpoint's answer has no usable token at /tenant_token" .. said, err.message)
+    end
   end)
 
   it("goes to a token endpoint on another host, where the provider names one", function()

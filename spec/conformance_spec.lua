@@ -352,6 +352,9 @@ describe("the conformance kit, by what the documentation shows", function()
     for _, auth in ipairs {
       { type = "client_credentials", path = "/token", body = "form", credentials = "body" },
       { type = "client_credentials", url = "https://login.acme.example/token", body = "json", credentials = "basic" },
+      { type = "client_credentials", path = "/token", names = { client_id = "app_id", client_secret = "app_secret" },
+        token = "/data/tenant_token", expires_in = "/data/expire", name = "X-Acme-Token",
+        parameters = { grant_type = "account_credentials" } },
       { type = "basic" }, { type = "header", name = "X-Api-Key" },
     } do
       local mine = provider(copy_with(apis.cursor.collection))

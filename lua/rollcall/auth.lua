@@ -44,7 +44,7 @@ end
 function auth.new(client, variables)
   local kind = type_of(client.provider)
   if kind == "client_credentials" and client.config.token ~= nil then
-    kind = "bearer"
+    kind = "header"
   end
   local made = auth.types[kind].new(client, variables)
   made.is_refusal = is_refusal

@@ -30,8 +30,9 @@ local provider = {}
 ---   function             what `headers` answers
 ---@class rollcall.ProviderAuth
 ---@field type "bearer"|"header"|"basic"|"client_credentials"|"function"
----@field name string? header: its name
----@field prefix string? header: what stands before the token, such as "SSWS "
+---@field name string? header, client_credentials: the header's name; client_credentials: "Authorization" by default
+---@field prefix string? the same: what stands before the token, such as "SSWS "; nothing by default, or "Bearer " where
+---  `name` is not declared
 ---@field path string? client_credentials: of the token endpoint, below base_url
 ---@field url string? client_credentials: instead of path, where it is on another host
 ---@field body "form"|"json"|nil client_credentials: how the token request is written, "form" by default
@@ -39,6 +40,9 @@ local provider = {}
 ---@field audience string? client_credentials
 ---@field scope string? client_credentials
 ---@field parameters table<string, string>? client_credentials: more of the token request
+---@field names { client_id: string?, client_secret: string? }? client_credentials: what the token request calls them
+---@field token string? client_credentials: JSON Pointer of the token in the answer, "/access_token" by default
+---@field expires_in string? client_credentials: of the seconds that it lives, "/expires_in" by default
 ---@field headers (fun(request: { method: string, url: string, body: string? }, secrets: table<string, string>):
 ---  table<string, string>?, string?)? function: the headers of a request; or nil and what is wrong
 ---@field expired rollcall.DeclaredAnswer? how the server calls a token expired, beside 401

@@ -4,7 +4,9 @@
 local base64 = require "rollcall.base64"
 local errors = require "rollcall.errors"
 local exchange = require "rollcall.http.exchange"
+local header = require "rollcall.auth.header"
 local json = require "rollcall.json"
+local path = require "rollcall.path"
 local problem = require "rollcall.http.problem"
 local schema = require "rollcall.schema"
 local secret = require "rollcall.auth.secret"
@@ -14,6 +16,13 @@ local client_credentials = {}
 
 -- A token is one that the script has got elsewhere.
 client_credentials.takes = { { "token" }, { "client_id", "client_secret" } }
+
+local parameter = { type = "string", expected = "the name of a parameter", test = function(value)
+  return value ~= "" and not value:find("%c")
+end }
+local pointer = { type = "string", expected = "a JSON Pointer such as /access_token", test = function(value)
+  return value ~= "" and schema.pointer.test(value)
+end }
 
 --- The fields of its declaration.
 ---@param nodes { path: rollcall.Schema, template: rollcall.Schema, url: rollcall.Schema } with a client's {option}s
@@ -26,6 +35,11 @@ function client_credentials.schema(nodes)
     audience = nodes.template,
     scope = nodes.template,
     parameters = { type = "table", keys = { type = "string" }, values = nodes.template },
+    names = { type = "table", fields = { client_id = parameter, client_secret = parameter } },
+    token = pointer,
+    expires_in = pointer,
+    name = header.name,
+    prefix = header.prefix,
   }
 end
 
@@ -79,8 +93,9 @@ function Credentials:request()
     client.redactor:add(credentials, "basic")
     headers[#headers + 1] = "Authorization: Basic " .. credentials
   else
-    parameters[#parameters + 1] = { "client_id", id }
-    parameters[#parameters + 1] = { "client_secret", key }
+    local names = declared.names or {}
+    parameters[#parameters + 1] = { names.client_id or "client_id", id }
+    parameters[#parameters + 1] = { names.client_secret or "client_secret", key }
   end
   for _, name in ipairs { "audience", "scope" } do
     if declared[name] then
@@ -117,21 +132,21 @@ end
 
 --- Reads the answer of the token endpoint; nil and an error where it is none.
 function Credentials:accept(asked, now)
-  local body = asked.transfer:body()
-  local document = json.decode(body)
-  local token = type(document) == "table" and document.access_token
+  local declared, document = self.client.provider.auth, json.decode((asked.transfer:body()))
+  local place = declared.token or "/access_token"
+  local token = type(document) == "table" and path.compile(place)(document)
   if type(token) ~= "string" or token == "" or token:find("[%c%s]") then
     -- Nothing of an answer that may be a token of another shape.
-    local is_error = type(document) == "table" and token == nil and problem.is_said(document)
+    local is_error = type(document) == "table" and token == nil and problem.is_refusal(document)
     local message, code = problem.read(is_error and document or nil)
     local said = message or code
-    return nil, asked:error("auth", "the token endpoint's answer has no usable access_token"
-      .. (said and "; the server says: " .. said or ""), { code = code })
+    return nil, asked:error("auth", ("the token endpoint's answer has no usable token at %s%s"):format(place,
+      said and "; the server says: " .. said or ""), { code = code })
   elseif #token > LONGEST_TOKEN then
-    return nil, asked:error("auth", ("the token endpoint's access_token has %d bytes; expected at most %d"):format(
-      #token, LONGEST_TOKEN))
+    return nil, asked:error("auth", ("the token endpoint's token has %d bytes; expected at most %d"):format(#token,
+      LONGEST_TOKEN))
   end
-  local life = tonumber(document.expires_in) or UNKNOWN_LIFE
+  local life = tonumber((path.compile(declared.expires_in or "/expires_in")(document))) or UNKNOWN_LIFE
   self.client.redactor:add(token, self)
   self.token = token
   self.renew_at = now + life - math.min(MARGIN, life * MARGIN_SHARE)
@@ -161,16 +176,12 @@ function Credentials:step(ticket, now)
   return "over"
 end
 
-local function line(token)
-  return { "Authorization: Bearer " .. token }
-end
-
 --- The header lines for a request of `asker`: "ready" and them, "wait" and for how long at most, or
 --- "failed" and why.
 function Credentials:authorize(asker, now)
   local ticket = asker.ticket
   if not ticket and self.token and now < self.renew_at then
-    return "ready", line(self.token)
+    return "ready", { header.line(self.client.provider.auth, self.token) }
   end
   if not ticket then
     if not self.pending then
@@ -194,11 +205,11 @@ function Credentials:authorize(asker, now)
   elseif not self.token then
     return self:authorize(asker, now) -- it was refused to another one, since
   end
-  return "ready", line(self.token)
+  return "ready", { header.line(self.client.provider.auth, self.token) }
 end
 
 function Credentials:refused(lines)
-  if self.token and lines and lines[1] == line(self.token)[1] then
+  if self.token and lines and lines[1] == header.line(self.client.provider.auth, self.token) then
     self.token = nil
   end
   return true

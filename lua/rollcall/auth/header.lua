@@ -9,13 +9,23 @@ Header.__index = Header
 
 local header = {}
 
+-- The fields of a declaration that say where a key goes.
+header.name = header_names.of_auth
+header.prefix = { type = "string", expected = "what stands before the key, such as \"SSWS \"", test = function(value)
+  return not value:find("%c")
+end }
+
 function header.schema()
-  return {
-    name = schema.required(header_names.of_auth),
-    prefix = { type = "string", expected = "what stands before the key, such as \"SSWS \"", test = function(value)
-      return not value:find("%c")
-    end },
-  }
+  return { name = schema.required(header.name), prefix = header.prefix }
+end
+
+--- The line of a key, or of a token, which is a bearer token (RFC 6750) where nothing else is declared.
+---@param declared { name: string?, prefix: string? }
+---@param key string
+---@return string
+function header.line(declared, key)
+  local prefix = declared.prefix or declared.name and "" or "Bearer "
+  return ("%s: %s%s"):format(declared.name or "Authorization", prefix, key)
 end
 
 header.takes = { { "token" } }
@@ -25,8 +35,7 @@ function Header:authorize()
   if not token then
     return "failed", err
   end
-  local auth = self.client.provider.auth
-  return "ready", { ("%s: %s%s"):format(auth.name, auth.prefix or "", token) }
+  return "ready", { header.line(self.client.provider.auth, token) }
 end
 
 function Header:refused()

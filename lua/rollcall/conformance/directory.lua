@@ -9,6 +9,7 @@ local base64 = require "rollcall.base64"
 local core = require "rollcall.core"
 local declared = require "rollcall.paging.declared"
 local document = require "rollcall.conformance.document"
+local header = require "rollcall.auth.header"
 local json = require "rollcall.json"
 local pointers = require "rollcall.pointer"
 local request_maker = require "rollcall.http.request"
@@ -200,14 +201,17 @@ end
 
 local authorizations = {}
 
-function authorizations.bearer(self)
-  return "authorization", "Bearer " .. self.setup.secrets.token
+--- The name and the value of the header that a token goes in.
+local function header_of(auth, token)
+  local name, value = header.line(auth or {}, token):match "^(.-): (.*)$"
+  return name:lower(), value
 end
 
-function authorizations.header(self)
-  local auth = self.provider.auth
-  return auth.name:lower(), (auth.prefix or "") .. self.setup.secrets.token
+function authorizations.bearer(self)
+  return header_of(self.provider.auth, self.setup.secrets.token)
 end
+
+authorizations.header = authorizations.bearer
 
 function authorizations.basic(self)
   local secrets = self.setup.secrets
@@ -215,7 +219,7 @@ function authorizations.basic(self)
 end
 
 function authorizations.client_credentials(self)
-  return "authorization", "Bearer " .. tostring(self.access_token)
+  return header_of(self.provider.auth, tostring(self.access_token))
 end
 
 --- What it answers to who may not ask; nil where all is well.
@@ -260,16 +264,23 @@ function Directory:give_token(request)
     is_known = request.headers.authorization
       == "Basic " .. base64.encode(secrets.client_id .. ":" .. secrets.client_secret)
   else
-    is_known = members.client_id == secrets.client_id and members.client_secret == secrets.client_secret
+    local names = auth.names or {}
+    is_known = members[names.client_id or "client_id"] == secrets.client_id
+      and members[names.client_secret or "client_secret"] == secrets.client_secret
   end
-  if request.method ~= "POST" or not is_known or members.grant_type ~= "client_credentials" then
+  local more = auth.parameters or {}
+  if request.method ~= "POST" or not is_known
+    or members.grant_type ~= url.expand(more.grant_type or "client_credentials", self.setup.variables) then
     self:complain("the token request is not as the provider's auth declares it")
     return { status = 401, body = '{"error":"invalid_client"}' }
   end
   self.tokens_given = self.tokens_given + 1
   self.token_uses = 0
   self.access_token = ("conformance-access-%d"):format(self.tokens_given)
-  return { body = json.encode { access_token = self.access_token, token_type = "Bearer", expires_in = 3600 } }
+  local answer = {}
+  document.put(answer, auth.token or "/access_token", self.access_token)
+  document.put(answer, auth.expires_in or "/expires_in", 3600)
+  return { body = document.encode(answer) }
 end
 
 -- -- what is asked for --------------------------------------------------------------------------

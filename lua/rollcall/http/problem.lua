@@ -133,6 +133,13 @@ function problem.is_said(document)
   return is_bad or has_message and not is_good
 end
 
+--- The same of the answer of a token endpoint that has no token: some tell by a number in `code` alone.
+---@param document table decoded
+---@return boolean
+function problem.is_refusal(document)
+  return problem.is_said(document) or type(document.code) == "number" and is_wrong(document.code)
+end
+
 --- Has an object, or one in it, a member that is named like an error?
 local function has_error(object, is_inner)
   for name, value in pairs(object) do

@@ -115,7 +115,7 @@ local function sent_with(collection, given)
     sent[#sent + 1] = { place = place, name = name, path = path or name }
   end
   local auth = schema.table_or_empty(given.auth)
-  add({ header = auth.type == "header" and auth.name or "Authorization" }, "auth", "") -- which is no collection's
+  add({ header = auth.name or "Authorization" }, "auth", "") -- which is no collection's
   for _, key in ipairs(schema.keys(schema.table_or_empty(given.headers))) do
     add({ header = key }, "headers." .. key, "")
   end
