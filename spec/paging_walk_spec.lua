@@ -695,6 +695,30 @@ describe("an empty page that ends walks", function()
   end)
 end)
 
+describe("a total", function()
+  it("is told with each page, however the pages are named", function()
+    local next_page = { cursor = '"t2"', next_url = '"/people?c=t2"', link = "null", after = "null" }
+    for kind, following in pairs(next_page) do
+      local paging = { type = kind, query = (kind == "cursor" or kind == "after") and "c" or nil,
+        next = (kind == "cursor" or kind == "next_url") and "/next" or nil, item = kind == "after" and "/id" or nil,
+        more = kind == "after" and "/more" or nil, total = "/meta/total" }
+      server:script {
+        ["/people"] = { { headers = { 'Link: </people?c=t2>; rel="next"' },
+          body = ('{"meta":{"total":2},"more":true,"next":%s,"data":[{"id":"t2"}]}'):format(following) } },
+        ["/people?c=t2"] = { { body = '{"data":[{"id":"b"}],"more":false,"next":null}' } },
+      }
+      local told = {}
+      for users, info in client({ paging = paging }):users():pages() do
+        told[#told + 1] = ("%d of %s"):format(#users, tostring(info.total))
+      end
+      assert.same({ "1 of 2", "1 of nil" }, told, kind)
+      -- Nothing in the array's place is nobody then.
+      server:script { ["/people"] = { { body = '{"meta":{"total":0},"data":null,"next":null}' } } }
+      assert.equal("", (ids_of(client({ paging = paging }):users())), kind)
+    end
+  end)
+end)
+
 describe("a page of nobody without an array", function()
   local NEXT = '"next":"t2"}'
 

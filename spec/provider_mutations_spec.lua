@@ -227,7 +227,8 @@ for _, case in ipairs {
   { "after", "users.paging.item", function(p) p.item = {} end },
   { "after", "users.paging.item", function(p) p.item = "" end },
   { "after", "users.paging.before", function(p) p.before = { path = "x" } end },
-  { "after", "users.paging.total", function(p) p.total = "/total" end },
+  { "after", "users.paging.last", function(p) p.last = "/last" end },
+  { "link", "users.paging.total", function(p) p.total = "total" end },
 } do
   add("contradiction", case[1], case[2], function(it)
     case[3](it.users.paging)

@@ -88,7 +88,7 @@ function directory.ends_empty(paging)
   if kind == "cursor" or kind == "link" or kind == "next_url" then
     return declared.has(paging.ends, "empty_page")
   end
-  return not (paging.total or paging.pages or paging.more or paging.last)
+  return not (paging.total and kind ~= "after" or paging.pages or paging.more or paging.last)
 end
 
 --- The id of a user, which is also what names the place behind it.
@@ -520,7 +520,6 @@ local function tell_counts(self, answer, page)
     return
   end
   local paging, count = self.paging, math.min(self.plan.count, 1000)
-  say(self, answer, paging.total, count, "total")
   say(self, answer, paging.pages, math.ceil(count / page.size), "pages")
   say(self, answer, paging.more, page.following ~= nil, "more")
   say(self, answer, paging.last, page.following == nil, "last")
@@ -569,6 +568,9 @@ function Directory:answer(request)
   local answer = { root = self.collection.items == "" and list or {}, headers = {} }
   if self.collection.items ~= "" then
     document.put(answer.root, self.collection.items, list)
+  end
+  if not self.plan.is_silent then
+    say(self, answer, self.paging.total, math.min(self.plan.count, 1000), "total")
   end
   tellers[self.paging.type](self, answer, { from = from, size = size, following = following, is_before = is_before })
   self.log[#self.log + 1] = { request = request, users = #users }

@@ -24,6 +24,7 @@ after.schema = {
   before = declared.place,
   token = token.form,
   more = declared.source,
+  total = declared.source,
   ends = declared.words { "short_page" },
   size = declared.size,
   max_size = declared.max_size,
@@ -37,7 +38,7 @@ function after.check(paging, report)
 end
 
 function after.captures(paging)
-  return declared.pointers(paging.more)
+  return declared.pointers(paging.more, paging.total)
 end
 
 function after.places(paging)

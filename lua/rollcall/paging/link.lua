@@ -23,6 +23,7 @@ link.schema = {
   rel = relation,
   previous = relation,
   more = declared.source,
+  total = declared.source,
   ends = declared.words { "absent", "empty_page" },
   size = declared.size,
   max_size = declared.max_size,
@@ -39,7 +40,7 @@ end
 local SHOWN = 200
 
 function link.captures(paging)
-  return declared.pointers(paging.more)
+  return declared.pointers(paging.more, paging.total)
 end
 
 function link.after(paging, answer, query)

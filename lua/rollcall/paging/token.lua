@@ -15,6 +15,7 @@ token.schema = {
   next = schema.required(declared.source),
   previous = declared.source,
   more = declared.source,
+  total = declared.source,
   --- What can end a walk.
   ends = declared.words { "null", "absent", "blank", "empty_page" },
   --- Texts that end a walk though they stand where a token does.
@@ -27,7 +28,7 @@ token.schema = {
 local DEFAULT = { null = true, absent = true, blank = true }
 
 function token.captures(paging)
-  return declared.pointers(paging.next, paging.previous, paging.more)
+  return declared.pointers(paging.next, paging.previous, paging.more, paging.total)
 end
 
 function token.goes_back(paging)

@@ -47,7 +47,7 @@ local schema = require "rollcall.schema"
 ---@field step "size"|nil offset: advances by what was asked for, since the server leaves out of a page what the caller
 ---  must not see; by what came, without
 ---@field token "text"|"json"|nil cursor, after: "json" where it is any JSON value, which goes into the body as it came
----@field total rollcall.Source? page, offset: how many items there are
+---@field total rollcall.Source? how many items there are, which pages() tells; page, offset: by which a walk ends, too
 ---@field pages rollcall.Source? page: how many pages there are
 ---@field last rollcall.Source? page, offset: a flag, true on the last page
 ---@field more rollcall.Source? a flag, false on the last page
