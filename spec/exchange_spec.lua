@@ -383,6 +383,30 @@ describe("a request that is refused", function()
     assert.is_nil(err.retry_after)
   end)
 
+  it("of 429 waits for the reset, though it does not say that nothing is left", function()
+    for _, line in ipairs { "RateLimit-Reset: 9", "X-RateLimit-Reset-After: 9", "X-Rate-Limit-Reset: 9" } do
+      local _, err = walk({ { status = 429, headers = { line } } }, { retry = { attempts = 1 } })
+      assert.equal(9, err.retry_after, line)
+    end
+    local users, _, stats = walk { { status = 429, headers = { "RateLimit-Reset: 1" } }, GOOD }
+    assert.equal(2, users)
+    assert.is_true(stats.waits > 0.9, stats.waits)
+    local _, err = walk({ { status = 503, headers = { "RateLimit-Reset: 9" } } }, { retry = { attempts = 1 } })
+    assert.is_nil(err.retry_after)
+  end)
+
+  it("gives back what each of its attempts took", function()
+    -- Two timeouts of ten each leave nothing, until the answer.
+    local slow = { delay = 1 }
+    local one = client { idle_timeout = 0.3, retry = { base = 0.001, quota = 20 } }
+    for _ = 1, 2 do
+      server:script { [USERS] = { slow, slow, GOOD } }
+      local users = one:users()
+      assert.equal(2, (users:count()))
+      assert.equal(2, users:stats().retries)
+    end
+  end)
+
   it("says what an answer of 200 says that has no users", function()
     for body, expected in pairs {
       ['{"ok":false,"error":"invalid_auth"}'] = "expected an array at /data, got the end of the document; the server "

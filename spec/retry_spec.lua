@@ -11,8 +11,11 @@ local busy = failure("http", { status = 503 })
 
 describe("the retry policy", function()
   it("sends again what may pass", function()
-    for _, status in ipairs { 408, 429, 500, 502, 503, 504 } do
+    for _, status in ipairs { 408, 429, 500, 502, 503, 504, 509, 520, 524, 599 } do
       assert.is_number(retry.new():delay(failure("http", { status = status }), 1), status)
+    end
+    for _, status in ipairs { 409, 425, 501 } do
+      assert.is_number(retry.new():delay(failure("http", { status = status, retry_after = 0 }), 1), status)
     end
     assert.is_number(retry.new():delay(failure "network", 1))
     assert.is_number(retry.new():delay(failure "timeout", 1))
@@ -22,6 +25,7 @@ describe("the retry policy", function()
     for _, status in ipairs { 200, 301, 400, 401, 403, 404, 405, 409, 410, 422, 501, 505 } do
       assert.is_nil(retry.new():delay(failure("http", { status = status }), 1), status)
     end
+    assert.is_nil(retry.new():delay(failure("http", { status = 301, retry_after = 1 }), 1))
     assert.is_nil(retry.new():delay(failure("http", { status = 400, code = "unexpected_end" }), 1))
     for _, kind in ipairs { "tls", "decode", "loop", "budget", "closed", "auth" } do
       assert.is_nil(retry.new():delay(failure(kind), 1), kind)
@@ -118,12 +122,12 @@ describe("the retry policy", function()
     assert.is_number(policy:delay(busy, 1))
     assert.is_number(policy:delay(busy, 2))
     assert.is_nil(policy:delay(busy, 3))
-    policy:succeeded(3)
+    policy:succeeded(10)
     assert.is_number(policy:delay(busy, 1))
     assert.is_number(policy:delay(busy, 2))
     assert.is_nil(policy:delay(busy, 3))
     for _ = 1, 1000 do
-      policy:succeeded(1)
+      policy:succeeded(0)
     end
     assert.is_number(policy:delay(busy, 1))
     assert.is_number(policy:delay(busy, 1))

@@ -53,7 +53,7 @@ local LONGEST_ANSWER = 262144
 ---@param spec rollcall.ExchangeSpec
 ---@return rollcall.Exchange
 function exchange.new(client, spec)
-  return setmetatable({ client = client, spec = spec, state = "token", attempts = 0, events = {} }, Exchange)
+  return setmetatable({ client = client, spec = spec, state = "token", attempts = 0, retry_cost = 0, events = {} }, Exchange)
 end
 
 --- An error about this exchange, with all that is known of it and no secret.
@@ -314,6 +314,7 @@ function Exchange:again_or_fail(err, now)
     err.message = why and err.message .. "; " .. why or err.message
     return self:fail(err)
   end
+  self.retry_cost = self.retry_cost + retry.cost(err)
   local left = self.spec.budget and self.spec.budget:seconds_left(now)
   if left and delay >= left then
     err.kind = "budget"
@@ -361,7 +362,7 @@ function Exchange:is_of_nobody(body)
   if not problem.is_declared(self.spec.nobody, self.transfer:status(), body) then
     return false
   end
-  self.client.retry:succeeded(self.attempts)
+  self.client.retry:succeeded(self.retry_cost)
   self.state = "done"
   return true
 end
@@ -394,7 +395,7 @@ function Exchange:conclude(now)
   if text and self:is_refusal(text, document) then
     return self:refused_or_failed(self:status_error(text), now)
   end
-  self.client.retry:succeeded(self.attempts)
+  self.client.retry:succeeded(self.retry_cost)
   if good and self.says_error then
     good, err = false, { code = "error_document", message = "nobody is in the answer, and it is an error's document" }
   end

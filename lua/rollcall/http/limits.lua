@@ -92,13 +92,26 @@ function limits.remaining(transfer)
   end
 end
 
+--- In how many seconds there are more requests, as an answer says that does not say how many are left.
+local function reset_alone(transfer)
+  local seconds = seconds_until(transfer:header "x-ratelimit-reset-after")
+  for _, names in ipairs(SPELLINGS) do
+    seconds = seconds or names[2] and seconds_until(transfer:header(names[2]))
+  end
+  return seconds
+end
+
 --- How long an answer asks to wait: by its Retry-After, which is about this client, or where it says that no request is
---- left, until the reset, which may be about the end of a longer window.
+--- left, as 429 does by itself, until the reset, which may be about the end of a longer window.
 ---@param transfer rollcall.Transfer
 ---@return number? seconds
 ---@return boolean is_spent none is left
 function limits.wait_asked(transfer)
   local remaining, reset = limits.remaining(transfer)
+  if remaining == nil and transfer:status() == 429 then
+    reset = reset_alone(transfer)
+    remaining = reset and 0
+  end
   local is_spent = remaining ~= nil and remaining <= 0
   local seconds = header.retry_after(transfer)
   if not seconds and is_spent and reset then

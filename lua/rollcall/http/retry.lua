@@ -16,7 +16,8 @@ local Retry = {}
 Retry.__index = Retry
 
 local defaults = { attempts = 5, base = 0.5, cap = 8, jitter = 0.25, max_retry_after = 120, quota = 500 }
-local statuses = { [408] = true, [429] = true, [500] = true, [502] = true, [503] = true, [504] = true }
+-- Failures of the server's that another attempt does not mend: it lacks the method, or the version of HTTP.
+local LASTING = { [501] = true, [505] = true }
 local RETRY_COST, TIMEOUT_COST = 5, 10
 
 local retry = {}
@@ -62,22 +63,39 @@ function retry.shown(seconds)
   return (seconds < 100 and "%.3g" or "%.0f"):format(seconds)
 end
 
+--- Is it an answer that may be another one soon? Any may that says when to come again.
+local function is_passing(status, retry_after)
+  return status == 408 or status == 429 or status >= 500 and not LASTING[status] or status >= 400 and retry_after ~= nil
+end
+
+--- Did a request end in a way that another attempt may mend?
+local function is_transient(err)
+  return err.kind == "network" or err.kind == "timeout" or err.kind == "rate_limit"
+    or err.kind == "decode" and err.code == "unexpected_end"
+    or err.status ~= nil and is_passing(err.status, err.retry_after)
+end
+
+--- What another attempt takes of the quota.
+---@param err rollcall.Error
+---@return integer
+function retry.cost(err)
+  return err.kind == "timeout" and TIMEOUT_COST or RETRY_COST
+end
+
 --- May a request that ended like this be sent again, and after how many seconds? nil: no.
 ---@param err rollcall.Error
 ---@param attempts integer made so far
 ---@return number?
 ---@return string? problem why not, where it might have been
 function Retry:delay(err, attempts)
-  local transient = err.kind == "network" or err.kind == "timeout" or statuses[err.status]
-    or err.kind == "rate_limit" or err.kind == "decode" and err.code == "unexpected_end"
-  if not transient or attempts >= self.attempts then
+  if not is_transient(err) or attempts >= self.attempts then
     return nil
   end
   if err.retry_after and err.retry_after > self.max_retry_after then
     return nil, ("it asks to wait %s seconds, and max_retry_after is %s"):format(retry.shown(err.retry_after),
       retry.shown(self.max_retry_after))
   end
-  local cost = err.kind == "timeout" and TIMEOUT_COST or RETRY_COST
+  local cost = retry.cost(err)
   if self.left < cost then
     return nil, "it is not sent again: the client's quota of retries is used up"
   end
@@ -87,10 +105,10 @@ function Retry:delay(err, attempts)
   return math.max(wait, err.retry_after or 0)
 end
 
---- A request that took so many attempts was answered: its retries' quota is given back.
----@param attempts integer
-function Retry:succeeded(attempts)
-  self.left = math.min(self.quota, self.left + math.max(1, (attempts - 1) * RETRY_COST))
+--- A request was answered: what its retries took of the quota is given back; where it had none, a little.
+---@param cost integer
+function Retry:succeeded(cost)
+  self.left = math.min(self.quota, self.left + math.max(1, cost))
 end
 
 return retry
