@@ -52,6 +52,19 @@ describe("rollcall users", function()
     end
   end)
 
+  it("tells of each account that fails, five of a source", function()
+    local accounts = { "T123", "T999", "P321" }
+    for i = 1, 6 do
+      accounts[#accounts + 1] = "T55500" .. ("%03d"):format(i)
+    end
+    local output, errors, status = run({ "users", "dintero", "--format", "ndjson" },
+      { SANDBOX_DINTERO_ACCOUNT = table.concat(accounts, ",") })
+    assert.equal(3, status)
+    assert.equal(48, #decoded(output))
+    check.contains(errors, "/T999/", "dintero: 2 more accounts failed, too\n")
+    assert.equal(5, select(2, errors:gsub("status 404", "")), errors)
+  end)
+
   it("writes CSV that Python reads as the data", function()
     local output, errors, status = run { "users", "tesouro", "--format", "csv", "--formulas", "--fields",
       "id,email,name,status,department.name,jobTitle" }

@@ -459,6 +459,42 @@ describe("the accounts of a client", function()
     check.contains(err.url, "T999")
   end)
 
+  it("fail as the script says, each with its name", function()
+    sandbox.reset()
+    local client = sandbox.dintero { accounts = { "T123", "T999", "P321", "T998" } }
+    local told = {}
+    local users = client:users { concurrency = 2, on_error = function(err, source)
+      check.failure(err, "http", { sandbox.secret })
+      assert.equal(source.account, err.account)
+      told[#told + 1] = err.account
+    end }
+    assert.equal(48, (users:count()))
+    assert.equal("exhausted", users:reason())
+    table.sort(told)
+    assert.same({ "T998", "T999" }, told)
+    assert.equal(48, (client:users({ on_error = "skip" }):count()))
+    local _, err = client:users({ on_error = "raise", concurrency = 1 }):count()
+    assert.equal("T999", err.account)
+    assert.equal(3, err.before)
+    check.misuse(function() client:users { on_error = "stop" } end, "dintero:users: on_error", "raise")
+    check.misuse(function() client:users { concurrency = 0 } end, "concurrency")
+    local one = sandbox.dintero { account = "T123" }
+    check.misuse(function() one:users { on_error = "skip" } end, "on_error: unknown")
+  end)
+
+  it("are gone on with without one that is not listed any more", function()
+    sandbox.reset()
+    local _, err = sandbox.dintero({ accounts = { "T123", "T999", "P321" } }):users():collect()
+    assert.equal("T999", err.account)
+    assert.equal(48, #err.before)
+    local rest = sandbox.dintero({ accounts = { "T123", "P321" } }):users { resume = err.checkpoint }
+    assert.equal(0, (rest:count()))
+    assert.equal("exhausted", rest:reason())
+    check.misuse(function()
+      sandbox.dintero({ accounts = { "T123", "P11111111" } }):users { resume = err.checkpoint }
+    end, "does not know account P11111111")
+  end)
+
   it("give no user twice where an account is listed twice", function()
     sandbox.reset()
     local good, client = pcall(sandbox.dintero, { accounts = { "T123", "T123" } })

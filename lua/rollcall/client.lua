@@ -153,6 +153,22 @@ local function key_of(variables)
   return table.concat(parts, "\n")
 end
 
+--- The option that names an account, and where the client has a list of such, the name of that.
+---@param self rollcall.Shared
+---@return string? name
+---@return string? list
+local function option_of_accounts(self)
+  local single
+  for _, name in ipairs(schema.keys(self.provider.options or {})) do
+    local list = self.provider.options[name].list
+    if list and self.config[list] then
+      return name, list
+    end
+    single = single or list and name
+  end
+  return single
+end
+
 --- The stream of one account (or of a provider without accounts), or nil and what is wrong with the
 --- checkpoint or the page that it was to begin at.
 local function stream_of(self, name, variables, checked, resume, budget)
@@ -187,6 +203,8 @@ local function stream_of(self, name, variables, checked, resume, budget)
     records = { common = common, type = record_type.new(common) }
     self.records[record_key] = records
   end
+  local account_name = option_of_accounts(self)
+  local account = account_name and variables[account_name]
   local one = query.request(collection, self.provider.headers, checked)
   if kind.prepare then
     kind.prepare(collection.paging, one, checked)
@@ -202,7 +220,8 @@ local function stream_of(self, name, variables, checked, resume, budget)
     identity = identity,
     resume = saved,
     budget = budget or budgets.new(checked),
-  }), self.loop, { provider = self.provider.name, account = variables.account })
+    account = account,
+  }), self.loop, { provider = self.provider.name, account = account })
 end
 
 --- The streams of several accounts as one, whose budget they share.
@@ -214,9 +233,9 @@ local function merged(self, collection, name, accounts, variables, checked)
   if not parts then
     return nil, "resume: " .. problem
   end
-  local streams, names, budget, wanted = {}, {}, budgets.new(checked), {}
+  local streams, names, budget = {}, {}, budgets.new(checked)
   for i, account in ipairs(accounts) do
-    names[i], wanted[account] = account, true
+    names[i] = account
     if checked.resume and type(parts[account]) ~= "string" then
       return nil, ("resume: this checkpoint does not know %s %s"):format(name, account)
     end
@@ -226,13 +245,9 @@ local function merged(self, collection, name, accounts, variables, checked)
       return nil, problem
     end
   end
-  for account in pairs(parts) do
-    if not wanted[account] then
-      return nil, ("resume: this checkpoint is of %s %s, too"):format(name, schema.show(account))
-    end
-  end
   local merge = require "rollcall.merge" -- here, since most scripts need none
-  return merge.new(streams, { limit = checked.limit }, self.loop, names)
+  return merge.new(streams, { limit = checked.limit, concurrency = checked.concurrency, on_error = checked.on_error },
+    self.loop, names)
 end
 
 --- What a client shares with its streams; nil where this is no client.
@@ -252,21 +267,19 @@ local function walk_collection(self, name, options, level)
   if not shared.engine then
     error(where .. ": the client is closed", level)
   end
-  local checked = query.check(shared.provider.collections[name], options, where, level)
-  local variables, list_of = {}, nil
-  for option_name, option in pairs(shared.provider.options or {}) do
+  local account_name, list = option_of_accounts(shared)
+  local accounts = list and shared.config[list]
+  local checked = query.check(shared.provider.collections[name], options, where, level, accounts ~= nil)
+  local variables = {}
+  for option_name in pairs(shared.provider.options or {}) do
     variables[option_name] = shared.config[option_name]
-    if option.list and shared.config[option.list] then
-      list_of = option_name
-    end
   end
   local made, problem
-  if list_of then
-    local list = shared.provider.options[list_of].list
+  if accounts then
     if checked.page_token then
-      error(("%s: page_token: a page is of one %s, and the client has %s"):format(where, list_of, list), level)
+      error(("%s: page_token: a page is of one %s, and the client has %s"):format(where, account_name, list), level)
     end
-    made, problem = merged(shared, name, list_of, shared.config[list], variables, checked)
+    made, problem = merged(shared, name, account_name, accounts, variables, checked)
   else
     made, problem = stream_of(shared, name, variables, checked, checked.resume)
   end

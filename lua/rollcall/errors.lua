@@ -19,6 +19,7 @@ local one_line = require "rollcall.one_line"
 ---@field kind rollcall.ErrorKind
 ---@field message string one readable line, without secrets
 ---@field provider string? its name
+---@field account string? whose walk it ended, where the provider has accounts
 ---@field status integer? the HTTP status
 ---@field code string? the provider's own code, or the decoder's
 ---@field request_id string? what the provider's support asks for

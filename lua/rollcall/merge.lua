@@ -1,6 +1,7 @@
 -- Several streams as one: users as they arrive, each with the stream it came from.
 
 local checkpoint = require "rollcall.checkpoint"
+local query = require "rollcall.query"
 local schema = require "rollcall.schema"
 local sources = require "rollcall.source"
 local stream = require "rollcall.stream"
@@ -25,10 +26,8 @@ local MAX_ENGINES = 64
 local SHORT_WAIT = 0.05
 
 local options_schema = { type = "table", fields = {
-  concurrency = { type = "integer", min = 1, max = 1024 },
-  on_error = { type = "string|function", expected = '"raise", "skip" or a function', test = function(value)
-    return type(value) == "function" or value == "raise" or value == "skip"
-  end },
+  concurrency = query.of_several.concurrency,
+  on_error = query.of_several.on_error,
   limit = { type = "integer", min = 0 },
 } }
 

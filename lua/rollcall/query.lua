@@ -18,6 +18,9 @@ local query = {}
 ---@field max_requests integer? for the whole walk, each attempt counted
 ---@field max_bytes integer? for the whole walk, as received
 ---@field resume string? a checkpoint to go on from
+---@field concurrency integer? of a client with a list of accounts: how many are walked at a time, 16
+---@field on_error "raise"|"skip"|(fun(err: rollcall.Error, source: rollcall.Stream))|nil of such a client: what an
+---  account does that fails; see rollcall.MergeOptions
 ---@field status string? Tesouro: "ACTIVE", "INACTIVE", "INVITED" or "ALL"
 ---@field organization_type string? Tesouro
 ---@field organization_id string? Tesouro: a UUID
@@ -84,6 +87,14 @@ function query.filter_schema(filter)
   }
 end
 
+-- What the walk of several accounts takes, too, as every merge does.
+query.of_several = {
+  concurrency = { type = "integer", min = 1, max = 1024 },
+  on_error = { type = "string|function", expected = '"raise", "skip" or a function', test = function(value)
+    return type(value) == "function" or value == "raise" or value == "skip"
+  end },
+}
+
 --- The schema of a collection's query options.
 ---@param collection rollcall.ProviderCollection
 ---@return rollcall.Schema
@@ -119,10 +130,12 @@ end
 ---@param options rollcall.Query?
 ---@param where string begins the message, such as "tesouro:users"
 ---@param level integer
+---@param is_of_several boolean? accounts
 ---@return rollcall.Query checked a copy, with defaults
-function query.check(collection, options, where, level)
-  local checked = {}
-  local problems = schema.check(options or {}, query.schema(collection))
+function query.check(collection, options, where, level, is_of_several)
+  local checked, node = {}, query.schema(collection)
+  node.fields = is_of_several and schema.with(node.fields, query.of_several) or node.fields
+  local problems = schema.check(options or {}, node)
   if #problems == 0 then
     for name, value in pairs(options or {}) do
       checked[name] = schema.copy(value)

@@ -61,6 +61,7 @@ local CHECKPOINT_IDS = 1000
 ---@field identity rollcall.WalkIdentity
 ---@field resume rollcall.Checkpoint?
 ---@field budget rollcall.Budget
+---@field account string? whose users they are
 
 ---@param client rollcall.Shared
 ---@param spec rollcall.WalkSpec
@@ -310,6 +311,7 @@ end
 
 function Walk:fail(err)
   if not self.finished then
+    err.account = self.spec.account
     err.checkpoint = self:current_checkpoint()
     self:finish(source.reason_of(err), err)
   end

@@ -26,6 +26,7 @@ local session = {}
 
 local LONGEST_WAIT = 0.25 -- seconds until a signal or the clock is looked at
 local BETWEEN_SAVES = 1 -- seconds from one checkpoint in a file to the next
+local SHOWN_ERRORS = 5 -- of one source, whose many accounts may all fail alike
 local PULSE = 64 -- users from one look at the signals to the next
 
 local function is_plain()
@@ -387,8 +388,8 @@ local function page_size_of(source, wanted)
   return wanted
 end
 
---- The streams of the sources.
-local function streams_of(self, sources, options, saved)
+--- The streams of the sources. What fails in one of a source's accounts is told, and the others go on.
+local function streams_of(self, sources, options, saved, fail)
   local streams, queries = {}, {}
   local unknown = {} -- filters that no source has yet
   for name in pairs(options.filters or {}) do
@@ -429,6 +430,10 @@ local function streams_of(self, sources, options, saved)
           options.resume.name, source.name)
       end
     end
+    local _, list = self:list_option(source)
+    query.on_error = list and function(err)
+      fail(err, source)
+    end
     streams[i] = self:stream(source, query)
   end
   return streams
@@ -453,7 +458,16 @@ function Session:walk(sources, options, visit)
         name)
     end
   end
-  local streams, by_stream, watched = streams_of(self, sources, options, saved), {}, {}
+  local failures, errors = 0, {}
+  local function fail(err, source)
+    failures = failures + (source.has_failed and 0 or 1)
+    source.has_failed = true
+    errors[source] = (errors[source] or 0) + 1
+    if errors[source] <= SHOWN_ERRORS then
+      self:report(err, source)
+    end
+  end
+  local streams, by_stream, watched = streams_of(self, sources, options, saved, fail), {}, {}
   for i, source in ipairs(sources) do
     by_stream[streams[i]] = source
     watched[i] = { name = source.name, stats = function()
@@ -474,11 +488,8 @@ function Session:walk(sources, options, visit)
     self.saving = { resume = options.resume, parts = checkpoints, due = 0 }
     self.output.is_saved = true -- a file is as good as the checkpoint of before says
   end
-  local failures = 0
   local users = rollcall.merge(streams, { on_error = function(err, stream)
-    failures = failures + 1
-    by_stream[stream].has_failed = true
-    self:report(err, by_stream[stream])
+    fail(err, by_stream[stream])
   end })
   self:watch(watched)
   if self.on_begin then
@@ -508,6 +519,12 @@ function Session:walk(sources, options, visit)
   end
   if self.progress then
     self.progress:clear()
+  end
+  for _, source in ipairs(sources) do
+    local more = (errors[source] or 0) - SHOWN_ERRORS
+    if more > 0 then
+      self:complain(("%s: %s failed, too"):format(source.name, progress.count(more, "more account")))
+    end
   end
   if self.saving then -- what was written and what is saved are of the same user, whoever interrupts now
     self.output:flush()
