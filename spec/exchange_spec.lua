@@ -420,6 +420,10 @@ describe("a request that is refused", function()
       ['{"data":[],"errors":[{"message":"Internal"}],"nextPaginationToken":"t"}'] = "nobody is in the answer, and it "
         .. "is an error's document; the server says: Internal",
       ['{"data":[],"success":false}'] = "nobody is in the answer, and it is an error's document",
+      ['{"data":[],"ok":0,"fault":{"code":"E17","reason":"migrating"}}'] = "nobody is in the answer, and it is an "
+        .. "error's document; the server says: migrating",
+      ['{"response":{"ok":0,"fault":{"code":"E17","reason":"migrating"}}}'] = "expected an array at /data, got the end of "
+        .. "the document; the server says: migrating",
       ['{"data":[],"IsSuccess":"False"}'] = "nobody is in the answer, and it is an error's document",
       ['{"data":[],"status":"error"}'] = "nobody is in the answer, and it is an error's document",
       ['{"data":[],"errcode":40001,"errmsg":"invalid credential"}'] = "nobody is in the answer, and it is an error's "
@@ -443,6 +447,7 @@ describe("a request that is refused", function()
       '{"data":[],"success":true,"error":"","error_message":"","code":20000}', '{"data":[],"errorCode":"0000"}',
       '{"data":[],"error":{"code":"ok","message":"","log_id":"x"},"errors":{"count":0},"errorMessage":"No error"}',
       '{"data":[],"error":{"number":"0","name":"No Error"}}', '{"data":[],"errcode":0,"errmsg":"no data"}',
+      '{"data":[],"ok":1,"fault":null,"succeeded":0}',
       '{"data":[],"status":"active","ok":"true","error_msg":"nobody"}', '{"data":[],"status":404,"state":"error"}',
     } do
       assert.equal(0, (walk { { body = body } }))

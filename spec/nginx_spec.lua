@@ -183,8 +183,8 @@ local SERVER = [[
   } }
   location = /cancel { content_by_lua_block {
     local stream = walk()
-    local task = rollcall.spawn(function() return stream:collect() end, function(err, users, problem)
-      ngx.shared.told:set("cancel", tostring(problem) .. " " .. tostring(stream:reason()))
+    local task = rollcall.spawn(function() return stream:collect() end, function(err)
+      ngx.shared.told:set("cancel", tostring(err) .. " " .. tostring(stream:reason()))
     end)
     ngx.sleep(0.05)
     ngx.print(tostring(task:cancel()), " ", tostring(task:cancel()))
@@ -469,7 +469,7 @@ describe("in nginx", function()
       server:get "/tasks"
       assert.equal(("nil %d"):format(ALL), told "second")
       assert.equal(("nil %d"):format(2 * ALL), told "nested")
-      assert.equal("nil nil", told "first")
+      assert.equal("closed: the task was cancelled nil", told "first")
       assert.equal("nil true closed false", told "itself")
       nginx.await(function()
         return server:log():find("of on_done", 1, true)

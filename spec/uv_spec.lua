@@ -154,6 +154,19 @@ describe("a task on luv", function()
     end)[1]
     check.failure(err, "http")
     assert.equal("string", type(err.checkpoint))
+    -- What a method answers instead of raising it is one as well, and only that.
+    for _, method in ipairs { "collect", "count", "next" } do
+      server:script { [USERS] = { { status = 500, body = '{"message":"no"}' } } }
+      local told = outcome_of(function()
+        local users = scripted_client():users()
+        return users[method](users)
+      end)
+      check.failure(told[1], "http")
+      assert.equal(1, told.n)
+    end
+    check.same({ n = 3, nil, nil, "nothing" }, outcome_of(function()
+      return nil, "nothing"
+    end))
   end)
 
   it("shares a client with others, and takes users from several", function()
@@ -647,7 +660,7 @@ describe("a stream that is closed while a task waits in it", function()
     end)
     run()
     assert.is_true(core.now() - began < 2)
-    check.failure(outcome[3], "closed")
+    check.failure(outcome[1], "closed")
     client:close()
   end)
 end)

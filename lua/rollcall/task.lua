@@ -30,11 +30,15 @@ local function trace(problem)
   return problem
 end
 
+--- What failed as methods of streams do, which answer nil and the error, has failed.
 local function outcome(good, ...)
-  if good then
+  local first, second = ...
+  if good and first == nil and errors.is(second) then
+    return { n = 1, second }
+  elseif good then
     return { n = select("#", ...) + 1, nil, ... }
   end
-  return { n = 1, (...) }
+  return { n = 1, first }
 end
 
 --- Calls it to its end, and catches its error.

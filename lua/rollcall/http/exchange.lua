@@ -53,7 +53,8 @@ local LONGEST_ANSWER = 262144
 ---@param spec rollcall.ExchangeSpec
 ---@return rollcall.Exchange
 function exchange.new(client, spec)
-  return setmetatable({ client = client, spec = spec, state = "token", attempts = 0, retry_cost = 0, events = {} }, Exchange)
+  return setmetatable({ client = client, spec = spec, state = "token", attempts = 0, retry_cost = 0, events = {} },
+    Exchange)
 end
 
 --- An error about this exchange, with all that is known of it and no secret.

@@ -67,10 +67,10 @@ function problem.read(document)
   document = first_table(document[1], document)
   local errors = first_table(document.errors)
   local first = errors and errors[1]
-  local inner = first_table(document.error, first, errors, document)
+  local inner = first_table(document.error, document.fault, first, errors, document)
   local message = first_text(inner.message, inner.detail, document.message, document.detail, document.errorSummary,
     document.error_description, document.title, inner.title, inner.msg, document.msg, document.error_message,
-    document.errorMessage, document.errmsg, first, document.error)
+    document.errorMessage, document.errmsg, inner.reason, inner.faultstring, first, document.error)
   local code = inner.code or document.errorCode or document.error_code or document.errcode or document.code
     or (type(document.error) == "string" and document.error)
   if not message and not code and only_member(document) then
@@ -106,20 +106,28 @@ end
 -- What the members of a document that tell whether something is wrong are, by their names in small letters and without
 -- underscores.
 local TELLS = { error = "problem", errors = "problem", errorcode = "code", errcode = "code", errormessage = "message",
-  errormsg = "message", errmsg = "message", ok = "flag", success = "flag", succeeded = "flag", issuccess = "flag",
+  errormsg = "message", errmsg = "message", fault = "problem", ok = "flag", success = "flag", succeeded = "flag", issuccess = "flag",
   status = "status" }
 local FLAGS = { [true] = true, ["true"] = true, [false] = false, ["false"] = false }
 local BAD_STATUS = { error = true, fail = true, failed = true, failure = true }
 
 --- Does a document without users say by one of the usual names that it is an error's? It is one though it has an empty
---- list of them, too. A message counts where no code or flag says that all is well.
+--- list of them, too. A message counts where no code or flag says that all is well. Of { response = { … } } what is in
+--- it counts.
 ---@param document any decoded
 ---@return boolean
 function problem.is_said(document)
+  local inside = type(document) == "table" and only_member(document)
+  if inside and not inside[1] and problem.is_said(inside) then
+    return true
+  end
   local is_bad, is_good, has_message = false, false, false
   for name, value in pairs(type(document) == "table" and document or {}) do
     local kind = type(name) == "string" and TELLS[name:lower():gsub("_", "")]
     local word = type(value) == "string" and value:lower() or value
+    if name == "ok" and (value == 0 or value == 1) then
+      word = value == 1
+    end
     if kind == "message" then
       has_message = has_message or is_wrong(value)
     elseif kind == "flag" then

@@ -139,7 +139,8 @@ function filter.names(paging)
   local kind = type(paging) == "table" and type(paging.type) == "string" and paging_types[paging.type]
   local taken = kind and query.schema({ paging = { type = paging.type, size = paging.size } }).fields or {}
   return { type = "string", expected = nodes.name.expected, test = function(value)
-    return (taken[value] or query.of_several[value]) and "every walk has an option of that name" or nodes.name.test(value)
+    return (taken[value] or query.of_several[value]) and "every walk has an option of that name"
+      or nodes.name.test(value)
   end }
 end
 
