@@ -70,6 +70,7 @@ build = {
     ["rollcall.cli.resume"] = "lua/rollcall/cli/resume.lua",
     ["rollcall.cli.review"] = "lua/rollcall/cli/review.lua",
     ["rollcall.cli.sandbox"] = "lua/rollcall/cli/sandbox.lua",
+    ["rollcall.cli.seen_fields"] = "lua/rollcall/cli/seen_fields.lua",
     ["rollcall.cli.session"] = "lua/rollcall/cli/session.lua",
     ["rollcall.cli.shell"] = "lua/rollcall/cli/shell.lua",
     ["rollcall.cli.sources"] = "lua/rollcall/cli/sources.lua",

@@ -125,12 +125,38 @@ describe("rollcall diff", function()
   end)
 
   it("does not take those for gone whose source failed", function()
-    command.write(old, (run { "users", "--format", "ndjson" }))
+    command.write(old, (run { "users", "--format", "ndjson" })
+      .. '{"source":"tesouro","account_id":"o","id":"gone"}\n{"source":"dintero","id":"who-knows"}\n')
     sandbox.plan_faults { provider = "dintero", seed = 1, chance = 1, kinds = { "html" } }
     local output, errors, status = run { "diff", old, "--format", "ndjson" }
     assert.equal(3, status)
+    check.contains(output, '"gone"')
+    assert.is_nil(output:find("who-knows", 1, true))
+    check.contains(errors, "0 joined, 1 left (who left dintero is not known), 0 changed, 3,500 the same")
+    command.write(old, '{"id":"1"}\n')
+    output = run { "diff", old, "--source", "dintero" }
     assert.equal("", output)
-    check.contains(errors, "who left is not known")
+  end)
+
+  it("needs to know whose users they are where several sources, or accounts, have the same ids", function()
+    command.write(old, (run { "users", "--format", "ndjson", "--fields", "id,email" }))
+    local errors, status = complaints { "diff", old }
+    assert.equal(2, status)
+    check.contains(errors, "old.ndjson: its users have no source", "--fields source,account_id,id", "one --source")
+    errors, status = complaints { "diff", old, "--source", "dintero" }
+    assert.equal(1, status)
+    check.contains(errors, " the same")
+    errors, status = select(2, run({ "diff", old, "--source", "dintero" }, { SANDBOX_DINTERO_ACCOUNT = "T123,P321" }))
+    assert.equal(2, status)
+    check.contains(errors, "its users have no account_id")
+  end)
+
+  it("tells where nobody of a whole source is in the new one", function()
+    command.write(old, '{"source":"a","id":"1"}\n{"source":"b","id":"1"}\n')
+    command.write(new, '{"source":"b","id":"1"}\n')
+    local errors, status = complaints { "diff", old, new }
+    assert.equal(1, status)
+    check.contains(errors, "new.ndjson: nobody of a is in it, as if all had left; was its walk whole?", "1 left,")
   end)
 
   it("knows by email who has no id, also beside a source whose users have one", function()

@@ -248,3 +248,40 @@ describe("role_names that are no list", function()
     check.contains(output, '"role_names":true')
   end)
 end)
+
+describe("a field that nobody has", function()
+  local PEOPLE = 'users = { path = "/people", items = "", paging = { type = "none" }, fields = { name = "/called" } }'
+  local name
+  before_each(function()
+    name = acme("", PEOPLE)
+    server:script { ["/people"] = { { body = '[{"id":1,"called":"Ada","roles":["x"]},{"id":2,"called":"Bo"}]' } } }
+  end)
+
+  it("is named behind the list, or where one was looked for", function()
+    local _, errors, status = run { "users", "--config", name, "--where", "role_name=Owner", "--format", "csv" }
+    assert.equal(1, status)
+    assert.equal("rollcall: no user of acme has a field role_name; did you mean role_names?\nrollcall: nobody was "
+      .. "found\n", errors)
+    local output
+    output, errors, status = run { "users", "--config", name, "--fields", "emial,id,roles", "--format", "csv" }
+    assert.equal(0, status)
+    assert.equal("emial,id,roles\r\n,1,x\r\n,2,\r\n", output)
+    assert.equal("rollcall: no user of acme has a field emial; did you mean email?\n", errors)
+    errors = complaints { "users", "--config", name, "--fields", "emial", "--limit", "1" }
+    assert.equal("", errors) -- the next one may have it
+    errors = complaints { "users", "--config", name, "--where", "last_seen_at<90d", "--quiet" }
+    assert.equal("", errors)
+  end)
+
+  it("is no email that could be compared", function()
+    local errors, status = complaints { "find", "ada@acme.example", "--config", name }
+    assert.equal(3, status)
+    assert.equal("rollcall: acme says nothing of emails: 2 users could not be compared; look for a name\n", errors)
+    errors, status = complaints { "find", "ada", "--config", name }
+    assert.equal(0, status)
+    assert.equal("", errors)
+    errors, status = complaints { "find", "eve", "--config", name }
+    assert.equal(1, status)
+    check.contains(errors, "nobody was found")
+  end)
+end)

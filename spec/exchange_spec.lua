@@ -422,8 +422,8 @@ describe("a request that is refused", function()
       ['{"data":[],"success":false}'] = "nobody is in the answer, and it is an error's document",
       ['{"data":[],"ok":0,"fault":{"code":"E17","reason":"migrating"}}'] = "nobody is in the answer, and it is an "
         .. "error's document; the server says: migrating",
-      ['{"response":{"ok":0,"fault":{"code":"E17","reason":"migrating"}}}'] = "expected an array at /data, got the end of "
-        .. "the document; the server says: migrating",
+      ['{"response":{"ok":0,"fault":{"code":"E17","reason":"migrating"}}}'] = "expected an array at /data, got the end "
+        .. "of the document; the server says: migrating",
       ['{"data":[],"IsSuccess":"False"}'] = "nobody is in the answer, and it is an error's document",
       ['{"data":[],"status":"error"}'] = "nobody is in the answer, and it is an error's document",
       ['{"data":[],"errcode":40001,"errmsg":"invalid credential"}'] = "nobody is in the answer, and it is an error's "

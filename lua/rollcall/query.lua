@@ -21,11 +21,24 @@ local query = {}
 ---@field concurrency integer? of a client with a list of accounts: how many are walked at a time, 16
 ---@field on_error "raise"|"skip"|(fun(err: rollcall.Error, source: rollcall.Stream))|nil of such a client: what an
 ---  account does that fails; see rollcall.MergeOptions
----@field status string? Tesouro: "ACTIVE", "INACTIVE", "INVITED" or "ALL"
----@field organization_type string? Tesouro
+---@field status string? Tesouro: "ACTIVE", "INACTIVE", "INVITED" (of users) or "ALL"
+---@field organization_type string? Tesouro's users
 ---@field organization_id string? Tesouro: a UUID
----@field expand string[]|string|nil Dintero: "roles"
----@field search string? Dintero: in email and name
+---@field parent_organization_id string? Tesouro's organizations: a UUID
+---@field type string? Tesouro's organizations
+---@field expand string[]|string|nil Dintero's users: "roles"
+---@field search string? Dintero's users: in email and name; Okta: an expression
+---@field country string? Dintero's accounts
+---@field services string? Dintero's accounts
+---@field name string? Dintero's roles
+---@field include_deleted boolean? Dintero's roles
+---@field filter string? GitHub: "2fa_disabled" or "all"; Okta and SCIM: an expression
+---@field role string? GitHub: "admin", "member" or "all"
+---@field q string? Okta: the beginning of a name or an email
+---@field attributes string[]|string|nil SCIM: those wanted
+---@field excluded_attributes string[]|string|nil SCIM
+---@field sort_by string? Okta, SCIM
+---@field sort_order string? Okta: "asc" or "desc"; SCIM: "ascending" or "descending"
 ---@field [string] any the filters of a provider of one's own, by their names
 
 local function no_control(value)

@@ -7,6 +7,7 @@
 
 local core = require "rollcall.core"
 local rollcall = require "rollcall"
+local schema = require "rollcall.schema"
 
 local bad = 0
 
@@ -249,10 +250,24 @@ check_options("rollcall.ClientOptions", is_known(function(provider, options)
   return rollcall.client(provider, options)
 end, { "tesouro", "dintero", "github", "okta", "scim" }), words "lua/rollcall/client_options.lua")
 
-local query_clients = { client, rollcall.dintero { token = "x", account = "T123" } }
-check_options("rollcall.Query", is_known(function(one, options)
-  return one:users(options)
-end, query_clients), words "lua/rollcall/query.lua")
+-- Of a walk's options each is taken by some collection of some provider, or by all: what fails then is another one.
+local collections, options_of_walks = {}, words "lua/rollcall/query.lua"
+for _, made in ipairs { client, rollcall.dintero { token = "x", accounts = { "T123" } },
+  rollcall.github { token = "x", orgs = { "acme" } }, rollcall.okta { token = "x", base_url = "https://x.example" },
+  rollcall.scim { token = "x", base_url = "https://x.example" } } do
+  local its = require("rollcall.providers." .. made.provider.name)
+  for name, collection in pairs(schema.with(its.collections or {}, { users = its.users })) do
+    collections[#collections + 1] = function(options)
+      return made[name](made, options)
+    end
+    for filter in pairs(collection.filters or {}) do
+      options_of_walks[#options_of_walks + 1] = filter
+    end
+  end
+end
+check_options("rollcall.Query", is_known(function(walk, options)
+  return walk(options)
+end, collections), options_of_walks)
 
 local statistics = {}
 for name in pairs((client:users()):stats()) do

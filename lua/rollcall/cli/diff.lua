@@ -373,7 +373,22 @@ end
 
 -- -- the command ------------------------------------------------------------------------------------
 
---- Calls visit(text, where, number) for each user of the sources as they are now; answers how many sources failed.
+--- Ends the command where users of several sources, or accounts, would be taken for one another: the snapshot does not
+--- say whose they are.
+local function check_names_of_sources(session, sources, old)
+  local lacks = #sources > 1 and not old.fields.source and "source"
+  for _, source in ipairs(not old.fields.account_id and sources or {}) do
+    lacks = lacks or session:list_option(source) and "account_id"
+  end
+  if lacks and old.count > 0 then
+    failure.usage("%s: its users have no %s, by which those of several are told apart; take it with --fields "
+      .. "source,account_id,id and what else is to be compared%s", old.name, lacks,
+      lacks == "source" and ", or compare it with one --source" or "")
+  end
+end
+
+--- Calls visit(text, where, number) for each user of the sources as they are now; answers which sources failed.
+---@return table<string, boolean>
 local function each_user(session, old, visit)
   local wanted = session.args.source or {}
   if #wanted == 0 then
@@ -384,15 +399,30 @@ local function each_user(session, old, visit)
   end
   local sources = session:sources(wanted)
   session:clients(sources)
+  check_names_of_sources(session, sources, old)
   local current = {}
   local whole = listing.whole_user(current)
   local number = 0
-  local _, failures = session:walk(sources, {}, function(user, source)
+  session:walk(sources, {}, function(user, source)
     current.source = source
     number = number + 1
     visit(whole(user), source.name, number)
   end)
-  return failures
+  local failed = {}
+  for _, source in ipairs(sources) do
+    failed[source.name] = source.has_failed
+  end
+  return failed
+end
+
+--- Says of which sources of OLD nobody at all is in NEW, which may be no whole snapshot.
+local function tell_missing(session, old, seen)
+  for _, source in ipairs(schema.keys(old.sources)) do
+    if not seen[source] then
+      session:say(("%s: nobody of %s is in it, as if all had left; was its walk whole?"):format(session.args.new,
+        source))
+    end
+  end
 end
 
 ---@param session rollcall.cli.Session
@@ -409,10 +439,11 @@ function diff.run(session)
   local compare = comparer(args, old.fields)
   local known = old.count > 0 and old.fields or nil
   local show, finish = shows[args.format](session)
-  local joined, changed, same, lacks_account = 0, 0, 0, false
+  local joined, changed, same, lacks_account, seen = 0, 0, 0, false, {}
   local function visit(text, name, number)
     local user = decode(text, name, number)
     local source = text_of(user.source)
+    seen[source] = true
     if user.account_id == nil and old.all_have.account_id[source] and not lacks_account then
       lacks_account = true
       session:say(("%s:%d: a user without account_id, which those of %s have: where all lack it, take both snapshots "
@@ -442,13 +473,15 @@ function diff.run(session)
       end
     end
   end
-  local failures = 0
+  local failed = {}
   if args.new then
     each_line(session, open(args.new), args.new, visit)
+    tell_missing(session, old, seen)
   else
-    failures = each_user(session, old, visit)
+    failed = each_user(session, old, visit)
   end
-  local left = failures == 0 and old:left() or {}
+  local is_whole = next(failed) == nil
+  local left = (is_whole or old.fields.source) and old:left() or {}
   local wanted = {}
   for _, name in ipairs(not args.new and args.source or {}) do
     wanted[name] = true
@@ -456,16 +489,16 @@ function diff.run(session)
   local gone = 0
   for _, place in ipairs(left) do
     local user = decode(old:text(place), old.name, 0)
-    if next(wanted) == nil or user.source == nil or wanted[user.source] then
+    if (next(wanted) == nil or user.source == nil or wanted[user.source]) and not failed[text_of(user.source)] then
       gone = gone + 1
       show("left", user)
     end
   end
   finish()
-  session:say(("%s joined, %s, %s changed, %s the same"):format(progress.number(joined),
-    failures > 0 and "who left is not known" or progress.number(gone) .. " left", progress.number(changed),
-    progress.number(same)))
-  if failures > 0 then
+  local of_failed = is_whole and "" or (" (who left %s is not known)"):format(table.concat(schema.keys(failed), ", "))
+  session:say(("%s joined, %s left%s, %s changed, %s the same"):format(progress.number(joined), progress.number(gone),
+    of_failed, progress.number(changed), progress.number(same)))
+  if not is_whole then
     return failure.FAILED
   end
   return joined + gone + changed > 0 and failure.NONE or failure.FOUND

@@ -4,6 +4,8 @@ local csv = require "rollcall.csv"
 local failure = require "rollcall.cli.failure"
 local fold = require "rollcall.fold"
 local listing = require "rollcall.cli.listing"
+local progress = require "rollcall.cli.progress"
+local seen_fields = require "rollcall.cli.seen_fields"
 
 local find = { summary = "Find a person in all sources, by email or name." }
 
@@ -12,8 +14,8 @@ Looks through every user of every source, whatever the status. A whole email add
 or small; of anything else each word must be in the name or the email.]]
 
 find.epilog = [[
-Exit status: 0 found, 1 nobody was found, 2 wrong usage or configuration, 3 a source failed, so that nobody can
-be sure.
+Exit status: 0 found, 1 nobody was found, 2 wrong usage or configuration, 3 a source failed, or says nothing of
+emails, so that nobody can be sure.
 
 Examples:
   rollcall find jane.doe@example.com
@@ -33,7 +35,7 @@ local FOR_PEOPLE = {
   defaults = { "source", "account", "email", "name", "status", "role_names", "mfa", "last_seen_at" },
 }
 
---- Is this the person that was asked for?
+--- Is this the person that was asked for? And is that an address?
 local function matcher(text)
   local wanted = fold.lower(text:match "^%s*(.-)%s*$")
   if wanted == "" then
@@ -42,7 +44,7 @@ local function matcher(text)
   if wanted:find "^[^@%s]+@[^@%s]+$" then
     return function(user)
       return type(user.email) == "string" and fold.lower(user.email) == wanted
-    end
+    end, true
   end
   local words = {}
   for word in wanted:gmatch "%S+" do
@@ -56,21 +58,38 @@ local function matcher(text)
       end
     end
     return true
+  end, false
+end
+
+--- Says of which sources nobody has an email, so that none could be the one that was looked for.
+---@return boolean some
+local function tell_uncompared(session, sources, seen)
+  local lacking, users = seen:without("email", sources)
+  local of = {}
+  for i, source in ipairs(lacking) do
+    of[i] = source.name
   end
+  if #lacking > 0 then
+    session:complain(("%s says nothing of emails: %s could not be compared; look for a name"):format(
+      table.concat(of, ", "), progress.count(users, "user")))
+  end
+  return #lacking > 0
 end
 
 ---@param session rollcall.cli.Session
 ---@return integer status
 function find.run(session)
   local args = session.args
-  local is_wanted = matcher(args.person)
+  local is_wanted, is_address = matcher(args.person)
   listing.check_format(args)
   local sources = session:sources(args.source)
   session:clients(sources)
-  local predicate = listing.predicate(session, sources)
+  local predicate, conditions = listing.predicate(session, sources)
+  local seen = seen_fields.new({ "email" }, conditions)
   local writer = listing.writer(session, sources, args.format == "table" and FOR_PEOPLE or nil)
   local found = 0
   local _, failures = session:walk(sources, {}, function(user, source)
+    seen:see(user, source)
     if is_wanted(user) and (not predicate or predicate(user)) then
       writer.row(user, source)
       found = found + 1
@@ -78,10 +97,15 @@ function find.run(session)
     end
   end)
   writer.finish()
-  if found == 0 and failures == 0 then
+  local is_sure = failures == 0
+  if found == 0 then
+    listing.tell_absent(session, sources, seen, conditions, {})
+    is_sure = not (is_address and tell_uncompared(session, sources, seen)) and is_sure
+  end
+  if found == 0 and is_sure then
     session:say(("nobody was found for %q in %d source%s"):format(args.person, #sources, #sources == 1 and "" or "s"))
   end
-  return failures > 0 and failure.FAILED or found > 0 and failure.FOUND or failure.NONE
+  return (failures > 0 or found == 0 and not is_sure) and failure.FAILED or found > 0 and failure.FOUND or failure.NONE
 end
 
 return find

@@ -7,6 +7,7 @@ local names = require "rollcall.cli.names"
 local ndjson = require "rollcall.ndjson"
 local one_line = require "rollcall.one_line"
 local path = require "rollcall.path"
+local schema = require "rollcall.schema"
 local tables = require "rollcall.cli.table"
 local where = require "rollcall.where"
 
@@ -87,6 +88,7 @@ end
 ---@param session rollcall.cli.Session
 ---@param sources rollcall.cli.Source[]
 ---@return (fun(user: rollcall.User): boolean)?
+---@return string[] fields that it looks at
 function listing.predicate(session, sources)
   local expressions, options, fields = session.args.where or {}, { now = session.now }, {}
   for i, expression in ipairs(expressions) do
@@ -97,7 +99,45 @@ function listing.predicate(session, sources)
     fields[i] = name
   end
   names.check(fields, clients_of(sources), "--where")
-  return #expressions > 0 and where.all(expressions, options) or nil
+  return #expressions > 0 and where.all(expressions, options) or nil, fields
+end
+
+--- The fields that were asked for by name.
+---@param args table
+---@return string[]
+function listing.fields(args)
+  return args.fields and split(args.fields) or {}
+end
+
+--- Says which fields nobody has had who was looked at, behind a walk that came to its end: of conditions for each
+--- source, since it was asked about them, of columns where no source has them.
+---@param session rollcall.cli.Session
+---@param sources rollcall.cli.Source[]
+---@param seen rollcall.cli.SeenFields
+---@param conditions string[]
+---@param columns string[]
+function listing.tell_absent(session, sources, seen, conditions, columns)
+  local told = {}
+  local function tell(name, is_column)
+    local lacking, _, is_nowhere = seen:without(name, sources)
+    if told[name] or #lacking == 0 or is_column and not is_nowhere or name == "source" then
+      return
+    end
+    told[name] = true
+    local near = is_nowhere and schema.nearest(name, names.COMMON)
+    local of = {}
+    for i, source in ipairs(lacking) do
+      of[i] = source.name
+    end
+    session:say(("no user of %s has a field %s%s"):format(table.concat(of, ", "), name,
+      near and near ~= name and ("; did you mean %s?"):format(near) or ""))
+  end
+  for _, name in ipairs(conditions) do
+    tell(name, false)
+  end
+  for _, name in ipairs(columns) do
+    tell(name, true)
+  end
 end
 
 -- -- everything there is of a user ------------------------------------------------------------------

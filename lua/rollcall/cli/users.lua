@@ -3,6 +3,7 @@
 local failure = require "rollcall.cli.failure"
 local listing = require "rollcall.cli.listing"
 local resume = require "rollcall.cli.resume"
+local seen_fields = require "rollcall.cli.seen_fields"
 
 local users = { summary = "List the users of all sources, or of those named." }
 
@@ -81,11 +82,13 @@ function users.run(session)
   listing.check_format(args)
   local sources = session:sources(args.source)
   session:clients(sources)
-  local predicate = listing.predicate(session, sources)
+  local predicate, conditions = listing.predicate(session, sources)
   local output = resume.output_of(args)
   local saved = args.resume and resume.open(args.resume, output) or nil
   local writer = listing.writer(session, sources, { is_continued = saved ~= nil and saved.format == args.format })
-  local written = 0
+  local columns = listing.fields(args)
+  local seen = seen_fields.new(conditions, columns)
+  local written, is_cut = 0, false
   local _, failures = session:walk(sources, {
     filters = filters_of(args),
     page_size = args.page_size,
@@ -93,13 +96,18 @@ function users.run(session)
     resume = saved,
     output = output,
   }, function(user, source)
+    seen:see(user, source)
     if not predicate or predicate(user) then
       writer.row(user, source)
       written = written + 1
-      return args.limit ~= nil and written >= args.limit
+      is_cut = args.limit ~= nil and written >= args.limit
+      return is_cut
     end
   end)
   writer.finish()
+  if not is_cut and not saved then
+    listing.tell_absent(session, sources, seen, conditions, columns)
+  end
   if failures > 0 then
     session:tell_position "ended early"
   elseif written == 0 then

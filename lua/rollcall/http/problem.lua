@@ -106,8 +106,8 @@ end
 -- What the members of a document that tell whether something is wrong are, by their names in small letters and without
 -- underscores.
 local TELLS = { error = "problem", errors = "problem", errorcode = "code", errcode = "code", errormessage = "message",
-  errormsg = "message", errmsg = "message", fault = "problem", ok = "flag", success = "flag", succeeded = "flag", issuccess = "flag",
-  status = "status" }
+  errormsg = "message", errmsg = "message", fault = "problem", ok = "flag", success = "flag", succeeded = "flag",
+  issuccess = "flag", status = "status" }
 local FLAGS = { [true] = true, ["true"] = true, [false] = false, ["false"] = false }
 local BAD_STATUS = { error = true, fail = true, failed = true, failure = true }
 
