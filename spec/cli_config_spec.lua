@@ -291,6 +291,36 @@ describe("a configuration", function()
     check.contains(errors, "DINTERO_ACCOUNT is not set")
   end)
 
+  it("has other sources that go on where the secret of one cannot be had", function()
+    local name = configuration(([[return { sources = {
+      tesouro = { base_url = %q, client_id = "x", secret_command = "echo sealed >&2; exit 2" },
+      dintero = { base_url = %q, accounts = { "T12345678" }, %s } } }]]):format(sandbox.tesouro_url,
+      sandbox.dintero_url, CREDENTIALS))
+    local output, errors, status = run { "users", "--format", "ndjson", "--config", name }
+    assert.equal(3, status)
+    assert.equal(1200, #command.lines(output))
+    check.contains(errors, "rollcall: tesouro: client_secret: ", "ended with status 2",
+      "rollcall: ended early after 1,200 users: tesouro was left out\n")
+    assert.is_nil(errors:find("--resume", 1, true))
+    output, errors, status = run { "find", cli.dintero[1].email, "--config", name }
+    assert.equal(3, status)
+    check.contains(output, cli.dintero[1].email)
+    check.contains(errors, "tesouro")
+    output, errors, status = run { "review", "--config", name }
+    check.contains(errors, "tesouro: client_secret: ")
+    assert.equal(3, status)
+    check.contains(output, "tesouro (incomplete)", "total (incomplete)")
+    command.write(path "old", '{"source":"tesouro","id":"1"}\n{"source":"dintero","account_id":"T12345678","id":"2"}\n')
+    output, errors, status = run { "diff", path "old", "--config", name, "--format", "csv" }
+    assert.equal(3, status)
+    check.contains(errors, "1 left (who left tesouro is not known)")
+    assert.is_nil(output:find("left,tesouro", 1, true))
+    -- A walk that is gone on with has a place in each.
+    errors, status = complaints { "users", "--format", "ndjson", "--resume", path "place", "--config", name }
+    assert.equal(2, status)
+    check.contains(errors, "tesouro: client_secret: ")
+  end)
+
   it("describes a provider of one's own", function()
     local server = require("spec.support.server").start()
     finally(function()

@@ -409,8 +409,10 @@ local function each_user(session, old, visit)
     visit(whole(user), source.name, number)
   end)
   local failed = {}
-  for _, source in ipairs(sources) do
-    failed[source.name] = source.has_failed
+  for _, list in ipairs { sources, session.unavailable } do
+    for _, source in ipairs(list) do
+      failed[source.name] = source.has_failed
+    end
   end
   return failed
 end

@@ -436,6 +436,10 @@ function review.run(session)
   for i, source in ipairs(sources) do
     counts[i].is_incomplete = source.has_failed
   end
+  for _, source in ipairs(session.unavailable) do
+    counts[#counts + 1] = new_count(source.name)
+    counts[#counts].is_incomplete = true
+  end
   local sum = sum_of(counts)
   if list then
     list.finish()

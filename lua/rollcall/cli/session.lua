@@ -18,6 +18,7 @@ local schema = require "rollcall.schema"
 ---@field output rollcall.cli.Output
 ---@field now number seconds since 1970 that days are counted back from
 ---@field origin string? where the sources are from, once they were looked at
+---@field unavailable rollcall.cli.Source[] which have failed before anything was asked for
 ---@field is_waiting (fun(): boolean)? of a command that writes late: has it written nothing yet?
 local Session = {}
 Session.__index = Session
@@ -39,6 +40,7 @@ function session.new(args)
   local self = setmetatable({
     args = args,
     count = 0, -- of users that have come
+    unavailable = {},
     output = output.new(io.stdout),
     is_terminal = core.terminal.is_terminal(1),
   }, Session)
@@ -203,10 +205,11 @@ end
 ---@param more table? further options
 ---@return rollcall.Client?
 ---@return string? problem
+---@return boolean? is_secret a secret of it cannot be had now
 function Session:try_client(source, more)
   local options, problem = config.options(source)
   if not options then
-    return nil, problem
+    return nil, problem, true
   end
   options.loop, options.on = self.loop, self:hooks(source)
   for name, value in pairs(more or {}) do
@@ -225,19 +228,32 @@ function Session:try_client(source, more)
   return made
 end
 
---- The clients of the sources; ends the command where one cannot be made.
----@param sources rollcall.cli.Source[]
----@return rollcall.Client[]
+--- Makes the clients of the sources; ends the command where one cannot be made. One whose secret cannot be had has
+--- failed, which is told, and the others are left: not where a walk is gone on with, whose place it would lose.
+---@param sources rollcall.cli.Source[] changed: those that are left
 function Session:clients(sources)
-  local clients = {}
-  for i, source in ipairs(sources) do
-    local client, problem = self:try_client(source)
-    if not client then
+  local left, problems = {}, {}
+  for _, source in ipairs(sources) do
+    local client, problem, is_secret = self:try_client(source)
+    if client then
+      source.client = client
+      left[#left + 1] = source
+    elseif not is_secret or self.args.resume then
       failure.usage("%s", problem)
+    else
+      source.has_failed = true
+      problems[#problems + 1], self.unavailable[#self.unavailable + 1] = problem, source
     end
-    clients[i], source.client = client, client
   end
-  return clients
+  if #left == 0 then
+    failure.usage("%s", table.concat(problems, "\n"))
+  end
+  for _, problem in ipairs(problems) do
+    self:complain(problem)
+  end
+  for i = 1, #sources do
+    sources[i] = left[i]
+  end
 end
 
 --- What a source's provider declares of its users.
@@ -458,7 +474,7 @@ function Session:walk(sources, options, visit)
         name)
     end
   end
-  local failures, errors = 0, {}
+  local failures, errors = #self.unavailable, {}
   local function fail(err, source)
     failures = failures + (source.has_failed and 0 or 1)
     source.has_failed = true
@@ -538,8 +554,11 @@ end
 --- Says that a list of users is not whole, and how to go on with it.
 ---@param what string
 function Session:tell_position(what)
+  local without = self.unavailable[1]
   if self.args.command ~= "users" or self.count == 0 then
     self:complain(what)
+  elseif without then -- which a checkpoint has no place in
+    self:complain(("%s after %s: %s was left out"):format(what, progress.count(self.count, "user"), without.name))
   elseif self.args.resume then
     self:complain(("%s; the same command goes on from %s"):format(what, self.args.resume))
   else
