@@ -91,11 +91,12 @@ static int terminal_default(lua_State *L) {
   return 0;
 }
 
-/* ignore_pipe(): a write to a closed pipe fails instead of killing; programs that are started have
- * SIGPIPE as it was */
-static int terminal_ignore_pipe(lua_State *L) {
+/* fail_writes(): a write to a closed pipe, or beyond the largest size of files, fails instead of
+ * killing; programs that are started have SIGPIPE and SIGXFSZ as they were */
+static int terminal_fail_writes(lua_State *L) {
   (void)L;
   set(SIGPIPE, ignore);
+  set(SIGXFSZ, ignore);
   return 0;
 }
 
@@ -212,7 +213,7 @@ void rc_terminal_open(lua_State *L) {
       {"is_terminal", terminal_is},  {"columns", terminal_columns},
       {"catch", terminal_catch},     {"release", terminal_release},
       {"default", terminal_default}, {"occupy", terminal_occupy},
-      {"replace", terminal_replace}, {"ignore_pipe", terminal_ignore_pipe},
+      {"replace", terminal_replace}, {"fail_writes", terminal_fail_writes},
       {"caught", terminal_caught},   {"truncate", terminal_truncate},
       {"beside", terminal_beside},   {NULL, NULL}};
   lua_createtable(L, 0, 11);

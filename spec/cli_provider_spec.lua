@@ -285,3 +285,33 @@ describe("a field that nobody has", function()
     check.contains(errors, "nobody was found")
   end)
 end)
+
+describe("a list of users", function()
+  it("that is shorter than the server counts is told", function()
+    local name = acme("", [[users = { path = "/people", items = "/data",
+      paging = { type = "cursor", query = "c", next = "/next", total = "/total" } }]])
+    server:script { ["/people"] = { { body = '{"data":[{"id":1},{"id":2}],"total":1234}' } } }
+    local errors, status = complaints { "users", "--config", name }
+    assert.equal(0, status)
+    assert.equal("rollcall: acme: its server counts 1,234 users, and 2 came\n", errors)
+    server:script { ["/people"] = { { body = '{"data":[{"id":1},{"id":2}],"total":2}' } } }
+    assert.equal("", (complaints { "users", "--config", name }))
+    server:script { ["/people"] = { { body = '{"data":[{"id":1},{"id":2}],"total":1234}' } } }
+    assert.equal("", (complaints { "users", "--config", name, "--limit", "1" }))
+  end)
+end)
+
+describe("a proxy that wants credentials", function()
+  it("is named, and where they stand", function()
+    local name = acme(("proxy = %q,"):format(server.url),
+      'users = { path = "/people", items = "", paging = { type = "none" } }')
+    -- What is beyond the proxy is asked for by its whole address.
+    local text = command.read(name):gsub("base_url = \"[^\"]*\"", 'insecure = true, base_url = "http://acme.example"', 1)
+    command.write(name, text)
+    server:script { ["http://acme.example/people"] = { { status = 407, body = "Proxy Authentication Required" } } }
+    local errors, status = complaints { "users", "--config", name }
+    assert.equal(3, status)
+    check.contains(errors, "the proxy answered 407: Proxy Authentication Required", "The proxy wants credentials: they "
+      .. "stand in the source's proxy option, or in https_proxy")
+  end)
+end)

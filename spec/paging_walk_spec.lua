@@ -707,11 +707,12 @@ describe("a total", function()
           body = ('{"meta":{"total":2},"more":true,"next":%s,"data":[{"id":"t2"}]}'):format(following) } },
         ["/people?c=t2"] = { { body = '{"data":[{"id":"b"}],"more":false,"next":null}' } },
       }
-      local told = {}
-      for users, info in client({ paging = paging }):users():pages() do
+      local told, walked = {}, client({ paging = paging }):users()
+      for users, info in walked:pages() do
         told[#told + 1] = ("%d of %s"):format(#users, tostring(info.total))
       end
       assert.same({ "1 of 2", "1 of nil" }, told, kind)
+      assert.equal(2, walked:stats().total)
       -- Nothing in the array's place is nobody then.
       server:script { ["/people"] = { { body = '{"meta":{"total":0},"data":null,"next":null}' } } }
       assert.equal("", (ids_of(client({ paging = paging }):users())), kind)

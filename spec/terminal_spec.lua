@@ -166,7 +166,7 @@ describe("core.terminal", function()
 
   it("lets a write to a closed pipe fail", function()
     local _, errors, status = run([[
-      terminal.ignore_pipe()
+      terminal.fail_writes()
       io.stdout:setvbuf "no"
       local good, problem, code
       for _ = 1, 1000 do
@@ -177,6 +177,26 @@ describe("core.terminal", function()
       io.stderr:write(tostring(good), " ", problem, " ", code, "\n")
     ]], "%s | true")
     assert.equal("nil Broken pipe 32\n", errors)
+    assert.equal(0, status)
+  end)
+
+  it("lets a write beyond the largest size of files fail", function()
+    local name = os.tmpname()
+    finally(function()
+      os.remove(name)
+    end)
+    local _, errors, status = run(([[
+      terminal.fail_writes()
+      local file = io.open(%q, "w")
+      file:setvbuf "no"
+      local good, problem, code
+      for _ = 1, 1000 do
+        good, problem, code = file:write(("x"):rep(1024))
+        if not good then break end
+      end
+      io.stderr:write(tostring(good), " ", problem:match "[^:]*$", " ", code, "\n")
+    ]]):format(name), "sh -c 'ulimit -f 64; exec %s'")
+    assert.equal("nil File too large 27\n", errors)
     assert.equal(0, status)
   end)
 end)

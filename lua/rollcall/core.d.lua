@@ -408,8 +408,8 @@ function core.terminal.release() end
 --- From now on SIGINT ends the process, whatever the interpreter made of it.
 function core.terminal.default() end
 
---- From now on a write to a closed pipe fails and does not kill.
-function core.terminal.ignore_pipe() end
+--- From now on a write to a closed pipe, or beyond the largest size of files, fails and does not kill.
+function core.terminal.fail_writes() end
 
 --- What is closed of stdin, stdout and stderr is /dev/null from now on, so that no socket and no file gets
 --- its number. To read or write it fails, as before.

@@ -283,7 +283,7 @@ function Merge:statistics()
   local sum = { users = 0, pages = 0, requests = 0, retries = 0, waits = 0, bytes = 0 }
   for _, one in ipairs(self.all) do
     for name, value in pairs(one:stats()) do
-      sum[name] = sum[name] + value
+      sum[name] = (sum[name] or 0) + value
     end
   end
   return sum

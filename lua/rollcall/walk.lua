@@ -273,7 +273,7 @@ function Walk:describe(page)
     info.next = neighbour "forward"
   end
   info.previous = kind.goes_back(declared) and neighbour "backward" or nil
-  info.total = page.answer and declared.total and page.answer:number(declared.total) or nil
+  info.total = self:total_of(page.answer)
   return info
 end
 
@@ -337,6 +337,7 @@ function Walk:statistics()
     retries = self.stats.retries,
     waits = self.stats.waits,
     bytes = self.stats.bytes,
+    total = self.total,
   }
 end
 
@@ -396,6 +397,14 @@ local function is_said_empty(collection, asked, made)
     and (declarations.has(collection.empty, instead) or total ~= nil and made:number(total) == 0)
 end
 
+--- How many users there are, as a page says.
+---@param made rollcall.Answer?
+---@return integer?
+function Walk:total_of(made)
+  local declared = self.spec.collection.paging.total
+  return made and declared and made:number(declared) or nil
+end
+
 --- A page's body is whole: reads what it said beside its users.
 function Walk:settle(index)
   local page = self.pages[index]
@@ -408,6 +417,7 @@ function Walk:settle(index)
   end
   page.whole = true
   page.answer = made
+  self.total = self:total_of(made) or self.total
   if not self.known.answer or page.answer.count > self.known.answer.count then
     self.known.answer = page.answer
   end

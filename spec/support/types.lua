@@ -274,7 +274,7 @@ for name in pairs((client:users()):stats()) do
   statistics[#statistics + 1] = name
 end
 check_options("rollcall.Stats", function(name)
-  return (client:users()):stats()[name] ~= nil
+  return (client:users()):stats()[name] ~= nil or name == "total" -- which Tesouro does not say
 end, statistics)
 
 if bad > 0 then

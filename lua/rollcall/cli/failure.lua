@@ -57,7 +57,7 @@ local advice = {
   tls = "Check the computer's clock and its authorities; an authority of your own is ca_file in the configuration",
   auth = "Check the client id and secret of this source, or its token: have they expired, may they read users",
   rate_limit = "Try again later, or with fewer other programs that use the same client",
-  http = "Check the source's base_url, account and filters; the provider's support knows the request id",
+  http = "Check the source's base_url, account and filters",
   decode = "The server's answer is not what it declares: look at base_url, or tell the provider's support",
   loop = "The server ignores the page token: the configuration's query_names can send it by another name",
 }
@@ -86,6 +86,11 @@ function failure.advice(err, name)
     text = "These credentials may not read the users of this account: ask its administrator for the right to"
   elseif err.kind == "decode" and err.body then
     text = "The server answered without users, and may say why: look at the account, the filters and base_url"
+  end
+  if err.status == 407 or err.message:find("response 407", 1, true) then
+    text = "The proxy wants credentials: they stand in the source's proxy option, or in https_proxy"
+  elseif err.kind == "http" and err.request_id then
+    text = text .. "; the provider's support knows the request id"
   end
   if is_of_credentials(err) then
     text = text .. ". It speaks of credentials: check the client id and secret of this source, or its token"

@@ -536,7 +536,12 @@ function Session:walk(sources, options, visit)
   if self.progress then
     self.progress:clear()
   end
-  for _, source in ipairs(sources) do
+  for i, source in ipairs(sources) do
+    local stats = streams[i]:stats()
+    if not saved and streams[i]:reason() == "exhausted" and (stats.total or 0) > stats.users then
+      self:say(("%s: its server counts %s, and %s came"):format(source.name, progress.count(stats.total, "user"),
+        progress.number(stats.users)))
+    end
     local more = (errors[source] or 0) - SHOWN_ERRORS
     if more > 0 then
       self:complain(("%s: %s failed, too"):format(source.name, progress.count(more, "more account")))

@@ -111,7 +111,8 @@ function users.run(session)
   if failures > 0 then
     session:tell_position "ended early"
   elseif written == 0 then
-    session:say(args.resume and "nobody was left to list" or "nobody was found")
+    session:say(saved and saved.parts and ("nobody was left to list: to begin anew, remove %s"):format(args.resume)
+      or "nobody was found")
   end
   return failures > 0 and failure.FAILED or written > 0 and failure.FOUND or failure.NONE
 end

@@ -125,7 +125,8 @@ function Exchange:status_error(body)
     message = "the server answered HTML, not JSON" .. (title and ": " .. title or "")
   end
   message = message or problem.first_line(body) or "no message"
-  return self:error(kind, ("the server answered %d: %s"):format(status, message), {
+  local who = status == 407 and "the proxy" or "the server"
+  return self:error(kind, ("%s answered %d: %s"):format(who, status, message), {
     status = status,
     code = code,
     retry_after = (kind == "rate_limit" and limits.wait_asked or header.retry_after)(transfer),
