@@ -306,7 +306,8 @@ describe("a proxy that wants credentials", function()
     local name = acme(("proxy = %q,"):format(server.url),
       'users = { path = "/people", items = "", paging = { type = "none" } }')
     -- What is beyond the proxy is asked for by its whole address.
-    local text = command.read(name):gsub("base_url = \"[^\"]*\"", 'insecure = true, base_url = "http://acme.example"', 1)
+    local text = command.read(name):gsub(
+      "base_url = \"[^\"]*\"", 'insecure = true, base_url = "http://acme.example"', 1)
     command.write(name, text)
     server:script { ["http://acme.example/people"] = { { status = 407, body = "Proxy Authentication Required" } } }
     local errors, status = complaints { "users", "--config", name }
