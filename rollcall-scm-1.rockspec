@@ -47,7 +47,6 @@ build = {
     ["rollcall"] = "lua/rollcall/init.lua",
     ["rollcall.auth"] = "lua/rollcall/auth.lua",
     ["rollcall.auth.basic"] = "lua/rollcall/auth/basic.lua",
-    ["rollcall.auth.bearer"] = "lua/rollcall/auth/bearer.lua",
     ["rollcall.auth.client_credentials"] = "lua/rollcall/auth/client_credentials.lua",
     ["rollcall.auth.function"] = "lua/rollcall/auth/function.lua",
     ["rollcall.auth.header"] = "lua/rollcall/auth/header.lua",

@@ -31,7 +31,6 @@ static void finish(rc_http *engine, rc_transfer *transfer, rc_http_result result
   if (wire_bytes > transfer->wire_bytes) {
     transfer->wire_bytes = wire_bytes;
   }
-  transfer->http_version = rc_http_version_of(easy);
   transfer->elapsed = (uint64_t)(monotonic_ms() - transfer->started);
   transfer->result = result;
   transfer->paused = false;

@@ -91,8 +91,8 @@ rc_http_result rc_http_start(rc_http *engine, const rc_http_request *request,
 /* Does what can be done without blocking: at most one poll(2), none if nothing is under way. */
 void rc_http_drive(rc_http *engine);
 
-/* Waits until something can be done, timeout_ms are over (-1: no limit) or a signal arrives, then
- * drives. With nothing under way it sleeps for timeout_ms, or returns at once for -1. */
+/* Waits until something can be done, timeout_ms (0 or more) are over or a signal arrives, then
+ * drives. With nothing under way it sleeps for timeout_ms. */
 void rc_http_wait(rc_http *engine, long timeout_ms);
 void rc_http_wait_many(rc_http *const *engines, size_t count, long timeout_ms);
 
@@ -145,7 +145,6 @@ const char *rc_transfer_body(const rc_transfer *transfer, size_t *length, bool *
 uint64_t rc_transfer_received(const rc_transfer *transfer);   /* body bytes, decompressed */
 uint64_t rc_transfer_wire_bytes(const rc_transfer *transfer); /* headers and body, as received */
 uint64_t rc_transfer_elapsed_ms(const rc_transfer *transfer); /* from start until done, or now */
-int rc_transfer_http_version(const rc_transfer *transfer);    /* 10, 11, 20, 30; 0: none yet */
 
 bool rc_transfer_paused(const rc_transfer *transfer);
 

@@ -60,7 +60,6 @@ struct rc_transfer {
   long status;
   struct buffer block, body;
   uint64_t received, wire_bytes, elapsed;
-  int http_version;
   curl_socket_t fd; /* the last that libcurl named for it */
   char error[CURL_ERROR_SIZE];
 };

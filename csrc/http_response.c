@@ -208,10 +208,6 @@ uint64_t rc_transfer_elapsed_ms(const rc_transfer *transfer) {
                                   : transfer->elapsed;
 }
 
-int rc_transfer_http_version(const rc_transfer *transfer) {
-  return transfer->engine != NULL ? rc_http_version_of(transfer->easy) : transfer->http_version;
-}
-
 bool rc_transfer_paused(const rc_transfer *transfer) {
   return transfer->paused;
 }

@@ -25,16 +25,6 @@ static struct pollfd to_poll(const rc_http *engine, const rc_http_socket *socket
   return (struct pollfd){.fd = fd, .events = (short)events};
 }
 
-/* Can anything of theirs become ready? */
-static bool are_watched(rc_http *const *engines, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    if (rc_http_sockets(engines[i], NULL, 0) > 0) {
-      return true;
-    }
-  }
-  return false;
-}
-
 static int curl_events(short polled) {
   int events = 0;
   if ((polled & (POLLIN | POLLHUP | POLLERR | POLLNVAL)) != 0) {
@@ -46,8 +36,7 @@ static int curl_events(short polled) {
   return events;
 }
 
-/* Brings their clocks up to date. Answers until when to wait for their sockets; NEVER where there
- * is no limit, neither of the caller's nor by a timer. */
+/* Brings their clocks up to date. Answers until when to wait for their sockets. */
 static int64_t attend_all(rc_http *const *engines, size_t count, long timeout_ms, int64_t *now) {
   int64_t until = NEVER;
   bool has_news = false; /* in a child of fork transfers end as soon as they are looked at */
@@ -62,7 +51,7 @@ static int64_t attend_all(rc_http *const *engines, size_t count, long timeout_ms
   if (has_news) {
     return *now;
   }
-  return timeout_ms >= 0 ? earlier(until, *now + bounded_ms(timeout_ms)) : until;
+  return earlier(until, *now + bounded_ms(timeout_ms));
 }
 
 /* Writes what is to be watched, at most `capacity` of it; how much that is. */
@@ -80,7 +69,7 @@ static void poll_until(struct pollfd *polled, size_t filled, int64_t until, int6
   if (filled == 0 && until <= now) {
     return;
   }
-  const int wait = until == NEVER ? -1 : (int)bounded_ms(until - now);
+  const int wait = (int)bounded_ms(until - now);
   if (poll(polled, (nfds_t)filled, wait) < 0) {
     for (size_t i = 0; i < filled; i++) {
       polled[i].revents = 0;
@@ -108,9 +97,6 @@ void rc_http_wait_many(rc_http *const *engines, size_t count, long timeout_ms) {
   size_t total = 0;
   int64_t now;
   int64_t until = attend_all(engines, count, timeout_ms, &now);
-  if (until == NEVER && !are_watched(engines, count)) {
-    return;
-  }
   for (size_t i = 0; i < count; i++) {
     total += engines[i]->socket_count;
   }
@@ -120,7 +106,7 @@ void rc_http_wait_many(rc_http *const *engines, size_t count, long timeout_ms) {
       polled = allocated;
       capacity = total;
     } else {
-      until = earlier(until, now + 10); /* the rest gets its turn: drives look at all sockets */
+      until = earlier(until, now + 10); /* looked at again soon: the rest has to wait for memory */
     }
   }
   const size_t filled = fill(polled, capacity, engines, count);

@@ -21,7 +21,6 @@ static const char *parse_patterns(rc_items *items, const rc_items_options *optio
   }
   if (options->id != NULL && problem == NULL) {
     memcpy(text, options->id, options->id_length);
-    items->has_id = true;
     problem = rc_pointer_parse(&items->id, text, options->id_length);
   }
   for (unsigned i = 0; i < items->pattern_count; i++) {
@@ -137,7 +136,7 @@ static bool keep_edge(edge *kept, const char *bytes, size_t length) {
 static void note_opening(rc_items *items, const rc_object *item) {
   rc_opening *opening = &items->opening;
   rc_span text;
-  if (!items->has_id || !rc_field_find_id(item, &items->id, &text)) {
+  if (!rc_field_find_id(item, &items->id, &text)) {
     text = (rc_span){.bytes = item->bytes, .length = item->length};
   }
   const uint64_t hash = rc_hash(text.bytes, text.length);

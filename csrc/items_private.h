@@ -66,8 +66,7 @@ struct rc_items {
   } container[MAX_PATTERNS];
 
   uint64_t found;
-  bool has_id; /* otherwise items are told apart by their text */
-  rc_pointer id;
+  rc_pointer id; /* of no segments: items are told apart by their text */
   rc_opening opening;
   bool edges;
   edge first, last; /* kept only where `edges` is set */

@@ -224,7 +224,6 @@ void rc_push_value(lua_State *L, rc_span text, rc_nulls nulls) {
     return;
   case RC_JSON_ARRAY:
   case RC_JSON_OBJECT:
-    luaL_checkstack(L, 8, "JSON nested too deep");
     read_value(&(reader){L, text.bytes, nulls}, false);
     return;
   }

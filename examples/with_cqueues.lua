@@ -10,7 +10,7 @@ local rollcall = require "rollcall"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
--- -- the loop: two functions --------------------------------------------------------------------
+-- -- the loop: three functions ------------------------------------------------------------------
 
 local TURN = 0.004 -- seconds that a coroutine may go on before others have their turn
 

@@ -6,16 +6,17 @@
 --     authorize(asker, now) -> "ready" and header lines; "wait" and seconds at most; "failed" and an error
 --     refused(lines) -> whether another attempt may be less unwelcome
 
+local header = require "rollcall.auth.header"
 local problem = require "rollcall.http.problem"
 
 local auth = {}
 
 auth.types = {
   basic = require "rollcall.auth.basic",
-  bearer = require "rollcall.auth.bearer",
+  bearer = header.bearer,
   client_credentials = require "rollcall.auth.client_credentials",
   ["function"] = require "rollcall.auth.function",
-  header = require "rollcall.auth.header",
+  header = header,
 }
 
 --- The type of a provider; a bearer token where it declares none.

@@ -50,7 +50,8 @@ local client = {}
 
 -- So often, in seconds, a stream of plentiful users comes by its loop, which decides whether it is time.
 local TURN = 0.002
--- Bytes that may wait unread before a transfer pauses, where the script does not say.
+-- Bytes that may wait unread before a transfer pauses, where the script does not say: with twice as many a walk of a
+-- gigabyte takes more than 16 MiB on LuaJIT.
 local WATERMARK = 524288
 
 --- May a body of this provider be of any length, since it has everybody? Such bodies need a connection each.

@@ -162,7 +162,6 @@ static void check_transfer(const rc_transfer *transfer, const rc_http_request *r
   } else {
     CHECK(result != RC_HTTP_REFUSED);
   }
-  CHECK(rc_transfer_http_version(transfer) <= 30);
 }
 
 static void exchange(rc_http *engine, server *s, rc_http_request *request) {

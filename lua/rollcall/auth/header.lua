@@ -1,4 +1,5 @@
--- A key that the script brings, in a header of the provider's: `X-Api-Key: KEY`, `Authorization: SSWS KEY`.
+-- A token or key that the script brings, in a header: `Authorization: Bearer TOKEN` where the provider declares nothing
+-- else, or `X-Api-Key: KEY`, `Authorization: SSWS KEY`.
 
 local header_names = require "rollcall.http.header_names"
 local schema = require "rollcall.schema"
@@ -35,7 +36,7 @@ function Header:authorize()
   if not token then
     return "failed", err
   end
-  return "ready", { header.line(self.client.provider.auth, token) }
+  return "ready", { header.line(self.client.provider.auth or {}, token) }
 end
 
 function Header:refused()
@@ -45,5 +46,10 @@ end
 function header.new(client)
   return setmetatable({ client = client }, Header)
 end
+
+--- A bearer token (RFC 6750), which is what a provider takes that declares nothing.
+header.bearer = schema.with(header, { schema = function()
+  return {}
+end })
 
 return header
