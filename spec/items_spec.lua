@@ -626,7 +626,8 @@ describe("the decoder's messages", function()
     assert(decoder:feed "{}")
     local _, err = decoder:finish()
     check.contains(err.message, "/a~1b~0")
-    for option, expected in pairs { max_item = "from 0 to 2147483647, got 1.5", edges = "expected a boolean" } do
+    for option, expected in pairs { max_item = "from 0 to 2147483647, got 1.5",
+      edges = "expected a boolean, got string" } do
       local good, message = pcall(core.decoder, { items = "", [option] = option == "edges" and "no" or 1.5 })
       assert.is_false(good)
       check.contains(message, option, expected)
@@ -639,6 +640,61 @@ describe("the decoder's messages", function()
     local good, message = pcall(core.ledger, { id = "/id", saved = {} })
     assert.is_false(good)
     check.contains(message, "ledger: saved: expected a string, got table")
+  end)
+end)
+
+describe("a ledger", function()
+  --- The records of an array.
+  local function records(text)
+    local decoder, list = core.decoder { items = "" }, {}
+    assert(decoder:feed(text))
+    assert(decoder:finish())
+    for record in decoder.next, decoder do
+      list[#list + 1] = record
+    end
+    return list
+  end
+
+  --- What it says of a body's items once it has taken those of another one; and itself.
+  local function verdicts(first, second)
+    local ledger, said = core.ledger { id = "/id" }, {}
+    for _, record in ipairs(records(first)) do
+      assert.is_true(ledger:take(record))
+    end
+    ledger:begin_body()
+    for i, record in ipairs(records(second)) do
+      said[i] = tostring((ledger:take(record)))
+      if said[i] == "nil" then
+        break
+      end
+    end
+    return table.concat(said, " "), ledger
+  end
+
+  it("knows an id however it is escaped", function()
+    for _, length in ipairs { 1, 300 } do -- in its buffer, and beyond it
+      local rest = ("c"):rep(length)
+      local plain, escaped = ('[{"id":"ab%s"}]'):format(rest), ('[{"id":"\\u0061b%s"}]'):format(rest)
+      assert.equal("false", (verdicts(plain, escaped)))
+      assert.equal("false", (verdicts(escaped, plain)))
+      assert.equal("true", (verdicts(plain, '[{"id":"\\u0062b' .. rest .. '"}]')))
+    end
+  end)
+
+  it("knows who has no id by the place", function()
+    assert.equal("false false false true", (verdicts('[{"id":1},{"n":1},{"id":2}]',
+      '[{"id":1},{"n":9},{"id":2},{"id":3}]')))
+    assert.equal("false nil", (verdicts('[{"id":1},{"id":2}]', '[{"id":1},{"n":9}]')))
+    assert.equal("false false nil", (verdicts('[{"id":1},{"n":1}]', '[{"id":1},{"n":9},{"id":3}]')))
+    local said, ledger = verdicts('[{"id":1},{"n":1},{"id":2}]', '[{"id":1},{"n":9}]')
+    assert.equal("false false", said)
+    assert.is_true(ledger:short())
+  end)
+
+  it("is the same without its last one, where it has none", function()
+    local ledger = core.ledger { id = "/id" }
+    assert.equal(ledger:save(9, false), ledger:save(9, true))
+    assert.is_nil((core.ledger { id = "/id", saved = ("\255"):rep(16) }))
   end)
 end)
 

@@ -429,6 +429,35 @@ describe("a finalizer that runs inside a call", function()
     end
   end)
 
+  it("may close what the call has begun with", function()
+    for _ = 1, 5 do
+      local decoder = core.decoder { items = "/d", capture = { "/a" } }
+      assert(decoder:feed('{"a":"\\n' .. ("x"):rep(5000) .. '","d":[]}'))
+      call_until_finalized(function()
+        local good, text = pcall(decoder.captured, decoder, "/a")
+        assert(not good or #text == 5001 and text:find "^\nx+$")
+      end, function() decoder:close() end)
+      local engine = core.engine()
+      call_until_finalized(function() pcall(engine.request, engine, { url = "http://127.0.0.1:1/" }) end,
+        function() engine:close() end)
+      local all, list = {}, core.decoder { items = "" }
+      assert(list:feed("[" .. ('{"id":%d},'):rep(1000):gsub("%%d", function()
+        all[#all + 1] = true
+        return tostring(#all)
+      end):sub(1, -2) .. "]"))
+      for i = 1, 1000 do
+        all[i] = list:next()
+      end
+      local ledger = core.ledger { id = "/id" }
+      ledger:take(all[1])
+      call_until_finalized(function() pcall(ledger.save, ledger, 1e5) end, function()
+        for i = 2, 1000 do
+          ledger:take(all[i])
+        end
+      end)
+    end
+  end)
+
   it("may change what the call reads", function()
     for _ = 1, 20 do
       local decoder = core.decoder { items = "", edges = true }

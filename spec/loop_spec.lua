@@ -112,7 +112,9 @@ describe("core.duplicate", function()
     local none, problem = core.duplicate(99999)
     assert.is_nil(none)
     assert.equal("string", type(problem))
-    assert.has_error(function() core.duplicate "x" end)
+    for _, wrong in ipairs { "x", -1, 2 ^ 40 } do
+      assert.has_error(function() core.duplicate(wrong) end)
+    end
   end)
 end)
 

@@ -606,6 +606,36 @@ describe("headers", function()
       end
     end
   end)
+
+  it("are those of the final answer, and not of one on the way", function()
+    scripted:script { ["/hints"] = { { raw = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=next\r\n\r\n"
+      .. "HTTP/1.1 200 OK\r\nX-One: 1\r\nContent-Length: 2\r\n\r\n[]" } } }
+    local transfer = get(scripted.url .. "/hints")
+    assert.is_nil(transfer:header "link")
+    assert.equal("1", transfer:header "x-one")
+    assert.equal("HTTP/1.1 200 OK", transfer:headers():match "^[^\r\n]*")
+  end)
+
+  it("have no Expect, for whose answer a large body would wait", function()
+    scripted:script { ["/b"] = { { body = "[]" } } }
+    get { url = scripted.url .. "/b", method = "POST", body = ("x"):rep(2 ^ 21) }
+    assert.is_nil(scripted:requests("/b")[1].headers.expect)
+  end)
+end)
+
+describe("a transfer that is cancelled", function()
+  it("ends at once", function()
+    scripted:script { ["/slow"] = { { delay = 5 } } }
+    local engine = core.engine()
+    local transfer = ask(engine, { url = scripted.url .. "/slow" })
+    repeat
+      core.wait({ engine }, 0.05)
+    until #scripted:requests "/slow" > 0
+    assert.equal(1, engine:sockets {})
+    transfer:cancel()
+    assert.equal(0, engine:sockets {})
+    assert.is_nil(engine:timeout())
+  end)
 end)
 
 describe("TLS", function()
@@ -671,6 +701,15 @@ describe("TLS", function()
     finish(engine, transfer)
     assert.equal(401, transfer:status(), select(2, transfer:failure()))
     assert.equal(2, #scripted:requests(host))
+  end)
+
+  it("is not what fails where the network breaks the handshake", function()
+    local host = sandbox.dintero_https_url:match "//([%d.]+:%d+)"
+    for _, how in ipairs { "close", "reset" } do
+      scripted:script { [host] = { { headers = { "Via: a proxy" }, length = false, type = false, body = "",
+        [how] = true } } }
+      assert.equal("network", (get { url = sandbox.dintero_https_url .. "/x", proxy = scripted.url }:failure()), how)
+    end
   end)
 
   it("carries HTTP/2, many requests over one connection", function()
