@@ -362,3 +362,46 @@ describe("auth client_credentials", function()
     }))
   end)
 end)
+
+describe("headers of a client", function()
+  it("go with each request to its base URL, and to no other host", function()
+    local other = require("spec.support.server").start()
+    finally(function()
+      other:stop()
+    end)
+    local granted = { body = '{"access_token":"granted-1","expires_in":3600}' }
+    local headers = { ["X-Gateway-Key"] = "gate-7f3a", ["X-Correlation-Id"] = "run-17" }
+    for path, url in pairs { ["/token"] = false, ["/elsewhere"] = other.url .. "/elsewhere" } do
+      server:script { ["/people"] = { { status = 404, body = '{"message":"gate-7f3a, of run-17"}' } },
+        [path] = { granted } }
+      other:script { [path] = { granted } }
+      local _, err = client({ type = "client_credentials", path = not url and path or nil, url = url or nil },
+        { client_id = "id-7f3a", client_secret = "s3cr", headers = headers }):users():next()
+      check.failure(err, "http", { "gate-7f3a" })
+      check.contains(err.message, "[secret], of run-17")
+      local had = server:requests("/people")[1].headers
+      assert.equal("gate-7f3a", had["x-gateway-key"])
+      assert.equal("run-17", had["x-correlation-id"])
+      local asked = (url and other or server):requests(path)[1].headers
+      assert.equal(not url and "gate-7f3a" or nil, asked["x-gateway-key"])
+    end
+  end)
+
+  it("are none that something else is sent in", function()
+    for name, what in pairs { Authorization = "the place of auth", ["User-Agent"] = "option of the client",
+      ["X y"] = "a header name" } do
+      check.misuse(function()
+        client({ type = "bearer" }, { token = "tok-7f3a", headers = { [name] = "x" } })
+      end, "headers", what)
+    end
+    check.misuse(function()
+      rollcall.tesouro { token = "tok-7f3a", headers = { ["x-organization-id"] = "x" } }
+    end, "headers", "the filter organization_id")
+    check.misuse(function()
+      rollcall.github { org = "acme", token = "tok-7f3a", headers = { accept = "x" } }
+    end, "headers", "the provider's own")
+    check.misuse(function()
+      client({ type = "bearer" }, { token = "tok-7f3a", headers = { ["X-Y"] = "a\r\nb" } })
+    end, "headers", "control characters")
+  end)
+end)

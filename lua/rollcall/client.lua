@@ -8,6 +8,7 @@ local client_options = require "rollcall.client_options"
 local core = require "rollcall.core"
 local fields = require "rollcall.fields"
 local frozen = require "rollcall.provider.frozen"
+local header = require "rollcall.http.header"
 local limits = require "rollcall.http.limits"
 local loops = require "rollcall.loop"
 local paging_types = require "rollcall.paging"
@@ -64,6 +65,14 @@ local function has_long_bodies(checked)
   return false
 end
 
+local function header_lines(headers)
+  local lines = {}
+  for _, name in ipairs(schema.keys(headers or {})) do
+    lines[#lines + 1] = name .. ": " .. headers[name]
+  end
+  return lines
+end
+
 --- Makes a client. Raises where the provider or an option is wrong, naming each mistake.
 ---@param declared rollcall.Provider
 ---@param config rollcall.ClientOptions
@@ -102,6 +111,7 @@ function client.new(declared, config, level)
     loop = self.loop,
     watermark = kept.watermark or WATERMARK,
     query_names = kept.query_names or {},
+    headers = header_lines(kept.headers),
     user_agent = kept.user_agent or "rollcall/" .. version,
     limits_of_bodies = {
       max_page_bytes = kept.max_page_bytes,
@@ -113,6 +123,11 @@ function client.new(declared, config, level)
     records = {}, -- what is known of them, by collection and options
   }, Shared)
   proxy.hide_credentials(shared.redactor, kept.proxy)
+  for name, value in pairs(kept.headers or {}) do
+    if header.is_of_credentials(name) then
+      shared.redactor:add(value, "headers." .. name)
+    end
+  end
   rawset(self, "shared", function()
     return shared
   end)

@@ -1,6 +1,7 @@
 -- The options of a client, checked: those of every client, and those that its provider declares.
 
 local auth = require "rollcall.auth"
+local header_names = require "rollcall.http.header_names"
 local loops = require "rollcall.loop"
 local paging_types = require "rollcall.paging"
 local proxy = require "rollcall.http.proxy"
@@ -38,6 +39,7 @@ local url = require "rollcall.http.url"
 ---@field watermark integer? bytes of users that may wait unread, 512 KiB
 ---@field query_names table<string, string>? sends a query parameter of the provider by another name
 ---@field user_agent string?
+---@field headers table<string, string>? sent with each request to the provider's base URL, such as a gateway's key
 ---@field loop rollcall.Loop|"blocking"|"nginx"|"uv"|nil how to wait; by default the host's
 ---@field on rollcall.Hooks?
 
@@ -115,6 +117,31 @@ local function query_names_node(declared)
   end
   table.sort(names)
   return { type = "table", keys = { type = "string", enum = names }, values = clean_string("a parameter's name") }
+end
+
+--- The node of headers: it takes what the provider sends nothing in by itself.
+local function headers_node(declared)
+  local taken = { [(declared.auth and declared.auth.name or "authorization"):lower()] = "auth" }
+  for name in pairs(declared.headers or {}) do
+    taken[name:lower()] = "the provider's own"
+  end
+  for _, collection in pairs(declared.collections) do
+    for _, place in pairs(paging_types[collection.paging.type].places(collection.paging)) do
+      if type(place) == "table" and place.header then
+        taken[place.header:lower()] = "paging"
+      end
+    end
+    for name, filter in pairs(collection.filters or {}) do
+      if filter.header then
+        taken[filter.header:lower()] = "the filter " .. name
+      end
+    end
+  end
+  return { type = "table", values = clean_string("text for a header"), keys = schema.with(header_names.free, {
+    test = function(name)
+      local owner = taken[name:lower()]
+      return owner and "it is the place of " .. owner or header_names.free.test(name)
+    end }) }
 end
 
 local function option_node(declared)
@@ -202,6 +229,7 @@ local function options_schema(declared)
     watermark = { type = "integer", min = 1, max = MOST_BYTES },
     query_names = query_names_node(declared),
     user_agent = clean_string("text for the User-Agent header"),
+    headers = headers_node(declared),
     loop = loop_node,
     on = { type = "table", fields = { request = hook, response = hook, retry = hook, page = hook } },
   }

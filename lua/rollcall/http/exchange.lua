@@ -10,6 +10,7 @@ local json = require "rollcall.json"
 local limits = require "rollcall.http.limits"
 local problem = require "rollcall.http.problem"
 local retry = require "rollcall.http.retry"
+local url = require "rollcall.http.url"
 
 ---@class rollcall.ExchangeSpec
 ---@field method string
@@ -270,7 +271,9 @@ function states.start(self)
     return self:fail(self:error("budget", spent))
   end
   local headers, has_accept = { "User-Agent: " .. client.user_agent }, false
-  for _, lines in ipairs { spec.headers, self.authorization or {} } do
+  -- A token endpoint on another host has none of the client's.
+  local of_client = client.headers[1] and url.is_same_origin(spec.url, client.base_url) and client.headers or {}
+  for _, lines in ipairs { of_client, spec.headers, self.authorization or {} } do
     for _, line in ipairs(lines) do
       headers[#headers + 1] = line
       has_accept = has_accept or line:sub(1, 7):lower() == "accept:"

@@ -22,6 +22,14 @@ local function has_part(name, parts)
   return false
 end
 
+--- Is a header of this name one that may carry credentials, such as a key?
+---@param name string
+---@return boolean
+function header.is_of_credentials(name)
+  name = name:lower()
+  return has_part(name, OF_CREDENTIALS) and not has_part(name, OF_NONE)
+end
+
 --- The headers of an answer by their names in lower case, the values of a repeated one joined by ", ". Without those
 --- that carry credentials, such as Set-Cookie.
 ---@param lines string as transfer:headers gives them
@@ -30,7 +38,7 @@ function header.all(lines)
   local all = {}
   for name, value in lines:gmatch "\n([%w!#$%%&'*+.^_`|~-]+):[ \t]*([^\r\n]*)" do
     name, value = name:lower(), value:match "^.*[^ \t]" or ""
-    if has_part(name, OF_NONE) or not has_part(name, OF_CREDENTIALS) then
+    if not header.is_of_credentials(name) then
       all[name] = all[name] and all[name] .. ", " .. value or value
     end
   end

@@ -157,6 +157,15 @@ function url.origin(parsed)
   return ("%s://%s:%d"):format(parsed.scheme, parsed.host, parsed.port)
 end
 
+--- Are these absolute URLs of one origin?
+---@param one string
+---@param other string
+---@return boolean
+function url.is_same_origin(one, other)
+  local first, second = url.parse(one), url.parse(other)
+  return first ~= nil and second ~= nil and url.origin(first) == url.origin(second)
+end
+
 ---@param parsed rollcall.Url
 ---@return boolean
 function url.is_loopback(parsed)
