@@ -309,10 +309,11 @@ install: $(BUILD)/$(LUA)/rollcall/core.so ## install for LUA (lua5.4 or luajit) 
 	$(Q)$(PLACES); \
 	rm -rf "$$root$$lua/rollcall"; \
 	for file in $$(cd lua && find rollcall -name '*.lua'); do \
-	  install -Dm644 "lua/$$file" "$$root$$lua/$$file"; \
+	  install -d -m755 "$$root$$lua/$${file%/*}"; \
+	  install -m644 "lua/$$file" "$$root$$lua/$$file"; \
 	done; \
-	install -Dm755 $< "$$root$$lib/rollcall/core.so"; \
-	install -d -m755 "$$root$$bin"; \
+	install -d -m755 "$$root$$lib/rollcall" "$$root$$bin"; \
+	install -m755 $< "$$root$$lib/rollcall/core.so"; \
 	{ echo '$(FIRST_LINE)'; \
 	  echo "package.path = \"$$lua/?.lua;$$lua/?/init.lua;\" .. package.path" \
 	    "package.cpath = \"$$lib/?.so;\" .. package.cpath"; \

@@ -17,6 +17,8 @@ description = {
   license = "MIT",
 }
 
+supported_platforms = { "unix" }
+
 dependencies = {
   "lua >= 5.1, < 5.5, ~= 5.2, ~= 5.3", -- 5.4, or LuaJIT 2.1, which LuaRocks calls 5.1
   "lua-cjson",

@@ -2,6 +2,7 @@
 #include "items_private.h"
 
 #include <stdio.h>
+#include <string.h>
 
 rc_items_error rc_items_failure(const rc_items *items) {
   return items->error;
@@ -71,6 +72,11 @@ void rc_items_describe(const rc_items *items, char *line, size_t size) {
     return;
   case RC_ITEMS_MALFORMED:
     rc_json_describe(&items->json, line, size);
+    if (items->in_item) {
+      const size_t length = strlen(line);
+      (void)snprintf(line + length, size - length, ", in item %llu",
+                     (unsigned long long)items->found + 1);
+    }
     return;
   case RC_ITEMS_NOT_ARRAY:
   case RC_ITEMS_NULL_ARRAY:
