@@ -405,3 +405,24 @@ describe("headers of a client", function()
     end, "headers", "control characters")
   end)
 end)
+
+describe("auth basic", function()
+  it("needs both, and says what its function says", function()
+    local _, err = client({ type = "basic" }, { username = "u7f3a", password = function()
+      return nil, "locked"
+    end }):users():next()
+    check.failure(err, "auth")
+    check.contains(err.message, "password", "locked")
+  end)
+end)
+
+describe("a proxy's password", function()
+  it("is hidden as it is meant, too", function()
+    server:script { ["http://directory.example/people"] = { { status = 407,
+      body = '{"message":"wrong: pa@ss/word"}' } } }
+    local _, err = client({ type = "bearer" }, { base_url = "http://directory.example", insecure = true,
+      token = "tok-7f3a", retry = false, proxy = (server.url:gsub("//", "//me:pa%%40ss%%2Fword@")) }):users():next()
+    check.failure(err, "http", { "pa@ss/word" })
+    check.contains(err.message, "wrong: ")
+  end)
+end)

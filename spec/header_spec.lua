@@ -60,6 +60,14 @@ describe("header.date", function()
     end
   end)
 
+  it("knows the obsolete forms", function()
+    assert.equal(784111777, header.date "Sunday, 06-Nov-94 08:49:37 GMT")
+    assert.equal(784111777, header.date "Sun Nov  6 08:49:37 1994")
+    assert.equal(1767225599, header.date "Wednesday, 31-Dec-25 23:59:59 GMT")
+    assert.equal(0, header.date "Thursday, 01-Jan-70 00:00:00 GMT")
+    assert.equal(3155759999, header.date "Tuesday, 31-Dec-69 23:59:59 GMT") -- of two digits, below 70
+  end)
+
   it("answers nil for anything else", function()
     for _, text in ipairs { "", "120", "soon", "2024-01-01T00:00:00Z", "Sun, 06 Now 1994 08:49:37 GMT",
       "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 CET", "Sun, 6 Nov 1994 08:49:37 GMT",

@@ -537,12 +537,14 @@ describe("the limit", function()
     fails({ items = "", max_bytes = 20 }, text, "body_too_large", 20, nil, 2)
     fails({ items = "", max_bytes = 0 }, text, "body_too_large", 0, nil, 0)
     fails({ items = "", max_bytes = 0 }, "", "unexpected_end", 0)
-    fails({ items = "", max_bytes = 20 }, "[{},x" .. (" "):rep(50), "unexpected_byte", 4, "expected a value, got 'x'", 1)
+    fails({ items = "", max_bytes = 20 }, "[{},x" .. (" "):rep(50), "unexpected_byte", 4,
+      "expected a value, got 'x'", 1)
   end)
 
   it("max_depth counts from the document", function()
     assert.equal(1, #(users("/a", '{"a":[{"b":[1]}]}', { max_depth = 4 })))
-    fails({ items = "/a", max_depth = 3 }, '{"a":[{},{"b":[1]}]}', "too_deep", 14, "nested deeper than 3 levels, in item 2", 1)
+    fails({ items = "/a", max_depth = 3 }, '{"a":[{},{"b":[1]}]}', "too_deep", 14,
+      "nested deeper than 3 levels, in item 2", 1)
     fails({ items = "/a", max_depth = 2 }, '{"a":[{}]}', "too_deep", 6)
     fails({ items = "/a", max_depth = 1 }, '{"a":[{}]}', "too_deep", 5)
   end)

@@ -80,6 +80,7 @@ describe("rate limits", function()
 
   it("are never waited for longer than an hour", function()
     assert.equal(3600, (wait("RateLimit-Remaining: 0", "RateLimit-Reset: 1000000")))
+    assert.equal(3600, (wait("X-RateLimit-Remaining: 0", "Retry-After: 86400")))
   end)
 
   it("run out as time goes by", function()

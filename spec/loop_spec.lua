@@ -76,7 +76,7 @@ describe("an engine under a loop of its own", function()
       local client = sandbox.tesouro { loop = "blocking" }
       local page = client:users { page_size = 100, limit = 100 }
       assert(page:next())
-      local token = page.source().pages[1].asked.authorization[1]
+      local token = page.source().pages[1].exchange.authorization[1]
       local engine = core.engine { turn = turn or nil }
       local transfer = assert(engine:request { url = sandbox.tesouro_url .. "/identity/v1/users?Limit=100", proxy = "",
         headers = { token }, decoder = core.decoder { items = "/data" } })

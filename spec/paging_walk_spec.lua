@@ -745,7 +745,7 @@ describe("a page of nobody without an array", function()
   it("is told by an answer that the provider declares, of success or not", function()
     local none = { status = 404, message = "no users found" }
     local nobody = '{"errors":[{"code":404,"message":"No users found"}]}'
-    assert.equal("", ids(none, { status = 404, body = nobody }))
+    assert.equal("", (ids(none, { status = 404, body = nobody })))
     assert.equal("", ids({ "null", none }, { status = 404, body = nobody }))
     assert.equal("b", ids({ "null", none }, { body = '{"data":null,' .. NEXT }))
     local said = { status = 200, message = "NO_DATA" }
@@ -1119,5 +1119,128 @@ describe("links back to the start", function()
     local ids, err = ids_of((client(people, { token = secret }):users()))
     assert.equal("a b", ids)
     check.failure(err, "decode", { secret })
+  end)
+end)
+
+describe("what a page says of those behind it", function()
+  local CURSOR = { type = "cursor", query = "c", next = "/next", more = "/more" }
+  local LINK = { "Link: </people?p=2>; rel=next" }
+
+  local function walked(paging, query, options)
+    return ids_of((client({ paging = paging }, options):users(query)))
+  end
+
+  it("is an error where it says that there is more and does not name it", function()
+    for name, paging in pairs {
+      link = { type = "link", more = "/more" },
+      next_url = { type = "next_url", next = "/next", more = "/more" },
+      after = { type = "after", query = "after", item = "/id", more = "/more" },
+    } do
+      server:script { ["/people"] = { { body = name == "after" and '{"data":[],"more":true}'
+        or '{"data":[{"id":"a"}],"more":true}' } } }
+      local ids, err = walked(paging)
+      assert.equal(name == "after" and "" or "a", ids, name)
+      check.failure(err, "decode")
+      check.contains(err.message, "there is more")
+    end
+    server:script { ["/people"] = { { body = '{"data":[{"id":"a"}],"next":true}' } } }
+    local ids, err = walked { type = "next_url", next = "/next" }
+    assert.equal("a", ids)
+    check.failure(err, "decode")
+    check.contains(err.message, "got a boolean")
+  end)
+
+  it("ends a walk though a link leads on", function()
+    for body, last in pairs { ['{"data":[{"id":"a"}],"more":false}'] = "a", ['{"data":[],"more":false}'] = "" } do
+      server:script { ["/people"] = { { body = body, headers = LINK } } }
+      assert.equal(last, (walked { type = "link", more = "/more" }))
+      assert.equal(1, #server:requests())
+    end
+    server:script { ["/people"] = { { body = '{"data":[]}', headers = LINK } } }
+    assert.equal("", (walked { type = "link", ends = "empty_page" }))
+    assert.equal(1, #server:requests())
+  end)
+
+  it("is nothing where the flag is null", function()
+    server:script { ["/people"] = { { body = '{"data":[{"id":"a"}],"next":"t","more":null}' } },
+      ["/people?c=t"] = { { body = '{"data":[{"id":"b"}],"more":null}' } } }
+    assert.equal("a b", (walked(CURSOR)))
+  end)
+
+  it("leaves people out where a page before another one is short", function()
+    server:script { ["/people?n=3&from=6"] = { { body = '{"data":[{"id":"g"}]}' } },
+      ["/people?n=3&from=3"] = { { body = '{"data":[{"id":"d"},{"id":"e"}]}' } } }
+    local ids, err = walked({ type = "offset", query = "from", size = "n", max_size = 3 },
+      { page_token = "6", direction = "backward" })
+    assert.equal("g e d", ids)
+    check.failure(err, "decode")
+    check.contains(err.message, "expected 3 items before offset 6, got 2")
+  end)
+
+  it("has only those before it asked for ahead, backwards", function()
+    local answers = {}
+    for n = 1, 5 do
+      answers["/people?page=" .. n] = { { body = ('{"data":[{"id":"u%d"}]}'):format(n), delay = 0.05 } }
+    end
+    server:script(answers)
+    assert.equal("u5 u4 u3 u2 u1", (walked({ type = "page", query = "page" },
+      { page_token = "5", direction = "backward", prefetch = 3 })))
+    assert.equal(5, #server:requests())
+  end)
+
+  it("is sent in a header, too", function()
+    server:script { ["/people"] = { { body = '{"data":[{"id":"a"}]}' }, { body = '{"data":[{"id":"b"}]}' },
+      { body = '{"data":[]}' } } }
+    assert.equal("a b", (walked { type = "page", header = "X-Page" }))
+    local sent = {}
+    for i, request in ipairs(server:requests()) do
+      sent[i] = request.headers["x-page"]
+    end
+    assert.same({ "1", "2", "3" }, sent)
+  end)
+
+  it("is no loop where a page that begins as the one before it breaks off", function()
+    server:script { ["/people"] = { { body = '{"data":[{"id":"a"},{"id":"b"}],"next":"t"}' } },
+      ["/people?c=t"] = { { body = '{"data":[{"id":"a"},{"id":"b"},{"id":"c"}]}', cut = 32 } } }
+    local _, err = walked(CURSOR, nil, { retry = false })
+    check.failure(err, "network")
+  end)
+
+  it("is that nobody is there, however long the document", function()
+    server:script { ["/people"] = { { body = '{"total":0,"x":"' .. ("y"):rep(500000) .. '"}' } } }
+    local ids, err = walked { type = "page", query = "page", total = "/total" }
+    assert.equal("", ids)
+    assert.is_nil(err)
+  end)
+
+  it("is an error of kind decode where it is a list or a text", function()
+    for _, body in ipairs { "[1,2]", '["x"]', "[]", '"text"', "7" } do
+      server:script { ["/people"] = { { body = body } } }
+      local _, err = walked { type = "none" }
+      check.failure(err, "decode")
+    end
+  end)
+end)
+
+describe("a checkpoint that somebody has changed", function()
+  local function refused(paging, answers, pattern, by)
+    server:script { ["/people"] = answers, ["/people?p=2"] = { answers[2] or answers[1] } }
+    local users = client({ paging = paging }):users()
+    users:next()
+    users:next()
+    local text, count = users:checkpoint():gsub(pattern, by)
+    assert.equal(1, count)
+    check.misuse(function()
+      client({ paging = paging }):users { resume = text }
+    end, "resume: ")
+  end
+  local LAST = { body = '{"data":[{"id":"b"},{"id":"c"}]}' }
+
+  it("is refused, whatever it has instead of texts and tables", function()
+    refused({ type = "next_url", next = "/next" }, { { body = '{"data":[{"id":"a"}],"next":"/people?p=2"}' }, LAST },
+      '"url":"[^"]*"', '"url":7')
+    refused({ type = "cursor", header = "X-Cursor", next = "/next" }, { { body = '{"data":[{"id":"a"}],"next":"t"}' },
+      LAST }, '"token":"t"', '"token":"t\\r\\nX: y"')
+    refused({ type = "none" }, { LAST }, '"query":%b{}', '"query":7')
   end)
 end)

@@ -228,6 +228,9 @@ for _, case in ipairs {
   { "after", "users.paging.item", function(p) p.item = "" end },
   { "after", "users.paging.before", function(p) p.before = { path = "x" } end },
   { "after", "users.paging.last", function(p) p.last = "/last" end },
+  { "link", "users.paging.max_size", function(p) p.size = nil end },
+  { "next_url", "users.paging.max_size", function(p) p.size, p.max_size = nil, 5 end },
+  { "after", "users.paging.max_size", function(p) p.size = nil end },
   { "link", "users.paging.total", function(p) p.total = "total" end },
 } do
   add("contradiction", case[1], case[2], function(it)

@@ -314,7 +314,7 @@ describe("secrets", function()
       local users = client:users()
       say(users)
       say(users:next())
-      tokens[#tokens + 1] = users.source().pages[1].asked.authorization[1]:match "Bearer (.+)$"
+      tokens[#tokens + 1] = users.source().pages[1].exchange.authorization[1]:match "Bearer (.+)$"
       say(users:checkpoint())
       say(users:stats())
       sandbox.configure "revoke=1"

@@ -1276,7 +1276,7 @@ it("a stream leads nobody who prints its table to a secret, while it is read", f
   sandbox.reset()
   local users = sandbox.tesouro():users { status = "ALL" }
   assert(users:next())
-  local token = users.source().pages[1].asked.authorization[1]:match "Bearer (.+)$"
+  local token = users.source().pages[1].exchange.authorization[1]:match "Bearer (.+)$"
   for _, one in ipairs { (users:filter(function() return true end)), users, (rollcall.merge { users }) } do
     check.no_secret(one, { sandbox.secret, token })
   end

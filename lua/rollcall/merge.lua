@@ -218,7 +218,7 @@ function Merge:poll()
   self:fill()
   while not self.finished do
     if #self.active == 0 then
-      self:finish(self.first_err and "error" or "exhausted", self.first_err)
+      self:finish("exhausted", self.first_err)
       return nil
     end
     if self.turn > #self.active then

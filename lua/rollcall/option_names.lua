@@ -2,6 +2,6 @@
 
 return {
   "base_url", "ca_file", "client_cert", "client_id", "client_key", "client_secret", "connect_timeout", "environment",
-  "idle_timeout", "insecure", "loop", "max_depth", "max_header_bytes", "max_page_bytes", "max_user_bytes", "on",
-  "password", "proxy", "query_names", "retry", "token", "user_agent", "username", "watermark",
+  "headers", "idle_timeout", "insecure", "loop", "max_depth", "max_header_bytes", "max_page_bytes", "max_user_bytes",
+  "on", "password", "proxy", "query_names", "retry", "token", "user_agent", "username", "watermark",
 }

@@ -23,7 +23,7 @@ local source = require "rollcall.source"
 ---@class rollcall.Page
 ---@field position rollcall.Position
 ---@field number integer from 1
----@field asked rollcall.Exchange
+---@field exchange rollcall.Exchange
 ---@field ledger rollcall.Ledger what the page has given
 ---@field before integer what it had given before this walk, which goes on from a checkpoint
 ---@field saved string? that, as the checkpoint has it
@@ -119,7 +119,7 @@ function Walk:ask(position, ledger, saved)
     before = ledger:given(),
     saved = saved,
     ended = false,
-    asked = exchange.new(self.client, {
+    exchange = exchange.new(self.client, {
       method = one.method,
       url = self:address(one),
       headers = one.headers,
@@ -266,7 +266,7 @@ function Walk:describe(page)
   local function neighbour(direction)
     local position = page.answer
       and kind.after(declared, page.answer, { direction = direction, page_size = self.spec.query.page_size })
-    local is_good = position and not leak.is_in(position, page.asked.spec.url, self.client.redactor)
+    local is_good = position and not leak.is_in(position, page.exchange.spec.url, self.client.redactor)
     return is_good and kind.show(position) or nil
   end
   if not page.is_cut then
@@ -301,7 +301,7 @@ function Walk:finish(reason, err)
   self:drop(2)
   self.users = self:count()
   if page then
-    page.asked:cancel() -- which counts what it has brought
+    page.exchange:cancel() -- which counts what it has brought
   end
   self.pages = {}
   if reason == "closed" and self.client.engine then
@@ -344,7 +344,7 @@ end
 --- Gives up the pages from this index on: they were asked for ahead, and are not those that follow.
 function Walk:drop(index)
   while self.pages[index] do
-    table.remove(self.pages).asked:cancel()
+    table.remove(self.pages).exchange:cancel()
     self.page_count = self.page_count - 1
   end
 end
@@ -363,12 +363,12 @@ function Walk:judge(index)
   local position, problem, problem_kind = kind.after(declared, page.answer, self.spec.query)
   local key = position and key_of(position)
   if problem then
-    page.err = page.asked:error(problem_kind or "decode", problem,
+    page.err = page.exchange:error(problem_kind or "decode", problem,
       { code = problem_kind == "http" and "other_origin" or nil })
-  elseif leak.is_in(position, page.asked.spec.url, self.client.redactor) then
-    page.err = page.asked:error("decode", "the answer names a secret of this client as the next page")
+  elseif leak.is_in(position, page.exchange.spec.url, self.client.redactor) then
+    page.err = page.exchange:error("decode", "the answer names a secret of this client as the next page")
   elseif key and not self.repeats:ask(key) then
-    page.err = page.asked:error("loop", ("the %s after page %d was seen before in this walk; %s"):format(
+    page.err = page.exchange:error("loop", ("the %s after page %d was seen before in this walk; %s"):format(
       position.url and "link" or "token", page.number, self:ignored()))
   else
     page.next = position
@@ -408,7 +408,7 @@ end
 --- A page's body is whole: reads what it said beside its users.
 function Walk:settle(index)
   local page = self.pages[index]
-  local asked = page.asked
+  local asked = page.exchange
   page.ended = true
   local made = answer.new(asked, page.position, self.client.base_url, self.capture)
   if asked.decode_err and not is_said_empty(self.spec.collection, asked, made) then
@@ -426,7 +426,7 @@ end
 
 --- Ends a page that has come before.
 function Walk:repeated(page)
-  page.err = page.asked:error("loop", ("page %d has the same users as one before it; %s"):format(
+  page.err = page.exchange:error("loop", ("page %d has the same users as one before it; %s"):format(
     page.number, self:ignored()))
   page.ended, page.next = true, nil
   self:drop(2)
@@ -436,7 +436,7 @@ end
 --- are others. None of a page that comes again is given.
 ---@return boolean? has_come it comes again
 function Walk:clear(page)
-  if not page.asked.decoder then
+  if not page.exchange.decoder then
     return
   end
   local is_known = self.repeats:is_known(page, self.client.watermark)
@@ -453,7 +453,7 @@ function Walk:remember(page)
   if problem == "again" then
     self:repeated(page)
   elseif problem == "empty" then
-    page.err = page.asked:error("loop",
+    page.err = page.exchange:error("loop",
       ("%d pages in a row are empty, and none is said to be the last"):format(self.repeats.empty))
   end
   return not page.err
@@ -489,7 +489,7 @@ function Walk:go_on(now)
     if not page.ended then
       -- What has come of a page that broke off is read first; not where it may be one that has come before.
       local is_read = i == 1 and page.cleared and self.spec.query.direction ~= "backward"
-      local status, wait = page.asked:step(now, is_read)
+      local status, wait = page.exchange:step(now, is_read)
       if self.finished or self.polls ~= polls then -- by a hook, which closed it or asked for users itself
         return wake
       end
@@ -497,12 +497,12 @@ function Walk:go_on(now)
         backward.hold(page)
       end
       if i > 1 then -- while users of the first are read
-        page.asked:leave()
+        page.exchange:leave()
       end
       if status == "done" then
         self:settle(i)
       elseif status == "failed" then
-        page.ended, page.err = true, page.asked.err
+        page.ended, page.err = true, page.exchange.err
       else
         wake = math.min(wake, wait or wake)
       end
@@ -537,7 +537,7 @@ function Walk:open(page)
   end
   if query.direction ~= "backward" then
     -- Its rate limits are known before its users are given, who may be the cause of another request.
-    self.front.head = page.asked.observed and page.asked.transfer or source.nobody
+    self.front.head = page.exchange.observed and page.exchange.transfer or source.nobody
   elseif page.whole then
     page.head = page.head or backward.reversed(page, self.client.turn, function()
       return self:is_at_limit()
@@ -555,7 +555,7 @@ end
 
 --- The error of a page whose users cannot be told from those that were given before.
 local function conflict_error(page)
-  return page.asked:error("decode", ("page %d was fetched again and is not the same: which of its users were given "
+  return page.exchange:error("decode", ("page %d was fetched again and is not the same: which of its users were given "
     .. "before cannot be told"):format(page.number), { code = "page_changed" })
 end
 
@@ -574,7 +574,7 @@ function Walk:turn_page(page)
   end
   self.users = self:count()
   self.front.head = source.nobody
-  page.asked:cancel()
+  page.exchange:cancel()
   table.remove(self.pages, 1)
   if not page.next then
     self:finish("exhausted")
@@ -594,8 +594,8 @@ end
 function Walk:running_bytes()
   local bytes = 0
   for _, page in ipairs(self.pages) do
-    if page.asked.state == "running" then
-      bytes = bytes + (page.asked.transfer:usage())
+    if page.exchange.state == "running" then
+      bytes = bytes + (page.exchange.transfer:usage())
     end
   end
   return bytes

@@ -137,7 +137,7 @@ function Credentials:accept(asked, now)
   local token = type(document) == "table" and path.compile(place)(document)
   if type(token) ~= "string" or token == "" or token:find("[%c%s]") then
     -- Nothing of an answer that may be a token of another shape.
-    local is_error = type(document) == "table" and token == nil and problem.is_refusal(document)
+    local is_error = type(document) == "table" and token == nil and problem.refuses_token(document)
     local message, code = problem.read(is_error and document or nil)
     local said = message or code
     return nil, asked:error("auth", ("the token endpoint's answer has no usable token at %s%s"):format(place,
@@ -155,7 +155,7 @@ end
 
 --- One request however many wait: all of them step the same ticket.
 function Credentials:step(ticket, now)
-  local status, wait = ticket.asked:step(now)
+  local status, wait = ticket.exchange:step(now)
   if status == "wait" then
     return status, wait
   end
@@ -163,9 +163,9 @@ function Credentials:step(ticket, now)
     self.pending = nil
     local good
     if status == "done" then
-      good, ticket.err = self:accept(ticket.asked, now)
+      good, ticket.err = self:accept(ticket.exchange, now)
     else
-      ticket.err = ticket.asked.err
+      ticket.err = ticket.exchange.err
       if ticket.err.status then
         ticket.err.kind = ticket.err.status == REFUSED and "auth" or ticket.err.kind
         ticket.err.message = "no token: " .. ticket.err.message
@@ -189,7 +189,7 @@ function Credentials:authorize(asker, now)
       if not asked then
         return "failed", err
       end
-      self.pending = { asked = asked }
+      self.pending = { exchange = asked }
     end
     ticket = self.pending
     asker.ticket = ticket

@@ -16,17 +16,6 @@ function by_function.schema()
   return { headers = { type = "function", required = true, expected = "a function of a request and the secrets" } }
 end
 
-function by_function.check(auth, report)
-  if auth.headers == nil then
-    return
-  end
-  for _, key in ipairs { "path", "url", "body" } do
-    if auth[key] ~= nil then
-      report(key, "a function makes the headers; it takes none")
-    end
-  end
-end
-
 --- Any of them, or none.
 by_function.takes = { secret.names }
 by_function.takes_any = true

@@ -396,7 +396,8 @@ function Exchange:conclude(now)
     return
   end
   local document = text and json.decode(text)
-  self.says_error = text ~= nil and (problem.is_said(document) or not good and problem.is_in(document, text))
+  self.says_error = text ~= nil
+    and (problem.says_error(document) or not good and problem.says_error_instead(document, text))
   if text and self:is_refusal(text, document) then
     return self:refused_or_failed(self:status_error(text), now)
   end

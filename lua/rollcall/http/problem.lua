@@ -116,9 +116,9 @@ local BAD_STATUS = { error = true, fail = true, failed = true, failure = true }
 --- it counts.
 ---@param document any decoded
 ---@return boolean
-function problem.is_said(document)
+function problem.says_error(document)
   local inside = type(document) == "table" and only_member(document)
-  if inside and not inside[1] and problem.is_said(inside) then
+  if inside and not inside[1] and problem.says_error(inside) then
     return true
   end
   local is_bad, is_good, has_message = false, false, false
@@ -144,8 +144,8 @@ end
 --- The same of the answer of a token endpoint that has no token: some tell by a number in `code` alone.
 ---@param document table decoded
 ---@return boolean
-function problem.is_refusal(document)
-  return problem.is_said(document) or type(document.code) == "number" and is_wrong(document.code)
+function problem.refuses_token(document)
+  return problem.says_error(document) or type(document.code) == "number" and is_wrong(document.code)
 end
 
 --- Has an object, or one in it, a member that is named like an error?
@@ -164,8 +164,8 @@ end
 ---@param document any decoded
 ---@param text string the same as it came
 ---@return boolean
-function problem.is_in(document, text)
-  if type(document) ~= "table" or not text:find "^%s*{" or problem.is_said(document) or has_error(document) then
+function problem.says_error_instead(document, text)
+  if type(document) ~= "table" or not text:find "^%s*{" or problem.says_error(document) or has_error(document) then
     return true
   elseif document.code ~= nil then
     return is_wrong(document.code)

@@ -47,7 +47,7 @@ function answer.new(asked, position, base, pointers)
     captured = captured,
     texts = texts,
     headers = {}, -- those that were asked for
-    asked = asked,
+    exchange = asked,
   }, Answer)
 end
 
@@ -55,8 +55,8 @@ end
 ---@param name string
 ---@return string?
 function Answer:header(name)
-  if self.headers[name] == nil and self.asked.transfer then
-    self.headers[name] = self.asked.transfer:header(name) or false
+  if self.headers[name] == nil and self.exchange.transfer then
+    self.headers[name] = self.exchange.transfer:header(name) or false
   end
   return self.headers[name] or nil
 end
@@ -89,7 +89,7 @@ Answer.name_of = name_of
 ---@param most integer bytes
 ---@return string
 function Answer:shown(text, most)
-  return (self.asked.client.redactor:clean(text, nil, most):gsub("[%z\1-\31\127]", " "))
+  return (self.exchange.client.redactor:clean(text, nil, most):gsub("[%z\1-\31\127]", " "))
 end
 
 --- A whole number; nil where nothing or null is there; nil and what is wrong.
@@ -136,7 +136,7 @@ end
 ---@return any
 function Answer:edge(which, pointers, form)
   for _, pointer in ipairs(type(pointers) == "table" and pointers or { pointers }) do
-    local decoder = self.asked.decoder
+    local decoder = self.exchange.decoder
     local text = decoder:edge(which, pointer, "json")
     if text and text ~= "null" and text ~= '""' then
       return form and text or value_of(text, decoder.edge, decoder, which, pointer, "text")

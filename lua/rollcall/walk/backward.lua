@@ -8,7 +8,7 @@ local backward = {}
 --- begins anew.
 ---@param page rollcall.Page
 function backward.hold(page)
-  local asked = page.asked
+  local asked = page.exchange
   if page.held_attempt ~= asked.attempts then
     page.held, page.held_attempt = {}, asked.attempts
   end

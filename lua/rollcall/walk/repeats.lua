@@ -44,7 +44,7 @@ end
 ---@param watermark integer bytes after which no more comes until some are read
 ---@return boolean?
 function Repeats:is_known(page, watermark)
-  local count, first, all, waiting = page.asked.decoder:opening()
+  local count, first, all, waiting = page.exchange.decoder:opening()
   if count > 0 and not self.openings:has(first) then
     return false
   elseif count > 0 and (count == OPENING or page.ended or waiting >= watermark) then
@@ -60,7 +60,7 @@ end
 ---@param page rollcall.Page
 ---@return "again"|"empty"|nil problem why the walk cannot go on like this: it came before, or too many are empty
 function Repeats:remember(page)
-  local count, first, all = page.asked.decoder:opening()
+  local count, first, all = page.exchange.decoder:opening()
   if count == 0 then
     self.empty = self.empty + 1
     return self.empty > self.most_empty and "empty" or nil
