@@ -300,7 +300,7 @@ describe("a configuration", function()
     assert.equal(3, status)
     assert.equal(1200, #command.lines(output))
     check.contains(errors, "rollcall: tesouro: client_secret: ", "ended with status 2",
-      "rollcall: ended early after 1,200 users: tesouro was left out\n")
+      "rollcall: ended early after 1,200 users, without tesouro: there is no checkpoint\n")
     assert.is_nil(errors:find("--resume", 1, true))
     output, errors, status = run { "find", cli.dintero[1].email, "--config", name }
     assert.equal(3, status)

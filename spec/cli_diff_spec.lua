@@ -134,8 +134,9 @@ describe("rollcall diff", function()
     assert.is_nil(output:find("who-knows", 1, true))
     check.contains(errors, "0 joined, 1 left (who left dintero is not known), 0 changed, 3,500 the same")
     command.write(old, '{"id":"1"}\n')
-    output = run { "diff", old, "--source", "dintero" }
+    output, errors = run { "diff", old, "--source", "dintero" }
     assert.equal("", output)
+    check.contains(errors, "0 left (who left dintero is not known)")
   end)
 
   it("needs to know whose users they are where several sources, or accounts, have the same ids", function()

@@ -260,17 +260,22 @@ describe("a field that nobody has", function()
   it("is named behind the list, or where one was looked for", function()
     local _, errors, status = run { "users", "--config", name, "--where", "role_name=Owner", "--format", "csv" }
     assert.equal(1, status)
-    assert.equal("rollcall: no user of acme has a field role_name; did you mean role_names?\nrollcall: nobody was "
-      .. "found\n", errors)
+    assert.equal("rollcall: no user of acme has anything in the field role_name; did you mean role_names?\n"
+      .. "rollcall: nobody was found\n", errors)
     local output
     output, errors, status = run { "users", "--config", name, "--fields", "emial,id,roles", "--format", "csv" }
     assert.equal(0, status)
     assert.equal("emial,id,roles\r\n,1,x\r\n,2,\r\n", output)
-    assert.equal("rollcall: no user of acme has a field emial; did you mean email?\n", errors)
+    assert.equal("rollcall: no user of acme has anything in the field emial; did you mean email?\n", errors)
     errors = complaints { "users", "--config", name, "--fields", "emial", "--limit", "1" }
     assert.equal("", errors) -- the next one may have it
     errors = complaints { "users", "--config", name, "--where", "last_seen_at<90d", "--quiet" }
     assert.equal("", errors)
+    assert.equal("", (complaints { "users", "--config", name, "--where", "locked_at=" })) -- as was asked for
+    server:script { ["/people"] = { { body = '[{"id":1},{"id":2', cut = 10 }, { status = 400, body = "no" } } }
+    errors, status = complaints { "users", "--config", name, "--fields", "id,phone" }
+    assert.equal(3, status)
+    assert.is_nil(errors:find("phone", 1, true), errors) -- who did not come may have one
   end)
 
   it("is no email that could be compared", function()

@@ -384,7 +384,8 @@ describe("a request that is refused", function()
   end)
 
   it("of 429 waits for the reset, though it does not say that nothing is left", function()
-    for _, line in ipairs { "RateLimit-Reset: 9", "X-RateLimit-Reset-After: 9", "X-Rate-Limit-Reset: 9" } do
+    for _, line in ipairs { "RateLimit-Reset: 9", 'RateLimit: "d";t=9', "RateLimit: limit=10, reset=9",
+      "X-RateLimit-Reset-After: 9", "X-Rate-Limit-Reset: 9" } do
       local _, err = walk({ { status = 429, headers = { line } } }, { retry = { attempts = 1 } })
       assert.equal(9, err.retry_after, line)
     end
@@ -429,6 +430,8 @@ describe("a request that is refused", function()
       ['{"data":[],"errcode":40001,"errmsg":"invalid credential"}'] = "nobody is in the answer, and it is an error's "
         .. "document; the server says: invalid credential",
       ['{"data":[],"Error":"denied"}'] = "nobody is in the answer, and it is an error's document",
+      ['{"data":[],"error_message":"denied","error_code":""}'] = "nobody is in the answer, and it is an error's "
+        .. "document; the server says: denied",
       ['{"data":[],"errorMsg":"denied","errcode":null}'] = "nobody is in the answer, and it is an error's document",
     } do
       local _, err = walk { { body = body } }

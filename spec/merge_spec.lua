@@ -459,6 +459,22 @@ describe("the accounts of a client", function()
     check.contains(err.url, "T999")
   end)
 
+  it("tell how many there are where each does", function()
+    local function users(total)
+      return (rollcall.client({ name = "acme", base_url = false, users = { path = "/people", items = "/data",
+        paging = { type = "cursor", query = "c", next = "/next", total = total } } },
+        { base_url = server.url, token = "tok-7f3a" }):users())
+    end
+    server:script { ["/people"] = { { body = '{"data":[{"id":1},{"id":2}],"total":3}' } } }
+    local merged = rollcall.merge { users "/total", users "/total" }
+    assert.is_nil(merged:stats().total)
+    assert.equal(4, (merged:count()))
+    assert.equal(6, merged:stats().total)
+    merged = rollcall.merge { users "/total", users() }
+    assert.equal(4, (merged:count()))
+    assert.is_nil(merged:stats().total)
+  end)
+
   it("fail as the script says, each with its name", function()
     sandbox.reset()
     local client = sandbox.dintero { accounts = { "T123", "T999", "P321", "T998" } }

@@ -761,6 +761,10 @@ describe("a page of nobody without an array", function()
     end
     -- Users are users, whatever stands beside them.
     assert.equal("b", ids(said, { body = '{"error":"no_data","data":[{"id":"b"}]}' }))
+    -- It is the end, whatever else ends a walk.
+    server:script { ["/people"] = { { status = 404, body = nobody } } }
+    assert.equal("", (ids_of((client { empty = none, paging = { type = "cursor", query = "c", next = "/next",
+      ends = "null" } }:users()))))
     local found, err = ids(none, { status = 404, body = nobody, cut = #nobody - 1 })
     assert.equal("", found)
     check.failure(err, "http")

@@ -251,9 +251,15 @@ for _, case in ipairs {
   { "auth.credentials", function(p) p.auth.credentials = "header" end },
   { "auth.name", function(p) p.auth.name = "Host" end },
   { "auth.prefix", function(p) p.auth.prefix = "a\n" end },
-  { "auth.names.client_id", function(p) p.auth.names = { client_id = "" } end },
+  { "auth.names.client_id", function(p) p.auth.names, p.auth.credentials = { client_id = "" }, nil end },
+  { "auth.names.client_id", function(p) p.auth.names, p.auth.credentials = { client_id = "grant_type" }, nil end },
+  { "auth.names.client_secret", function(p)
+    p.auth.names, p.auth.credentials = { client_id = "x", client_secret = "x" }, nil
+  end },
+  { "auth.names", function(p) p.auth.names, p.auth.credentials = { client_id = "x" }, "basic" end },
   { "auth.names.scope", function(p) p.auth.names = { scope = "x" } end },
   { "auth.token", function(p) p.auth.token = "access_token" end },
+  { "auth.token", function(p) p.auth.token = "/a\nb" end },
   { "auth.expires_in", function(p) p.auth.expires_in = "" end },
   { "auth.expired.status", function(p) p.auth.expired.status = 199 end },
   { "auth.parameters.x", function(p) p.auth.parameters.x = 5 end },

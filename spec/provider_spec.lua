@@ -179,7 +179,7 @@ describe("provider.check", function()
     { "users.paging.ends: ", function(p) p.users.paging = { type = "after", query = "q", item = "/id", ends = 5 } end },
     { "users.parameters.org: an option stands in paths only", function(p)
       p.options = { org = { pattern = { "." }, expected = "a name", required = true } }
-      p.users.parameters = { org = "{org}" }
+      p.users.parameters = { org = "is {org}" }
     end },
     { "users.body.where.1: an option stands in paths only", function(p)
       p.options = { org = { pattern = { "." }, expected = "a name", required = true } }

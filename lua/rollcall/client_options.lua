@@ -179,6 +179,7 @@ local loop_table = { type = "table", fields = {
   wait = { type = "function", required = true },
   turn = { type = "function" },
   wake = { type = "function" },
+  spawn = { type = "function" },
   slice = { type = "number", min = 0.0001, max = 1 },
 } }
 

@@ -281,11 +281,15 @@ end
 
 function Merge:statistics()
   local sum = { users = 0, pages = 0, requests = 0, retries = 0, waits = 0, bytes = 0 }
+  local total = #self.all > 0 and 0 or nil -- where each tells its own
   for _, one in ipairs(self.all) do
-    for name, value in pairs(one:stats()) do
-      sum[name] = (sum[name] or 0) + value
+    local stats = one:stats()
+    for name in pairs(sum) do
+      sum[name] = sum[name] + stats[name]
     end
+    total = total and stats.total and total + stats.total
   end
+  sum.total = total
   return sum
 end
 

@@ -543,7 +543,7 @@ end
 ---@field waits number seconds spent waiting for retries and rate limits
 ---@field bytes integer received on the wire, for requests that have ended
 ---@field total integer? how many users there are, as the last page says of a provider that declares where; of a merge
----  the sum
+---  the sum, where each has told
 
 --- What the walk has cost so far.
 ---@return rollcall.Stats

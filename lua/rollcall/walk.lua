@@ -360,7 +360,10 @@ end
 --- A whole page: where the next one is, and whether what was asked for ahead is that one.
 function Walk:judge(index)
   local page, kind, declared = self.pages[index], self.paging, self.spec.collection.paging
-  local position, problem, problem_kind = kind.after(declared, page.answer, self.spec.query)
+  local position, problem, problem_kind
+  if not page.exchange.is_of_nobody then
+    position, problem, problem_kind = kind.after(declared, page.answer, self.spec.query)
+  end
   local key = position and key_of(position)
   if problem then
     page.err = page.exchange:error(problem_kind or "decode", problem,
@@ -583,7 +586,7 @@ function Walk:turn_page(page)
   end
   self.client:tell("page", {
     provider = self.client.provider.name,
-    account = self.spec.variables.account,
+    account = self.spec.account,
     number = page.number,
     users = given(page),
   })

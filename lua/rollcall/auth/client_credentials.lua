@@ -21,7 +21,7 @@ local parameter = { type = "string", expected = "the name of a parameter", test 
   return value ~= "" and not value:find("%c")
 end }
 local pointer = { type = "string", expected = "a JSON Pointer such as /access_token", test = function(value)
-  return value ~= "" and schema.pointer.test(value)
+  return value ~= "" and path.is_name(value) and schema.pointer.test(value)
 end }
 
 --- The fields of its declaration.
@@ -43,7 +43,24 @@ function client_credentials.schema(nodes)
   }
 end
 
+--- Reports names of the id and the secret that another parameter has.
+local function check_names(auth, report)
+  local names = schema.table_or_empty(auth.names)
+  local taken = { grant_type = true, audience = true, scope = true }
+  if auth.names ~= nil and auth.credentials == "basic" then
+    report("names", "Basic credentials have no names")
+  end
+  for _, key in ipairs { "client_id", "client_secret" } do
+    local name = names[key] or key
+    if taken[name] then
+      report("names." .. key, ("%s is the name of another parameter"):format(schema.show(name)))
+    end
+    taken[name] = true
+  end
+end
+
 function client_credentials.check(auth, report)
+  check_names(auth, report)
   if auth.path == nil and auth.url == nil then
     report("path", "missing; expected a path that begins with /, of the token endpoint")
   elseif auth.path ~= nil and auth.url ~= nil then

@@ -376,7 +376,7 @@ end
 --- Ends the command where users of several sources, or accounts, would be taken for one another: the snapshot does not
 --- say whose they are.
 local function check_names_of_sources(session, sources, old)
-  local lacks = #sources > 1 and not old.fields.source and "source"
+  local lacks = #sources + #session.unavailable > 1 and not old.fields.source and "source"
   for _, source in ipairs(not old.fields.account_id and sources or {}) do
     lacks = lacks or session:list_option(source) and "account_id"
   end
@@ -483,15 +483,15 @@ function diff.run(session)
     failed = each_user(session, old, visit)
   end
   local is_whole = next(failed) == nil
-  local left = (is_whole or old.fields.source) and old:left() or {}
-  local wanted = {}
+  local left, wanted = old:left(), {}
   for _, name in ipairs(not args.new and args.source or {}) do
     wanted[name] = true
   end
   local gone = 0
   for _, place in ipairs(left) do
     local user = decode(old:text(place), old.name, 0)
-    if (next(wanted) == nil or user.source == nil or wanted[user.source]) and not failed[text_of(user.source)] then
+    local may_be_there = failed[text_of(user.source)] or user.source == nil and not is_whole
+    if (next(wanted) == nil or user.source == nil or wanted[user.source]) and not may_be_there then
       gone = gone + 1
       show("left", user)
     end

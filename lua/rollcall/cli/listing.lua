@@ -88,18 +88,19 @@ end
 ---@param session rollcall.cli.Session
 ---@param sources rollcall.cli.Source[]
 ---@return (fun(user: rollcall.User): boolean)?
----@return string[] fields that it looks at
+---@return string[] fields that it asks for something of: not those that are to be absent, or there
 function listing.predicate(session, sources)
-  local expressions, options, fields = session.args.where or {}, { now = session.now }, {}
+  local expressions, options, fields, asked = session.args.where or {}, { now = session.now }, {}, {}
   for i, expression in ipairs(expressions) do
     local test, name = where.compile(expression, options)
     if not test then
       failure.usage("--where %s", name)
     end
     fields[i] = name
+    asked[#asked + 1] = not expression:find "=%s*$" and name or nil
   end
   names.check(fields, clients_of(sources), "--where")
-  return #expressions > 0 and where.all(expressions, options) or nil, fields
+  return #expressions > 0 and where.all(expressions, options) or nil, asked
 end
 
 --- The fields that were asked for by name.
@@ -129,7 +130,7 @@ function listing.tell_absent(session, sources, seen, conditions, columns)
     for i, source in ipairs(lacking) do
       of[i] = source.name
     end
-    session:say(("no user of %s has a field %s%s"):format(table.concat(of, ", "), name,
+    session:say(("no user of %s has anything in the field %s%s"):format(table.concat(of, ", "), name,
       near and near ~= name and ("; did you mean %s?"):format(near) or ""))
   end
   for _, name in ipairs(conditions) do

@@ -44,7 +44,8 @@ function SeenFields:see(user, source)
   end
 end
 
---- Which of these sources have had users, and none with this field? And how many of their users there were.
+--- Which of these sources have had users, and none with this field? And how many of their users there were. A source
+--- that has failed may have had more.
 ---@param name string
 ---@param sources rollcall.cli.Source[]
 ---@return rollcall.cli.Source[]
@@ -57,7 +58,9 @@ function SeenFields:without(name, sources)
     for _, one in ipairs(self.missing[source] or {}) do
       lacks = lacks or one.name == name
     end
-    if lacks then
+    if lacks and source.has_failed then
+      is_nowhere = false
+    elseif lacks then
       list[#list + 1] = source
       users = users + self.users[source]
     elseif self.missing[source] then

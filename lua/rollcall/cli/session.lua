@@ -130,8 +130,9 @@ function Session:report(err, source)
   local advice = failure.advice(err, source and source.name)
   local text = tostring(err)
   if source then
+    local name = source.name .. (err.account and self:list_option(source) and " " .. err.account or "")
     local told = ("%s: %s: "):format(err.kind, source.name) -- which it begins with, as the provider's name
-    text = source.name .. ": " .. (text:sub(1, #told) == told and err.kind .. ": " .. text:sub(#told + 1) or text)
+    text = name .. ": " .. (text:sub(1, #told) == told and err.kind .. ": " .. text:sub(#told + 1) or text)
   end
   self:complain(text .. (advice and "\n  " .. advice or ""))
 end
@@ -474,10 +475,14 @@ function Session:walk(sources, options, visit)
         name)
     end
   end
-  local failures, errors = #self.unavailable, {}
+  local failures, errors, spent = #self.unavailable, {}, {}
   local function fail(err, source)
     failures = failures + (source.has_failed and 0 or 1)
     source.has_failed = true
+    if err.kind == "budget" and spent[source] then
+      return -- which all its accounts share
+    end
+    spent[source] = err.kind == "budget" or spent[source]
     errors[source] = (errors[source] or 0) + 1
     if errors[source] <= SHOWN_ERRORS then
       self:report(err, source)
@@ -538,7 +543,8 @@ function Session:walk(sources, options, visit)
   end
   for i, source in ipairs(sources) do
     local stats = streams[i]:stats()
-    if not saved and streams[i]:reason() == "exhausted" and (stats.total or 0) > stats.users then
+    local is_whole = not saved and not source.has_failed and streams[i]:reason() == "exhausted"
+    if is_whole and (stats.total or 0) > stats.users then
       self:say(("%s: its server counts %s, and %s came"):format(source.name, progress.count(stats.total, "user"),
         progress.number(stats.users)))
     end
@@ -559,11 +565,15 @@ end
 --- Says that a list of users is not whole, and how to go on with it.
 ---@param what string
 function Session:tell_position(what)
-  local without = self.unavailable[1]
+  local without = {}
+  for i, source in ipairs(self.unavailable) do
+    without[i] = source.name
+  end
   if self.args.command ~= "users" or self.count == 0 then
     self:complain(what)
-  elseif without then -- which a checkpoint has no place in
-    self:complain(("%s after %s: %s was left out"):format(what, progress.count(self.count, "user"), without.name))
+  elseif #without > 0 then -- which a checkpoint has no place in
+    self:complain(("%s after %s, without %s: there is no checkpoint"):format(what, progress.count(self.count, "user"),
+      table.concat(without, ", ")))
   elseif self.args.resume then
     self:complain(("%s; the same command goes on from %s"):format(what, self.args.resume))
   else

@@ -30,6 +30,7 @@ local url = require "rollcall.http.url"
 ---@field attempts integer
 ---@field err rollcall.Error? once step says "failed"
 ---@field decode_err rollcall.Error? once step says "done": what is wrong with the body
+---@field is_of_nobody boolean? once step says "done": it says, as is declared, that there are no users, and no more
 ---@field says_error boolean? is it a document without users that says why? Of a long one that is not known
 local Exchange = {}
 Exchange.__index = Exchange
@@ -361,14 +362,14 @@ local function finish_collected(body)
   return good or err.code ~= "unexpected_end", err
 end
 
---- Does an answer say, as is declared, that nobody is there? That is all of it then.
+--- Does an answer say, as is declared, that nobody is there? That is all of it then, and the end of a walk.
 ---@param body string
-function Exchange:is_of_nobody(body)
+function Exchange:takes_as_nobody(body)
   if not problem.is_declared(self.spec.nobody, self.transfer:status(), body) then
     return false
   end
   self.client.retry:succeeded(self.retry_cost)
-  self.state = "done"
+  self.state, self.is_of_nobody = "done", true
   return true
 end
 
@@ -392,7 +393,7 @@ function Exchange:conclude(now)
     return self:again_or_fail(self:decode_error(err), now)
   end
   local text = self.decoder and self.decoder:document() -- nil with users, and for a token's answer
-  if text and self:is_of_nobody(text) then
+  if text and self:takes_as_nobody(text) then
     return
   end
   local document = text and json.decode(text)
@@ -449,7 +450,7 @@ function states.running(self, now, is_read)
     self:conclude(now)
   elseif failure and not (is_broken_off[failure] and is_failure(transfer:status())) then
     self:again_or_fail(self:transfer_error(failure, line), now)
-  elseif failure or not self:is_of_nobody((transfer:body())) then
+  elseif failure or not self:takes_as_nobody((transfer:body())) then
     self:refused_or_failed(self:status_error((transfer:body())), now)
   end
 end

@@ -94,7 +94,9 @@ end
 
 --- In how many seconds there are more requests, as an answer says that does not say how many are left.
 local function reset_alone(transfer)
-  local seconds = seconds_until(transfer:header "x-ratelimit-reset-after")
+  local text = (transfer:header "ratelimit" or ""):lower()
+  local seconds = seconds_until(parameter(text, "reset") or parameter(text, "t"))
+    or seconds_until(transfer:header "x-ratelimit-reset-after")
   for _, names in ipairs(SPELLINGS) do
     seconds = seconds or names[2] and seconds_until(transfer:header(names[2]))
   end

@@ -109,6 +109,7 @@ local TELLS = { error = "problem", errors = "problem", errorcode = "code", errco
   errormsg = "message", errmsg = "message", fault = "problem", ok = "flag", success = "flag", succeeded = "flag",
   issuccess = "flag", status = "status" }
 local FLAGS = { [true] = true, ["true"] = true, [false] = false, ["false"] = false }
+local SAYS_NOTHING = { [core.null] = true, [""] = true, none = true, null = true }
 local BAD_STATUS = { error = true, fail = true, failed = true, failure = true }
 
 --- Does a document without users say by one of the usual names that it is an error's? It is one though it has an empty
@@ -135,7 +136,7 @@ function problem.says_error(document)
     elseif kind == "status" then
       is_bad = is_bad or BAD_STATUS[word] == true
     elseif kind then
-      is_bad, is_good = is_bad or is_wrong(value), is_good or kind == "code" and value ~= core.null
+      is_bad, is_good = is_bad or is_wrong(value), is_good or kind == "code" and not SAYS_NOTHING[value]
     end
   end
   return is_bad or has_message and not is_good

@@ -168,16 +168,27 @@ local function check_places(collection, given, report)
   end
 end
 
---- Reports a text that is an {option}, which would be sent as it stands.
-local function check_texts(value, path, options, report)
-  for key, child in pairs(type(value) == "table" and value or {}) do
-    check_texts(child, path .. "." .. tostring(key), options, report)
+--- Reports an {option} in parameters, which would be sent as it stands; in a body, whose texts may have braces of their
+--- own, one that is a whole text.
+local function check_options(collection, options, report)
+  local function tell(path, name)
+    if name and options[name] then
+      report(path, ("an option stands in paths only; what is sent here for {%s} is a filter with required = true")
+        :format(name))
+    end
   end
-  local name = type(value) == "string" and value:match "^{([%w_]+)}$"
-  if name and options[name] then
-    report(path, ("an option stands in paths only; what is sent here for {%s} is a filter with required = true"):format(
-      name))
+  for key, value in pairs(schema.table_or_empty(collection.parameters)) do
+    for name in (type(value) == "string" and value or ""):gmatch "{([%w_]+)}" do
+      tell("parameters." .. tostring(key), name)
+    end
   end
+  local function check_body(value, path)
+    for key, child in pairs(schema.table_or_empty(value)) do
+      check_body(child, path .. "." .. tostring(key))
+    end
+    tell(path, type(value) == "string" and value:match "^{([%w_]+)}$")
+  end
+  check_body(collection.body, "body")
 end
 
 local one_empty = { type = "string|table", expected = "null, absent or { status, message }, or a list of them",
@@ -242,7 +253,6 @@ return function(declared, given)
     end) },
   }, also = function(value, report)
     check_places(value, given, report)
-    check_texts(value.parameters, "parameters", schema.table_or_empty(options), report)
-    check_texts(value.body, "body", schema.table_or_empty(options), report)
+    check_options(value, schema.table_or_empty(options), report)
   end }
 end
