@@ -40,6 +40,7 @@ describe("a client", function()
       client_key = "/k.pem", proxy = "", connect_timeout = 1.5, idle_timeout = 0, max_page_bytes = 1000,
       max_user_bytes = 1000, max_depth = 2048, max_header_bytes = 65536, watermark = 1,
       query_names = { PaginationToken = "pagination_token" }, user_agent = "acme/1", insecure = false,
+      headers = { ["X-Correlation-Id"] = "run-17" },
       retry = { attempts = 1, base = 0, cap = 0, jitter = 0, max_retry_after = 0, quota = 0 },
       loop = { wait = core.wait }, on = { request = print, response = print, retry = print, page = print },
     }
