@@ -416,6 +416,18 @@ describe("auth basic", function()
   end)
 end)
 
+describe("a user's name", function()
+  it("is hidden, but where the provider's own declaration has it", function()
+    for name, shown in pairs { people = "who is people? /people", ["ada-7f3a"] = "who is [secret]? /people" } do
+      server:script { ["/people"] = { { status = 404, body = ('{"message":"who is %s? /people"}'):format(name) } } }
+      local _, err = client({ type = "basic" }, { username = name, password = "people-7f3a" }):users():next()
+      check.failure(err, "http", { "people-7f3a", "ada-7f3a" })
+      check.contains(err.message, shown)
+      check.contains(err.url, "/people")
+    end
+  end)
+end)
+
 describe("a proxy's password", function()
   it("is hidden as it is meant, too", function()
     server:script { ["http://directory.example/people"] = { { status = 407,

@@ -15,6 +15,27 @@ function secret.add_credentials(redactor, value, use)
   redactor:add(value:match("^%s*%S+%s+(.*)$") or "", use)
 end
 
+-- Who asks. Less secret than by what they show it.
+local IDENTITIES = { client_id = true, username = true }
+
+--- Does a declaration have this text in it?
+local function has_text(node, text)
+  if type(node) == "table" then
+    for key, value in pairs(node) do
+      if has_text(key, text) or has_text(value, text) then
+        return true
+      end
+    end
+  end
+  return type(node) == "string" and node:find(text, 1, true) ~= nil
+end
+
+--- Is it a word of the address, or of the provider's own paths and pointers, such as a user who is called "users"? It
+--- is no secret then, and hidden it would blot out what errors are about.
+local function is_spelled_out(client, name, text)
+  return IDENTITIES[name] == true and (has_text(client.base_url, text) or has_text(client.provider, text))
+end
+
 --- A secret, which is remembered so that nobody sees it; nil and an error. A function answers it, or nil and why not.
 ---@param client rollcall.Shared
 ---@param name string
@@ -39,7 +60,9 @@ function secret.get(client, name)
       type(value) == "string" and "one with them, or an empty one" or "a " .. type(value)),
       { provider = client.provider.name })
   end
-  client.redactor:add(value, name)
+  if not is_spelled_out(client, name, value) then
+    client.redactor:add(value, name)
+  end
   if name == "token" then
     secret.add_credentials(client.redactor, value, "credentials")
   end
