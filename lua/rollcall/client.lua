@@ -17,6 +17,7 @@ local proxy = require "rollcall.http.proxy"
 local query = require "rollcall.query"
 local record_type = require "rollcall.record_type"
 local redact = require "rollcall.http.redact"
+local request = require "rollcall.http.request"
 local retry = require "rollcall.http.retry"
 local schema = require "rollcall.schema"
 local stream = require "rollcall.stream"
@@ -65,14 +66,6 @@ local function has_long_bodies(checked)
   return false
 end
 
-local function header_lines(headers)
-  local lines = {}
-  for _, name in ipairs(schema.keys(headers or {})) do
-    lines[#lines + 1] = name .. ": " .. headers[name]
-  end
-  return lines
-end
-
 --- Makes a client. Raises where the provider or an option is wrong, naming each mistake.
 ---@param declared rollcall.Provider
 ---@param config rollcall.ClientOptions
@@ -111,7 +104,7 @@ function client.new(declared, config, level)
     loop = self.loop,
     watermark = kept.watermark or WATERMARK,
     query_names = kept.query_names or {},
-    headers = header_lines(kept.headers),
+    headers = request.header_lines(kept.headers),
     user_agent = kept.user_agent or "rollcall/" .. version,
     limits_of_bodies = {
       max_page_bytes = kept.max_page_bytes,

@@ -65,13 +65,9 @@ end
 ---@return boolean some
 local function tell_uncompared(session, sources, seen)
   local lacking, users = seen:without("email", sources)
-  local of = {}
-  for i, source in ipairs(lacking) do
-    of[i] = source.name
-  end
   if #lacking > 0 then
     session:complain(("%s says nothing of emails: %s could not be compared; look for a name"):format(
-      table.concat(of, ", "), progress.count(users, "user")))
+      table.concat(lacking, ", "), progress.count(users, "user")))
   end
   return #lacking > 0
 end

@@ -126,11 +126,7 @@ function listing.tell_absent(session, sources, seen, conditions, columns)
     end
     told[name] = true
     local near = is_nowhere and schema.nearest(name, names.COMMON)
-    local of = {}
-    for i, source in ipairs(lacking) do
-      of[i] = source.name
-    end
-    session:say(("no user of %s has anything in the field %s%s"):format(table.concat(of, ", "), name,
+    session:say(("no user of %s has anything in the field %s%s"):format(table.concat(lacking, ", "), name,
       near and near ~= name and ("; did you mean %s?"):format(near) or ""))
   end
   for _, name in ipairs(conditions) do

@@ -48,7 +48,7 @@ end
 --- that has failed may have had more.
 ---@param name string
 ---@param sources rollcall.cli.Source[]
----@return rollcall.cli.Source[]
+---@return string[] names of them
 ---@return integer users
 ---@return boolean is_nowhere no user of any source had it
 function SeenFields:without(name, sources)
@@ -61,7 +61,7 @@ function SeenFields:without(name, sources)
     if lacks and source.has_failed then
       is_nowhere = false
     elseif lacks then
-      list[#list + 1] = source
+      list[#list + 1] = source.name
       users = users + self.users[source]
     elseif self.missing[source] then
       is_nowhere = false

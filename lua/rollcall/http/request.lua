@@ -24,14 +24,23 @@ Request.__index = Request
 
 local request = {}
 
+--- Headers as they are sent, a line each, in order.
+---@param headers table<string, string>?
+---@return string[]
+function request.header_lines(headers)
+  local lines = {}
+  for _, name in ipairs(schema.keys(headers or {})) do
+    lines[#lines + 1] = name .. ": " .. headers[name]
+  end
+  return lines
+end
+
 ---@param collection rollcall.ProviderCollection
 ---@param headers table<string, string>? of every request of the provider
 ---@return rollcall.Request
 function request.new(collection, headers)
-  local self = setmetatable({ method = collection.method or "GET", parameters = {}, headers = {}, path = {} }, Request)
-  for _, name in ipairs(schema.keys(headers or {})) do
-    self.headers[#self.headers + 1] = name .. ": " .. headers[name]
-  end
+  local self = setmetatable({ method = collection.method or "GET", parameters = {}, path = {},
+    headers = request.header_lines(headers) }, Request)
   for _, name in ipairs(schema.keys(collection.parameters or {})) do
     self.parameters[#self.parameters + 1] = { name, collection.parameters[name] }
   end
