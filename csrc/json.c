@@ -1,4 +1,4 @@
-/* json.c - see json.h. One pass, one switch; the hot loop is the scan for the end of a string. */
+/* json.c - see json.h. One pass; the hot loop is the scan for the end of a string. */
 #include "json.h"
 
 #include <stdio.h>
@@ -187,6 +187,123 @@ static bool begin_value(rc_json *json, char c) {
   return true;
 }
 
+static bool refuse(rc_json *json, rc_json_error error, const char *expected) {
+  json->error = error;
+  json->expected = expected;
+  return false;
+}
+
+/* The state after the last of \u's four digits; surrogates come in pairs only, high before low. */
+static bool end_hex(rc_json *json) {
+  const bool low = json->code >= 0xDC00 && json->code <= 0xDFFF;
+  if (low != json->high_surrogate) {
+    return refuse(json, RC_JSON_BAD_SURROGATE,
+                  low ? "no low surrogate without a high one before it"
+                      : "a low surrogate after a high one");
+  }
+  json->high_surrogate = json->code >= 0xD800 && json->code <= 0xDBFF;
+  json->state = json->high_surrogate ? PAIR_BACKSLASH : IN_STRING;
+  return true;
+}
+
+/* Takes one byte of a string that is neither plain nor its end. false where it may not stand there:
+ * error and expected say why. */
+static bool inside_string(rc_json *json, unsigned char c) {
+  switch (json->state) {
+  case IN_STRING:
+    if (c == '\\') {
+      json->flags |= RC_JSON_ESCAPED;
+      json->state = IN_ESCAPE;
+    } else if (c < 0x20) {
+      return refuse(json, RC_JSON_CONTROL_BYTE, "an escape sequence");
+    } else if (!begin_utf8(json, c)) {
+      return refuse(json, RC_JSON_BAD_UTF8, "the first byte of a UTF-8 sequence");
+    } else {
+      json->state = IN_UTF8;
+    }
+    return true;
+  case IN_UTF8:
+    if (c < json->lo || c > json->hi) {
+      return refuse(json, RC_JSON_BAD_UTF8, "a continuation byte of a UTF-8 sequence");
+    }
+    json->lo = 0x80;
+    json->hi = 0xBF;
+    if (--json->need == 0) {
+      json->state = IN_STRING;
+    }
+    return true;
+  case IN_ESCAPE:
+    if (c == 'u') {
+      json->state = IN_HEX;
+      json->hex_left = 4;
+      json->code = 0;
+    } else if (c != '\0' && strchr("\"\\/bfnrt", c) != NULL) {
+      json->state = IN_STRING;
+    } else {
+      return refuse(json, RC_JSON_BAD_ESCAPE, "one of \" \\ / b f n r t u after a backslash");
+    }
+    return true;
+  case IN_HEX: {
+    const int digit = hex_value((char)c);
+    if (digit < 0) {
+      return refuse(json, RC_JSON_BAD_ESCAPE, "four hexadecimal digits after \\u");
+    }
+    json->code = json->code << 4 | (unsigned)digit;
+    return --json->hex_left > 0 || end_hex(json);
+  }
+  case PAIR_BACKSLASH:
+    json->state = PAIR_U;
+    return c == '\\' || refuse(json, RC_JSON_BAD_SURROGATE, "a low surrogate after a high one");
+  default: /* PAIR_U */
+    json->state = IN_HEX;
+    json->hex_left = 4;
+    json->code = 0;
+    return c == 'u' || refuse(json, RC_JSON_BAD_SURROGATE, "a low surrogate after a high one");
+  }
+}
+
+/* Goes on in true, false or null, as far as the bytes go. false: *bytes stands on what is not it.
+ */
+static bool inside_literal(rc_json *json, const char **bytes, const char *end) {
+  while (*bytes < end && json->literal[json->matched] == **bytes) {
+    ++*bytes;
+    json->matched++;
+    if (json->literal[json->matched] == '\0') {
+      json->state = after_value(json);
+      return true;
+    }
+  }
+  return *bytes == end;
+}
+
+/* Goes on in a number, as far as the bytes go; where a byte behind it is seen, it has ended. false:
+ * *bytes stands on what may not be there, and expected says what may. */
+static bool inside_number(rc_json *json, const char **bytes, const char *end) {
+  const char *p = *bytes;
+  int state = json->state;
+  int next;
+  while (p < end && (next = number_step(state, *p)) != FAILED) {
+    state = next;
+    p++;
+  }
+  *bytes = p;
+  json->state = state;
+  if (state >= NUMBER_POINT) {
+    json->flags = 0;
+  }
+  if (p == end) {
+    return true;
+  }
+  if (!number_may_end(state)) {
+    return refuse(json, RC_JSON_BAD_NUMBER, expected_in_number(state));
+  }
+  if (state == NUMBER_ZERO && is_digit(*p)) {
+    return refuse(json, RC_JSON_BAD_NUMBER, "no digit after a leading zero");
+  }
+  json->state = after_value(json);
+  return true;
+}
+
 rc_json_event rc_json_next(rc_json *json, const char **bytes, const char *end) {
   const char *p = *bytes;
   const char *const first = p;
@@ -290,142 +407,48 @@ rc_json_event rc_json_next(rc_json *json, const char **bytes, const char *end) {
     case FAILED:
       ANSWER(RC_JSON_ERROR);
 
-    case IN_STRING: {
+    case IN_STRING:
       p = rc_plain_end_before(p, end);
       if (p == end) {
         break;
       }
-      const char c = *p;
-      if (c == '"') {
+      if (*p == '"') {
         p++;
         json->state = json->is_key ? COLON : after_value(json);
         if (json->depth <= json->report_depth) {
           ANSWER(json->is_key ? RC_JSON_KEY : RC_JSON_SCALAR);
         }
-      } else if (c == '\\') {
-        p++;
-        json->flags |= RC_JSON_ESCAPED;
-        json->state = IN_ESCAPE;
-      } else if ((unsigned char)c < 0x20) {
-        FAIL(RC_JSON_CONTROL_BYTE, "an escape sequence");
-      } else {
-        if (!begin_utf8(json, (unsigned char)c)) {
-          FAIL(RC_JSON_BAD_UTF8, "the first byte of a UTF-8 sequence");
-        }
-        p++;
-        json->state = IN_UTF8;
+        break;
       }
-      break;
-    }
-    case IN_UTF8: {
-      const unsigned char c = (unsigned char)*p;
-      if (c < json->lo || c > json->hi) {
-        FAIL(RC_JSON_BAD_UTF8, "a continuation byte of a UTF-8 sequence");
-      }
-      p++;
-      json->lo = 0x80;
-      json->hi = 0xBF;
-      if (--json->need == 0) {
-        json->state = IN_STRING;
-      }
-      break;
-    }
+      /* fall through */
+    case IN_UTF8:
     case IN_ESCAPE:
-      if (*p == 'u') {
-        json->state = IN_HEX;
-        json->hex_left = 4;
-        json->code = 0;
-      } else if (*p != '\0' && strchr("\"\\/bfnrt", *p) != NULL) {
-        json->state = IN_STRING;
-      } else {
-        FAIL(RC_JSON_BAD_ESCAPE, "one of \" \\ / b f n r t u after a backslash");
-      }
-      p++;
-      break;
-    case IN_HEX: {
-      const int digit = hex_value(*p);
-      if (digit < 0) {
-        FAIL(RC_JSON_BAD_ESCAPE, "four hexadecimal digits after \\u");
-      }
-      json->code = json->code << 4 | (unsigned)digit;
-      if (--json->hex_left == 0) {
-        const bool low = json->code >= 0xDC00 && json->code <= 0xDFFF;
-        if (low != json->high_surrogate) {
-          FAIL(RC_JSON_BAD_SURROGATE, low ? "no low surrogate without a high one before it"
-                                          : "a low surrogate after a high one");
-        }
-        json->high_surrogate = json->code >= 0xD800 && json->code <= 0xDBFF;
-        json->state = json->high_surrogate ? PAIR_BACKSLASH : IN_STRING;
-      }
-      p++;
-      break;
-    }
+    case IN_HEX:
     case PAIR_BACKSLASH:
     case PAIR_U:
-      if (*p != (json->state == PAIR_U ? 'u' : '\\')) {
-        FAIL(RC_JSON_BAD_SURROGATE, "a low surrogate after a high one");
+      if (!inside_string(json, (unsigned char)*p)) {
+        FAIL(json->error, json->expected);
       }
       p++;
-      if (json->state == PAIR_BACKSLASH) {
-        json->state = PAIR_U;
-      } else {
-        json->state = IN_HEX;
-        json->hex_left = 4;
-        json->code = 0;
-      }
       break;
 
     case IN_LITERAL:
-      while (p < end && json->literal[json->matched] == *p) {
-        p++;
-        json->matched++;
-        if (json->literal[json->matched] == '\0') {
-          break;
-        }
-      }
-      if (json->literal[json->matched] == '\0') {
-        json->state = after_value(json);
-        if (json->depth <= json->report_depth) {
-          ANSWER(RC_JSON_SCALAR);
-        }
-      } else if (p < end) {
+      if (!inside_literal(json, &p, end)) {
         FAIL(RC_JSON_BAD_LITERAL, json->literal);
       }
-      break;
-
-    case NUMBER_MINUS:
-    case NUMBER_ZERO:
-    case NUMBER_INTEGER:
-    case NUMBER_POINT:
-    case NUMBER_FRACTION:
-    case NUMBER_E:
-    case NUMBER_SIGN:
-    case NUMBER_EXPONENT: {
-      int state = json->state;
-      int next;
-      while (p < end && (next = number_step(state, *p)) != FAILED) {
-        state = next;
-        p++;
-      }
-      json->state = state;
-      if (state >= NUMBER_POINT) {
-        json->flags = 0;
-      }
-      if (p == end) {
-        break;
-      }
-      if (!number_may_end(state)) {
-        FAIL(RC_JSON_BAD_NUMBER, expected_in_number(state));
-      }
-      if (state == NUMBER_ZERO && is_digit(*p)) {
-        FAIL(RC_JSON_BAD_NUMBER, "no digit after a leading zero");
-      }
-      json->state = after_value(json);
-      if (json->depth <= json->report_depth) {
+      if (json->state != IN_LITERAL && json->depth <= json->report_depth) {
         ANSWER(RC_JSON_SCALAR);
       }
       break;
-    }
+
+    default: /* NUMBER_MINUS … NUMBER_EXPONENT */
+      if (!inside_number(json, &p, end)) {
+        FAIL(RC_JSON_BAD_NUMBER, json->expected);
+      }
+      if (json->state < NUMBER_MINUS && json->depth <= json->report_depth) {
+        ANSWER(RC_JSON_SCALAR);
+      }
+      break;
     }
   }
 #undef FAIL

@@ -1,20 +1,14 @@
 -- rollcall diff OLD [NEW]: who has come, gone and changed between two snapshots, or a snapshot and now.
 --
--- Of the old snapshot an index is kept, some 200 bytes a user (400 on LuaJIT): where the line of each
--- stands. Its lines are read again when they are compared. Of the new one nothing is kept but the keys of
--- who joined.
+-- Of the old snapshot an index is kept, see snapshot.lua. Of the new one nothing is kept but the keys of who joined.
 
-local core = require "rollcall.core"
-local csv = require "rollcall.csv"
+local changes = require "rollcall.cli.changes"
+local comparison = require "rollcall.cli.comparison"
 local failure = require "rollcall.cli.failure"
-local json = require "rollcall.json"
 local listing = require "rollcall.cli.listing"
-local ndjson = require "rollcall.ndjson"
-local path = require "rollcall.path"
-local pointers = require "rollcall.pointer"
 local progress = require "rollcall.cli.progress"
 local schema = require "rollcall.schema"
-local tables = require "rollcall.cli.table"
+local snapshot = require "rollcall.cli.snapshot"
 
 local diff = { summary = "Compare two snapshots, or a snapshot and now: who came, left and changed." }
 
@@ -37,7 +31,6 @@ Examples:
 
 -- What of users changes without anybody's doing.
 local IGNORED = "last_seen_at,updated_at"
-local BOM = "\239\187\191" -- that some editors put before UTF-8
 
 function diff.declare(command)
   command:argument "old":description "A snapshot."
@@ -55,323 +48,6 @@ function diff.declare(command)
   command:flag "--bom":description "CSV: begin with a byte order mark, by which Excel knows UTF-8."
   command:flag "--formulas":description "CSV: leave texts as they are that a spreadsheet may take for formulas."
 end
-
--- -- snapshots --------------------------------------------------------------------------------------
-
-local function open(name)
-  if name == "-" then
-    return io.stdin
-  end
-  local file, problem = io.open(name, "rb")
-  if not file then
-    failure.usage("cannot read the snapshot %s", problem)
-  end
-  return file
-end
-
---- A line of a snapshot as a table; ends the command where it is none. Of ids that no double may hold, the digits.
-local function decode(text, name, number)
-  local user = text:find "^%s*{" and json.decode(text)
-  if type(user) ~= "table" then
-    failure.usage("%s:%d: no JSON object; a snapshot is what `rollcall users --format ndjson` writes", name, number)
-  end
-  for _, field in ipairs { "account_id", "id" } do
-    local value = user[field]
-    if type(value) == "number" and (value >= 2 ^ 53 or value <= -2 ^ 53) then
-      user[field] = json.written(text, "/" .. field, "text") or value
-    end
-  end
-  return user
-end
-
-local function text_of(value)
-  return type(value) == "string" and value or type(value) == "number" and json.number(value) or ""
-end
-
---- By what a user is known again.
----@param known table<string, boolean>? the fields to go by, where not all were written
-local function key_of(user, name, number, known)
-  local function part(field)
-    return (known == nil or known[field]) and text_of(user[field]) or ""
-  end
-  local id = part "id"
-  if id == "" then
-    id = text_of(user.email)
-  end
-  if id == "" then
-    failure.usage("%s:%d: a user without id and email; snapshots need one of them", name, number)
-  end
-  return part "source" .. "\n" .. part "account_id" .. "\n" .. id
-end
-
----@class rollcall.cli.Snapshot
-local Snapshot = {}
-Snapshot.__index = Snapshot
-
---- Calls visit(text, name, number, place) for each line of a snapshot that is not blank: place is its first byte.
-local function each_line(session, file, name, visit)
-  local number, place = 0, 0
-  while true do
-    local text, problem = file:read "*l"
-    if not text then
-      if problem then
-        failure.usage("cannot read the snapshot %s: %s", name, problem)
-      end
-      break
-    end
-    number = number + 1
-    if number == 1 and text:sub(1, #BOM) == BOM then
-      text, place = text:sub(#BOM + 1), #BOM
-    end
-    if text:find "%S" then
-      visit(text, name, number, place)
-    end
-    place = place + #text + 1
-    if number % 1000 == 0 then
-      session:look_at_signals()
-    end
-  end
-end
-
---- Reads the old snapshot: where each user's line is, which fields and sources there are.
-local function index(session, name)
-  local file = open(name)
-  local self = setmetatable({ file = file, name = name, places = {}, fields = {}, sources = {},
-    all_have = { account_id = {}, id = {} }, lines = {}, count = 0 }, Snapshot)
-  self.is_kept = name == "-" or not file:seek("cur", 0)
-  each_line(session, file, name, function(text, _, number, place)
-    local user = decode(text, name, number)
-    local key = key_of(user, name, number)
-    for field in pairs(user) do
-      self.fields[field] = true
-    end
-    if type(user.source) == "string" then
-      self.sources[user.source] = true
-    end
-    local source = text_of(user.source)
-    for field, of_source in pairs(self.all_have) do
-      of_source[source] = of_source[source] ~= false and user[field] ~= nil
-    end
-    if self.places[key] == nil then
-      self.count = self.count + 1
-    end
-    self.places[key] = self.is_kept and number or place
-    self.lines[number] = self.is_kept and text or nil
-  end)
-  return self
-end
-
---- The line of a user again.
-function Snapshot:text(place)
-  if self.is_kept then
-    return self.lines[place]
-  end
-  self.file:seek("set", place)
-  return self.file:read "*l" or failure.usage("the snapshot %s changed while it was read", self.name)
-end
-
---- Who of the snapshot was not taken, in its order.
-function Snapshot:left()
-  local list = {}
-  for _, place in pairs(self.places) do
-    list[#list + 1] = place or nil
-  end
-  table.sort(list)
-  return list
-end
-
--- -- what has changed -------------------------------------------------------------------------------
-
-local common = { id = true, email = true, name = true, status = true, role_names = true, mfa = true,
-  created_at = true, updated_at = true, last_seen_at = true, account_id = true, account_name = true }
-
-local function list_of(text, option)
-  local list = {}
-  for part in (text or ""):gmatch "[^,]+" do
-    part = part:match "^%s*(.-)%s*$"
-    local is_name, limit = path.is_name(part)
-    if not is_name then
-      failure.usage("%s: %q is no field's name%s", option, part, limit)
-    end
-    list[#list + 1] = part
-  end
-  return list
-end
-
---- Ends the command where the snapshot has no field of a name. A JSON Pointer is never checked.
-local function check_names(list, known, option)
-  local all = {}
-  for name in pairs(known) do
-    all[#all + 1] = name
-  end
-  for name in pairs(common) do
-    all[#all + 1] = not known[name] and name or nil
-  end
-  table.sort(all)
-  for _, name in ipairs(list) do
-    local first = name:match "^[^.]+"
-    if name:sub(1, 1) ~= "/" and not known[name] and not known[first] and not common[first] then
-      local near = schema.nearest(first, all)
-      failure.usage("%s: users of the snapshot have no field %s; %s One that only now's have: /%s", option, first,
-        near and ("did you mean %s?"):format(near) or "they have " .. table.concat(all, ", ") .. ".", first)
-    end
-  end
-end
-
---- The name of a field that is no part of another, without the slash of a JSON Pointer; nil for a part.
-local function whole_field(name)
-  local steps = pointers.steps(path.pointer(name) or "")
-  return #steps == 1 and steps[1] or nil
-end
-
---- A function that takes a part of a field out of a user, as path.compile finds it: it is not compared.
----@param name string with several steps
-local function taker(name)
-  local is_pointer = path.pointer(name) ~= nil
-  local around, step = name:match(is_pointer and "^(.*)/([^/]*)$" or "^(.*)%.([^.]*)$")
-  local get, last = path.compile(around), is_pointer and pointers.steps("/" .. step)[1] or step
-  return function(user)
-    local value = get(user)
-    if not is_pointer and user[name] ~= nil then
-      user[name] = nil
-    elseif type(value) == "table" and value[last] ~= nil then
-      value[last] = nil
-    elseif type(value) == "table" and last:find "^%d+$" and value[tonumber(last) + 1] ~= nil then
-      value[tonumber(last) + 1] = core.null -- those behind it keep their places
-    end
-  end
-end
-
---- A function that answers how two users differ: a list of { field, old, new }, sorted.
-local function comparer(args, known)
-  local chosen = args.fields and list_of(args.fields, "--fields") or nil
-  local unwanted = list_of(args.ignore, "--ignore")
-  if next(known) ~= nil then -- of an empty snapshot nobody knows
-    check_names(chosen or {}, known, "--fields")
-    check_names(unwanted, known, "--ignore")
-  end
-  local ignored, takers = {}, {}
-  for _, name in ipairs(unwanted) do
-    local field = whole_field(name)
-    if field then
-      ignored[field] = true
-    else
-      takers[#takers + 1] = taker(name)
-    end
-  end
-  if not chosen then
-    chosen = {}
-    for name in pairs(known) do
-      chosen[#chosen + 1] = "/" .. pointers.escape(name)
-    end
-    table.sort(chosen)
-  end
-  local getters = {}
-  for i, name in ipairs(chosen) do
-    local field = whole_field(name)
-    getters[i] = { name = args.fields and name or field, get = path.compile(name), is_ignored = ignored[field] }
-  end
-  return function(old, new)
-    local changes, told = {}, {}
-    for _, take in ipairs(takers) do
-      take(old)
-      take(new)
-    end
-    for pass = 1, 2 do -- common fields first: a provider's own name for the same is not told again
-      for _, field in ipairs(getters) do
-        if (common[field.name] or false) == (pass == 1) then
-          local before, after = ndjson.encode(field.get(old)), ndjson.encode(field.get(new))
-          local both = before .. "\n" .. after
-          if before ~= after and not (pass == 2 and told[both]) then
-            told[both] = true
-            if not field.is_ignored then
-              changes[#changes + 1] = { field = field.name, old = field.get(old), new = field.get(new) }
-            end
-          end
-        end
-      end
-    end
-    return changes
-  end
-end
-
--- -- how it is shown --------------------------------------------------------------------------------
-
-local shows = {}
-
-local function text_shown(value)
-  return value == nil and "-" or csv.text(value)
-end
-
-function shows.table(session)
-  local rows = tables.new({ "CHANGE", "SOURCE", "EMAIL", "NAME" }, function(line)
-    session.output:write(line)
-  end, { columns = session:columns(), bold = session:is_bold(), widest = 60, last = { [3] = true } })
-  local is_empty = true
-  function session.is_waiting()
-    return rows:is_waiting()
-  end
-  return function(change, user, changes)
-    local parts = {}
-    for i, one in ipairs(changes or {}) do
-      parts[i] = ("%s: %s → %s"):format(one.field, text_shown(one.old), text_shown(one.new))
-    end
-    is_empty = false
-    rows:row({ change, text_of(user.source), text_of(user.email), text_of(user.name) }, parts)
-  end, function()
-    if not is_empty then
-      rows:finish()
-    end
-  end
-end
-
-local function get(name)
-  return { name = name, get = function(row)
-    return row[name]
-  end }
-end
-
-function shows.csv(session)
-  local columns = {}
-  for i, name in ipairs { "change", "source", "id", "email", "name", "field", "old", "new" } do
-    columns[i] = get(name)
-  end
-  local writer = listing.csv(session, columns)
-  session.output:write(writer:header())
-  return function(change, user, changes)
-    for _, one in ipairs(changes or { {} }) do
-      session.output:write(writer:row {
-        change = change, source = path.compile "source"(user), id = path.compile "id"(user),
-        email = path.compile "email"(user), name = path.compile "name"(user),
-        field = one.field, old = one.old, new = one.new,
-      })
-    end
-  end, function() end
-end
-
-local function or_null(value)
-  if value == nil then
-    return core.null
-  end
-  return value
-end
-
-function shows.ndjson(session)
-  return function(change, user, changes)
-    local fields
-    if changes then
-      fields = {}
-      for _, one in ipairs(changes) do
-        fields[one.field] = { old = or_null(one.old), new = or_null(one.new) }
-      end
-    end
-    session.output:write(ndjson.encode {
-      change = change, source = user.source, id = user.id, email = user.email, name = user.name, fields = fields,
-    } .. "\n")
-  end, function() end
-end
-
--- -- the command ------------------------------------------------------------------------------------
 
 --- Ends the command where users of several sources, or accounts, would be taken for one another: the snapshot does not
 --- say whose they are.
@@ -417,12 +93,95 @@ local function each_user(session, old, visit)
   return failed
 end
 
+---@class rollcall.cli.Comparison of the old snapshot with a new one, or with now
+local Comparison = {}
+Comparison.__index = Comparison
+
+---@param session rollcall.cli.Session
+---@param old rollcall.cli.Snapshot
+---@return rollcall.cli.Comparison
+local function compare(session, old)
+  local show, finish = changes[session.args.format](session)
+  return setmetatable({
+    session = session,
+    old = old,
+    known = old.count > 0 and old.fields or nil,
+    differences = comparison.new(session.args, old.fields),
+    show = show,
+    finish = finish or function() end,
+    count = { joined = 0, left = 0, changed = 0, same = 0 },
+    seen = {}, -- sources
+  }, Comparison)
+end
+
+function Comparison:tell(change, user, differences)
+  self.count[change] = self.count[change] + 1
+  self.show(change, user, differences)
+end
+
+--- Ends the command where a user lacks what those of OLD are known by; warns where it may.
+function Comparison:check(user, source, name, number)
+  local old, known = self.old, self.known
+  if user.account_id == nil and old.all_have.account_id[source] and not self.lacks_account then
+    self.lacks_account = true
+    self.session:say(("%s:%d: a user without account_id, which those of %s have: where all lack it, take both "
+      .. "snapshots with the same --fields, lest everybody seems to have left and joined"):format(name, number, old.name))
+  end
+  local lacks = known and known.source and user.source == nil and "source"
+    or user.id == nil and old.all_have.id[source] and "id"
+  if lacks then
+    failure.usage("%s:%d: a user without %s, which those of %s have; take both snapshots with the same --fields",
+      name, number, lacks, old.name)
+  end
+end
+
+--- Compares a user, who is a line of the new snapshot.
+function Comparison:visit(text, name, number)
+  local old, user = self.old, snapshot.decode(text, name, number)
+  local source = snapshot.text_of(user.source)
+  self.seen[source] = true
+  self:check(user, source, name, number)
+  local key = snapshot.key_of(user, name, number, self.known)
+  local place = old.places[key]
+  if place == false then
+    return -- who is listed twice is compared once
+  end
+  old.places[key] = false
+  if place == nil then
+    return self:tell("joined", user)
+  end
+  local before = old:text(place)
+  local differences = before ~= text and self.differences(snapshot.decode(before, old.name, 0), user) or {}
+  if #differences > 0 then
+    self:tell("changed", user, differences)
+  else
+    self.count.same = self.count.same + 1
+  end
+end
+
 --- Says of which sources of OLD nobody at all is in NEW, which may be no whole snapshot.
-local function tell_missing(session, old, seen)
-  for _, source in ipairs(schema.keys(old.sources)) do
-    if not seen[source] then
-      session:say(("%s: nobody of %s is in it, as if all had left; was its walk whole?"):format(session.args.new,
-        source))
+function Comparison:tell_missing()
+  for _, source in ipairs(schema.keys(self.old.sources)) do
+    if not self.seen[source] then
+      self.session:say(("%s: nobody of %s is in it, as if all had left; was its walk whole?"):format(
+        self.session.args.new, source))
+    end
+  end
+end
+
+--- Tells who of OLD did not come.
+---@param wanted string[] the sources that were compared; empty where all were
+---@param failed table<string, boolean> sources of which nobody knows who left
+function Comparison:tell_left(wanted, failed)
+  local old, is_wanted = self.old, {}
+  for _, name in ipairs(wanted) do
+    is_wanted[name] = true
+  end
+  for _, place in ipairs(old:left()) do
+    local user = snapshot.decode(old:text(place), old.name, 0)
+    local may_be_there = failed[snapshot.text_of(user.source)] or user.source == nil and next(failed) ~= nil
+    if (next(is_wanted) == nil or user.source == nil or is_wanted[user.source]) and not may_be_there then
+      self:tell("left", user)
     end
   end
 end
@@ -437,73 +196,29 @@ function diff.run(session)
     failure.usage("--source is for a comparison with now, without NEW")
   end
   listing.check_format(args)
-  local old = index(session, args.old)
-  local compare = comparer(args, old.fields)
-  local known = old.count > 0 and old.fields or nil
-  local show, finish = shows[args.format](session)
-  local joined, changed, same, lacks_account, seen = 0, 0, 0, false, {}
+  local old = snapshot.index(session, args.old)
+  local compared = compare(session, old)
   local function visit(text, name, number)
-    local user = decode(text, name, number)
-    local source = text_of(user.source)
-    seen[source] = true
-    if user.account_id == nil and old.all_have.account_id[source] and not lacks_account then
-      lacks_account = true
-      session:say(("%s:%d: a user without account_id, which those of %s have: where all lack it, take both snapshots "
-        .. "with the same --fields, lest everybody seems to have left and joined"):format(name, number, old.name))
-    end
-    local lacks = known and known.source and user.source == nil and "source"
-      or user.id == nil and old.all_have.id[source] and "id"
-    if lacks then
-      failure.usage("%s:%d: a user without %s, which those of %s have; take both snapshots with the same --fields",
-        name, number, lacks, old.name)
-    end
-    local key = key_of(user, name, number, known)
-    local place = old.places[key]
-    if place == nil then
-      joined = joined + 1
-      old.places[key] = false
-      show("joined", user)
-    elseif place then -- once: who is listed twice is compared once
-      old.places[key] = false
-      local before = old:text(place)
-      local changes = before ~= text and compare(decode(before, old.name, 0), user) or {}
-      if #changes > 0 then
-        changed = changed + 1
-        show("changed", user, changes)
-      else
-        same = same + 1
-      end
-    end
+    compared:visit(text, name, number)
   end
   local failed = {}
   if args.new then
-    each_line(session, open(args.new), args.new, visit)
-    tell_missing(session, old, seen)
+    snapshot.each_line(session, snapshot.open(args.new), args.new, visit)
+    compared:tell_missing()
   else
     failed = each_user(session, old, visit)
   end
+  compared:tell_left(args.source or {}, failed)
+  compared.finish()
   local is_whole = next(failed) == nil
-  local left, wanted = old:left(), {}
-  for _, name in ipairs(not args.new and args.source or {}) do
-    wanted[name] = true
-  end
-  local gone = 0
-  for _, place in ipairs(left) do
-    local user = decode(old:text(place), old.name, 0)
-    local may_be_there = failed[text_of(user.source)] or user.source == nil and not is_whole
-    if (next(wanted) == nil or user.source == nil or wanted[user.source]) and not may_be_there then
-      gone = gone + 1
-      show("left", user)
-    end
-  end
-  finish()
-  local of_failed = is_whole and "" or (" (who left %s is not known)"):format(table.concat(schema.keys(failed), ", "))
-  session:say(("%s joined, %s left%s, %s changed, %s the same"):format(progress.number(joined), progress.number(gone),
-    of_failed, progress.number(changed), progress.number(same)))
+  local count, number = compared.count, progress.number
+  session:say(("%s joined, %s left%s, %s changed, %s the same"):format(number(count.joined), number(count.left),
+    is_whole and "" or (" (who left %s is not known)"):format(table.concat(schema.keys(failed), ", ")),
+    number(count.changed), number(count.same)))
   if not is_whole then
     return failure.FAILED
   end
-  return joined + gone + changed > 0 and failure.NONE or failure.FOUND
+  return count.joined + count.left + count.changed > 0 and failure.NONE or failure.FOUND
 end
 
 return diff
