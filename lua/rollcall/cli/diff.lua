@@ -125,7 +125,8 @@ function Comparison:check(user, source, name, number)
   if user.account_id == nil and old.all_have.account_id[source] and not self.lacks_account then
     self.lacks_account = true
     self.session:say(("%s:%d: a user without account_id, which those of %s have: where all lack it, take both "
-      .. "snapshots with the same --fields, lest everybody seems to have left and joined"):format(name, number, old.name))
+      .. "snapshots with the same --fields, lest everybody seems to have left and joined")
+      :format(name, number, old.name))
   end
   local lacks = known and known.source and user.source == nil and "source"
     or user.id == nil and old.all_have.id[source] and "id"
