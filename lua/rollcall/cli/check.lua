@@ -5,6 +5,7 @@ local failure = require "rollcall.cli.failure"
 local header = require "rollcall.http.header"
 local one_line = require "rollcall.one_line"
 local proxy = require "rollcall.http.proxy"
+local query = require "rollcall.cli.query"
 local schema = require "rollcall.schema"
 
 local check = { summary = "Try each source: address, TLS, clock, credentials, users." }
@@ -90,7 +91,7 @@ end
 
 --- Asks for a user, by the credentials; of several accounts for one of each, whose tokens are their own.
 local function check_users(session, source, client, tell)
-  local single, list = session:list_option(source)
+  local single, list = query.list_option(source)
   if list then
     for _, account in ipairs(source.options[list]) do
       local one = { name = source.name, provider = source.provider, query = source.query, origin = source.origin,
@@ -109,10 +110,10 @@ local function check_users(session, source, client, tell)
     end
     return
   end
-  local query = session:query(source, {})
-  query.limit = 1
-  query.prefetch = 0
-  local good, users = pcall(client.users, client, query)
+  local asked = query.of(source, {})
+  asked.limit = 1
+  asked.prefetch = 0
+  local good, users = pcall(client.users, client, asked)
   if not good then
     tell(false, failure.plain(users))
     return

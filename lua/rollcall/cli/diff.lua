@@ -7,8 +7,10 @@ local comparison = require "rollcall.cli.comparison"
 local failure = require "rollcall.cli.failure"
 local listing = require "rollcall.cli.listing"
 local progress = require "rollcall.cli.progress"
+local query = require "rollcall.cli.query"
 local schema = require "rollcall.schema"
 local snapshot = require "rollcall.cli.snapshot"
+local walk = require "rollcall.cli.walk"
 
 local diff = { summary = "Compare two snapshots, or a snapshot and now: who came, left and changed." }
 
@@ -54,7 +56,7 @@ end
 local function check_names_of_sources(session, sources, old)
   local lacks = #sources + #session.unavailable > 1 and not old.fields.source and "source"
   for _, source in ipairs(not old.fields.account_id and sources or {}) do
-    lacks = lacks or session:list_option(source) and "account_id"
+    lacks = lacks or query.list_option(source) and "account_id"
   end
   if lacks and old.count > 0 then
     failure.usage("%s: its users have no %s, by which those of several are told apart; take it with --fields "
@@ -79,7 +81,7 @@ local function each_user(session, old, visit)
   local current = {}
   local whole = listing.whole_user(current)
   local number = 0
-  session:walk(sources, {}, function(user, source)
+  walk.run(session, sources, {}, function(user, source)
     current.source = source
     number = number + 1
     visit(whole(user), source.name, number)

@@ -6,6 +6,7 @@ local fold = require "rollcall.fold"
 local listing = require "rollcall.cli.listing"
 local progress = require "rollcall.cli.progress"
 local seen_fields = require "rollcall.cli.seen_fields"
+local walk = require "rollcall.cli.walk"
 
 local find = { summary = "Find a person in all sources, by email or name." }
 
@@ -84,7 +85,7 @@ function find.run(session)
   local seen = seen_fields.new({ "email" }, conditions)
   local writer = listing.writer(session, sources, args.format == "table" and FOR_PEOPLE or nil)
   local found = 0
-  local _, failures = session:walk(sources, {}, function(user, source)
+  local _, failures = walk.run(session, sources, {}, function(user, source)
     seen:see(user, source)
     if is_wanted(user) and (not predicate or predicate(user)) then
       writer.row(user, source)

@@ -9,6 +9,7 @@ local progress = require "rollcall.cli.progress"
 local schema = require "rollcall.schema"
 local tables = require "rollcall.cli.table"
 local time = require "rollcall.time"
+local walk = require "rollcall.cli.walk"
 
 local review = { summary = "Count, for each source, what an access review asks." }
 
@@ -426,7 +427,7 @@ function review.run(session)
       return true -- until all were counted
     end
   end
-  local users, failures = session:walk(sources, {}, function(user, source)
+  local users, failures = walk.run(session, sources, {}, function(user, source)
     local found = find(user)
     add(by_source[source], user, found)
     if list then

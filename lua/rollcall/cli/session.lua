@@ -1,8 +1,7 @@
--- What the commands share in one run: sources and their clients, stdout and stderr, progress, signals,
--- and the walk over users.
+-- What the commands share in one run: sources and their clients, stdout and stderr, progress, signals, and where a walk
+-- stands.
 
 local blocking = require "rollcall.loop.blocking"
-local checkpoint = require "rollcall.checkpoint"
 local config = require "rollcall.cli.config"
 local core = require "rollcall.core"
 local failure = require "rollcall.cli.failure"
@@ -10,8 +9,8 @@ local frozen = require "rollcall.provider.frozen"
 local one_line = require "rollcall.one_line"
 local output = require "rollcall.cli.output"
 local progress = require "rollcall.cli.progress"
+local query = require "rollcall.cli.query"
 local rollcall = require "rollcall"
-local schema = require "rollcall.schema"
 
 ---@class rollcall.cli.Session
 ---@field args table what argparse made of the command line
@@ -27,8 +26,6 @@ local session = {}
 
 local LONGEST_WAIT = 0.25 -- seconds until a signal or the clock is looked at
 local BETWEEN_SAVES = 1 -- seconds from one checkpoint in a file to the next
-local SHOWN_ERRORS = 5 -- of one source, whose many accounts may all fail alike
-local PULSE = 64 -- users from one look at the signals to the next
 
 local function is_plain()
   return (os.getenv "NO_COLOR" or "") ~= "" or os.getenv "TERM" == "dumb"
@@ -50,9 +47,7 @@ function session.new(args)
     self:look_at_signals()
   end }
   self.output.before = self.is_terminal and function()
-    if self.progress then
-      self.progress:clear()
-    end
+    self:clear_progress()
   end or nil
   return self
 end
@@ -76,9 +71,7 @@ end
 ---@param line string
 function Session:complain(line)
   self:write_before()
-  if self.progress then
-    self.progress:clear()
-  end
+  self:clear_progress()
   local lines = {}
   for part in (line .. "\n"):gmatch "([^\n]*)\n" do
     lines[#lines + 1] = one_line(part)
@@ -118,6 +111,12 @@ function Session:watch(parts)
   end
 end
 
+function Session:clear_progress()
+  if self.progress then
+    self.progress:clear()
+  end
+end
+
 ---@param seconds number? to wait at most, where the walk is about to wait
 function Session:draw(seconds)
   local is_among_rows = self.is_terminal and not (self.is_waiting and self.is_waiting())
@@ -130,7 +129,7 @@ function Session:report(err, source)
   local advice = failure.advice(err, source and source.name)
   local text = tostring(err)
   if source then
-    local name = source.name .. (err.account and self:list_option(source) and " " .. err.account or "")
+    local name = source.name .. (err.account and query.list_option(source) and " " .. err.account or "")
     local told = ("%s: %s: "):format(err.kind, source.name) -- which it begins with, as the provider's name
     text = name .. ": " .. (text:sub(1, #told) == told and err.kind .. ": " .. text:sub(#told + 1) or text)
   end
@@ -257,81 +256,7 @@ function Session:clients(sources)
   end
 end
 
---- What a source's provider declares of its users.
----@return rollcall.ProviderCollection
-local function users_of(source)
-  return frozen.thaw(source.client.provider).users
-end
-
---- The option by which a source names several accounts, or the like: its name for a single one and for the list. nil
---- where it names none or one.
----@param source rollcall.cli.Source with its client
----@return string? single
----@return string? list
-function Session:list_option(source)
-  for name, option in pairs(frozen.thaw(source.client.provider).options or {}) do
-    if #(source.options[option.list] or {}) > 1 then
-      return name, option.list
-    end
-  end
-end
-
---- A text of the command line as a filter takes it. What is none of its values stays a text, which the library refuses.
-local function convert(filter, text)
-  if filter.format == "boolean" and (text == "true" or text == "false") then
-    return text == "true"
-  elseif filter.format == "integer" and text:find "^%-?%d+$" then
-    return tonumber(text)
-  end
-  return text
-end
-
---- What the texts that were given of a filter ask a source for.
-local function filter_value(source, name, filter, texts)
-  if #texts == 1 then
-    return convert(filter, texts[1])
-  elseif not filter.list then
-    failure.usage("--filter %s was given %d times, and %s takes one value of it", name, #texts, source.name)
-  end
-  local values = {}
-  for i, text in ipairs(texts) do
-    values[i] = convert(filter, text)
-  end
-  return values
-end
-
---- What a source is asked for: everybody, with all there is of them, but for what its configuration and
---- the command line say.
----@param source rollcall.cli.Source with its client
----@param given table<string, string[]> filters of the command line
----@return table query
----@return table<string, boolean> taken the names of `given` that it knows
-function Session:query(source, given)
-  local query, taken = {}, {}
-  local filters = users_of(source).filters or {}
-  for name, filter in pairs(filters) do
-    for _, value in ipairs(filter.enum or {}) do
-      if value == "ALL" then
-        query[name] = value
-      end
-    end
-    if name == "expand" and filter.list then
-      query[name] = filter.enum
-    end
-    if given[name] ~= nil then
-      taken[name] = true
-    end
-  end
-  for name, value in pairs(source.query) do
-    query[name] = value
-  end
-  for name in pairs(taken) do
-    query[name] = filter_value(source, name, filters[name], given[name])
-  end
-  return query, taken
-end
-
--- -- the walk ---------------------------------------------------------------------------------------
+-- -- where a walk stands ----------------------------------------------------------------------------
 
 function Session:take_signal(name, status)
   self.signal, self.signal_status = name, status
@@ -351,6 +276,24 @@ function Session:idle(seconds)
   self.output:flush()
   self:save(false)
   self:draw(seconds)
+end
+
+--- Now and then between users.
+function Session:pulse()
+  self:look_at_signals()
+  if self.saving and core.now() >= self.saving.due then
+    self.output:flush()
+    self:save(false)
+  end
+  self:draw()
+end
+
+--- From now on the file of --resume has where the walk stands.
+---@param resume rollcall.cli.Resume
+---@param parts fun(): table<string, string> the checkpoints of the sources
+function Session:save_to(resume, parts)
+  self.saving = { resume = resume, parts = parts, due = 0 }
+  self.output.is_saved = true -- a file is as good as the checkpoint of before says
 end
 
 --- Writes where the walk stands to the file of --resume, where it is time to.
@@ -373,193 +316,12 @@ function Session:save(is_last)
   self.saving = saving
 end
 
----@class rollcall.cli.WalkOptions
----@field filters table<string, string[]>? for the providers that know them
----@field page_size integer?
----@field limit integer? the most users that a walk of one source must give
----@field resume rollcall.cli.Resume?
----@field output table<string, string>? what of the options a checkpoint that is printed is bound to
-
---- The stream of a source's users. Ends the command where its provider does not take the query.
----@param source rollcall.cli.Source with its client
----@param query table
----@return rollcall.Stream
-function Session:stream(source, query)
-  local good, made = pcall(source.client.users, source.client, query)
-  if not good then
-    failure.usage("%s: %s", source.name, failure.plain(made))
-  end
-  return made
-end
-
---- Of the users that are wanted a page, how many a source is asked for; nil for as many as it likes. And what there is
---- to say of it.
-local function page_size_of(source, wanted)
-  local paging = users_of(source).paging
-  if not paging.size then
-    return nil, ("%s takes no page size: its pages are as they come"):format(source.name)
-  elseif wanted > (paging.max_size or wanted) then
-    return paging.max_size, ("%s takes no page size above %d: it is asked for that"):format(source.name,
-      paging.max_size)
-  end
-  return wanted
-end
-
---- The streams of the sources. What fails in one of a source's accounts is told, and the others go on.
-local function streams_of(self, sources, options, saved, fail)
-  local streams, queries = {}, {}
-  local unknown = {} -- filters that no source has yet
-  for name in pairs(options.filters or {}) do
-    unknown[name] = true
-  end
-  local notices, takes_size = {}, options.page_size == nil
-  for i, source in ipairs(sources) do
-    local query, taken = self:query(source, options.filters or {})
-    queries[i] = query
-    if options.page_size then
-      query.page_size, notices[#notices + 1] = page_size_of(source, options.page_size)
-      takes_size = takes_size or query.page_size ~= nil
-    end
-    for name in pairs(options.filters or {}) do
-      if taken[name] then
-        unknown[name] = nil
-      else
-        notices[#notices + 1] = ("%s has no filter %s: all its users are listed"):format(source.name, name)
-      end
-    end
-  end
-  if next(unknown) then
-    failure.usage("no source here has a filter %s", table.concat(schema.keys(unknown), ", nor one "))
-  elseif not takes_size then
-    failure.usage("--page-size: no source here takes one")
-  end
-  table.sort(notices)
-  for _, notice in ipairs(notices) do
-    self:say(notice)
-  end
-  for i, source in ipairs(sources) do
-    local query = queries[i]
-    query.limit = #sources == 1 and options.limit or query.limit
-    if saved then
-      query.resume = saved[source.name]
-      if not query.resume then
-        failure.usage("--resume: %s is of a walk without %s; name the sources that it was of, or another file",
-          options.resume.name, source.name)
-      end
-    end
-    local _, list = self:list_option(source)
-    query.on_error = list and function(err)
-      fail(err, source)
-    end
-    streams[i] = self:stream(source, query)
-  end
-  return streams
-end
-
---- Calls visit(user, source) for each user of the sources, as they arrive, until it answers true. A
---- source that fails is reported, and the others go on.
----@param sources rollcall.cli.Source[] with their clients
----@param options rollcall.cli.WalkOptions
----@param visit fun(user: rollcall.User, source: rollcall.cli.Source): boolean?
----@return integer count of users
----@return integer failures of sources
-function Session:walk(sources, options, visit)
-  local saved = options.resume and options.resume.parts
-  for name in pairs(saved or {}) do
-    local is_known = false
-    for _, source in ipairs(sources) do
-      is_known = is_known or source.name == name
-    end
-    if not is_known then
-      failure.usage("--resume: %s is of a walk with %s, too; name the sources that it was of", options.resume.name,
-        name)
-    end
-  end
-  local failures, errors, spent = #self.unavailable, {}, {}
-  local function fail(err, source)
-    failures = failures + (source.has_failed and 0 or 1)
-    source.has_failed = true
-    if err.kind == "budget" and spent[source] then
-      return -- which all its accounts share
-    end
-    spent[source] = err.kind == "budget" or spent[source]
-    errors[source] = (errors[source] or 0) + 1
-    if errors[source] <= SHOWN_ERRORS then
-      self:report(err, source)
-    end
-  end
-  local streams, by_stream, watched = streams_of(self, sources, options, saved, fail), {}, {}
-  for i, source in ipairs(sources) do
-    by_stream[streams[i]] = source
-    watched[i] = { name = source.name, stats = function()
-      return streams[i]:stats()
-    end }
-  end
-  local function checkpoints()
-    local parts = {}
-    for i, source in ipairs(sources) do
-      parts[source.name] = streams[i]:checkpoint()
-    end
-    return parts
-  end
-  function self.checkpoint_of_all()
-    return checkpoint.encode_parts(checkpoints(), options.output)
-  end
-  if options.resume then
-    self.saving = { resume = options.resume, parts = checkpoints, due = 0 }
-    self.output.is_saved = true -- a file is as good as the checkpoint of before says
-  end
-  local users = rollcall.merge(streams, { on_error = function(err, stream)
-    fail(err, by_stream[stream])
-  end })
-  self:watch(watched)
-  if self.on_begin then
-    self.on_begin()
-  end
-  core.terminal.catch() -- not before: where a file or a program is waited for, nobody would look at a signal
-  while true do
-    local user, stream = users:next()
-    if user == nil then
-      if stream then
-        error(stream, 0)
-      end
-      break
-    end
-    self.count = self.count + 1
-    if visit(user, by_stream[stream]) then
-      break
-    end
-    if self.count % PULSE == 0 then
-      self:look_at_signals()
-      if self.saving and core.now() >= self.saving.due then
-        self.output:flush()
-        self:save(false)
-      end
-      self:draw()
-    end
-  end
-  if self.progress then
-    self.progress:clear()
-  end
-  for i, source in ipairs(sources) do
-    local stats = streams[i]:stats()
-    local is_whole = not saved and not source.has_failed and streams[i]:reason() == "exhausted"
-    if is_whole and (stats.total or 0) > stats.users then
-      self:say(("%s: its server counts %s, and %s came"):format(source.name, progress.count(stats.total, "user"),
-        progress.number(stats.users)))
-    end
-    local more = (errors[source] or 0) - SHOWN_ERRORS
-    if more > 0 then
-      self:complain(("%s: %s failed, too"):format(source.name, progress.count(more, "more account")))
-    end
-  end
-  if self.saving then -- what was written and what is saved are of the same user, whoever interrupts now
+--- At the end of a walk.
+function Session:save_last()
+  if self.saving then
     self.output:flush()
     self:save(true)
   end
-  core.terminal.release() -- what is left to do ends at once
-  self:look_at_signals()
-  return self.count, failures
 end
 
 --- Says that a list of users is not whole, and how to go on with it.
@@ -586,9 +348,7 @@ end
 
 --- Writes what is left, and the last checkpoint. Once, at the end of the command, however it ends.
 function Session:finish()
-  if self.progress then
-    self.progress:clear()
-  end
+  self:clear_progress()
   if not self.output.broken then
     if self.signal and self.on_signal then
       self.on_signal()

@@ -5,6 +5,7 @@ local failure = require "rollcall.cli.failure"
 local frozen = require "rollcall.provider.frozen"
 local ndjson = require "rollcall.ndjson"
 local one_line = require "rollcall.one_line"
+local query = require "rollcall.cli.query"
 local schema = require "rollcall.schema"
 
 local sources = { summary = "Show the sources that are configured." }
@@ -82,7 +83,7 @@ local function describe(session, source)
     failure.usage("%s", problem)
   end
   stand_ins.client = client
-  session:stream(stand_ins, session:query(stand_ins, {})):close()
+  query.stream(stand_ins, query.of(stand_ins, {})):close()
   local described = { name = source.name, provider = client.provider.name, base_url = client.base_url,
     accounts = accounts_of(stand_ins), credentials = credentials_of(source), origin = source.origin }
   client:close()

@@ -4,6 +4,7 @@ local failure = require "rollcall.cli.failure"
 local listing = require "rollcall.cli.listing"
 local resume = require "rollcall.cli.resume"
 local seen_fields = require "rollcall.cli.seen_fields"
+local walk = require "rollcall.cli.walk"
 
 local users = { summary = "List the users of all sources, or of those named." }
 
@@ -89,7 +90,7 @@ function users.run(session)
   local columns = listing.fields(args)
   local seen = seen_fields.new(conditions, columns)
   local written, is_cut = 0, false
-  local _, failures = session:walk(sources, {
+  local _, failures = walk.run(session, sources, {
     filters = filters_of(args),
     page_size = args.page_size,
     limit = not predicate and args.limit or nil,

@@ -1,0 +1,233 @@
+-- The walk over the users of all sources, as they arrive: what fails is told, and the others go on.
+
+local checkpoint = require "rollcall.checkpoint"
+local core = require "rollcall.core"
+local failure = require "rollcall.cli.failure"
+local progress = require "rollcall.cli.progress"
+local query = require "rollcall.cli.query"
+local rollcall = require "rollcall"
+local schema = require "rollcall.schema"
+
+local SHOWN_ERRORS = 5 -- of one source, whose many accounts may all fail alike
+local PULSE = 64 -- users from one look at the signals to the next
+
+---@class rollcall.cli.WalkOptions
+---@field filters table<string, string[]>? for the providers that know them
+---@field page_size integer?
+---@field limit integer? the most users that a walk of one source must give
+---@field resume rollcall.cli.Resume?
+---@field output table<string, string>? what of the options a checkpoint that is printed is bound to
+
+---@class rollcall.cli.Walk
+---@field session rollcall.cli.Session
+---@field sources rollcall.cli.Source[] with their clients
+---@field options rollcall.cli.WalkOptions
+---@field saved table<string, string>? by source, the checkpoints that it goes on from
+---@field failures integer of sources
+---@field errors table<rollcall.cli.Source, integer> how many there were
+---@field spent table<rollcall.cli.Source, boolean> whose budget is used up
+---@field streams rollcall.Stream[] of the sources
+---@field by_stream table<rollcall.Stream, rollcall.cli.Source>
+local Walk = {}
+Walk.__index = Walk
+
+--- Takes note of what failed in a source, or in one of its accounts, and tells it.
+---@param err rollcall.Error
+---@param source rollcall.cli.Source
+function Walk:fail(err, source)
+  self.failures = self.failures + (source.has_failed and 0 or 1)
+  source.has_failed = true
+  if err.kind == "budget" and self.spent[source] then
+    return -- which all its accounts share
+  end
+  self.spent[source] = err.kind == "budget" or self.spent[source]
+  self.errors[source] = (self.errors[source] or 0) + 1
+  if self.errors[source] <= SHOWN_ERRORS then
+    self.session:report(err, source)
+  end
+end
+
+--- Ends the command where the sources are not those that the checkpoints are of.
+function Walk:check_saved()
+  local is_known, name_of_file = {}, self.options.resume.name
+  for _, source in ipairs(self.sources) do
+    is_known[source.name] = true
+  end
+  for _, name in ipairs(schema.keys(self.saved)) do
+    if not is_known[name] then
+      failure.usage("--resume: %s is of a walk with %s, too; name the sources that it was of", name_of_file, name)
+    end
+  end
+  for _, source in ipairs(self.sources) do
+    if not self.saved[source.name] then
+      failure.usage("--resume: %s is of a walk without %s; name the sources that it was of, or another file",
+        name_of_file, source.name)
+    end
+  end
+end
+
+--- What each source is asked for. Says what of the options a source does not know; ends the command where none does.
+---@return table[]
+function Walk:queries()
+  local options = self.options
+  local filters, queries, notices = options.filters or {}, {}, {}
+  local is_known, takes_size = {}, options.page_size == nil
+  for i, source in ipairs(self.sources) do
+    local asked, taken = query.of(source, filters)
+    queries[i] = asked
+    asked.limit = #self.sources == 1 and options.limit or asked.limit
+    if options.page_size then
+      asked.page_size, notices[#notices + 1] = query.page_size(source, options.page_size)
+      takes_size = takes_size or asked.page_size ~= nil
+    end
+    for name in pairs(filters) do
+      if taken[name] then
+        is_known[name] = true
+      else
+        notices[#notices + 1] = ("%s has no filter %s: all its users are listed"):format(source.name, name)
+      end
+    end
+  end
+  local unknown = {}
+  for _, name in ipairs(schema.keys(filters)) do
+    unknown[#unknown + 1] = not is_known[name] and name or nil
+  end
+  if #unknown > 0 then
+    failure.usage("no source here has a filter %s", table.concat(unknown, ", nor one "))
+  elseif not takes_size then
+    failure.usage("--page-size: no source here takes one")
+  end
+  table.sort(notices)
+  for _, notice in ipairs(notices) do
+    self.session:say(notice)
+  end
+  return queries
+end
+
+function Walk:open_streams()
+  if self.saved then
+    self:check_saved()
+  end
+  local queries = self:queries()
+  for i, source in ipairs(self.sources) do
+    local asked = queries[i]
+    asked.resume = self.saved and self.saved[source.name]
+    local _, list = query.list_option(source)
+    asked.on_error = list and function(err)
+      self:fail(err, source)
+    end
+    local stream = query.stream(source, asked)
+    self.streams[i], self.by_stream[stream] = stream, source
+  end
+end
+
+--- By source, where its walk stands.
+---@return table<string, string>
+function Walk:checkpoints()
+  local parts = {}
+  for i, source in ipairs(self.sources) do
+    parts[source.name] = self.streams[i]:checkpoint()
+  end
+  return parts
+end
+
+--- Has the session show how far the walk is, and save where it stands.
+function Walk:attend()
+  local session, options, watched = self.session, self.options, {}
+  for i, source in ipairs(self.sources) do
+    watched[i] = { name = source.name, stats = function()
+      return self.streams[i]:stats()
+    end }
+  end
+  session:watch(watched)
+  local function checkpoints()
+    return self:checkpoints()
+  end
+  function session.checkpoint_of_all()
+    return checkpoint.encode_parts(checkpoints(), options.output)
+  end
+  if options.resume then
+    session:save_to(options.resume, checkpoints)
+  end
+end
+
+--- Gives the users to visit(user, source), until it answers true.
+function Walk:run(visit)
+  local session = self.session
+  local users = rollcall.merge(self.streams, { on_error = function(err, stream)
+    self:fail(err, self.by_stream[stream])
+  end })
+  while true do
+    local user, stream = users:next()
+    if user == nil then
+      if stream then
+        error(stream, 0)
+      end
+      break
+    end
+    session.count = session.count + 1
+    if visit(user, self.by_stream[stream]) then
+      break
+    end
+    if session.count % PULSE == 0 then
+      session:pulse()
+    end
+  end
+end
+
+--- Tells where fewer users came than a server counts, and how many errors were not shown.
+function Walk:tell_rest()
+  local session = self.session
+  for i, source in ipairs(self.sources) do
+    local stream = self.streams[i]
+    local stats = stream:stats()
+    local is_whole = not self.saved and not source.has_failed and stream:reason() == "exhausted"
+    if is_whole and (stats.total or 0) > stats.users then
+      session:say(("%s: its server counts %s, and %s came"):format(source.name, progress.count(stats.total, "user"),
+        progress.number(stats.users)))
+    end
+    local more = (self.errors[source] or 0) - SHOWN_ERRORS
+    if more > 0 then
+      session:complain(("%s: %s failed, too"):format(source.name, progress.count(more, "more account")))
+    end
+  end
+end
+
+local walk = {}
+
+--- Calls visit(user, source) for each user of the sources, as they arrive, until it answers true. A
+--- source that fails is reported, and the others go on.
+---@param session rollcall.cli.Session
+---@param sources rollcall.cli.Source[] with their clients
+---@param options rollcall.cli.WalkOptions
+---@param visit fun(user: rollcall.User, source: rollcall.cli.Source): boolean?
+---@return integer count of users
+---@return integer failures of sources
+function walk.run(session, sources, options, visit)
+  local self = setmetatable({
+    session = session,
+    sources = sources,
+    options = options,
+    saved = options.resume and options.resume.parts,
+    failures = #session.unavailable,
+    errors = {},
+    spent = {},
+    streams = {},
+    by_stream = {},
+  }, Walk)
+  self:open_streams()
+  self:attend()
+  if session.on_begin then
+    session.on_begin()
+  end
+  core.terminal.catch() -- not before: where a file or a program is waited for, nobody would look at a signal
+  self:run(visit)
+  session:clear_progress()
+  self:tell_rest()
+  session:save_last() -- what was written and what is saved are of the same user, whoever interrupts now
+  core.terminal.release() -- what is left to do ends at once
+  session:look_at_signals()
+  return session.count, self.failures
+end
+
+return walk
