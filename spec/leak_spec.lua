@@ -1,0 +1,38 @@
+local leak = require "rollcall.walk.leak"
+local redact = require "rollcall.http.redact"
+
+describe("leak.is_in", function()
+  local redactor = redact.new()
+  redactor:add("hunter22", "password")
+  redactor:add("ada@acme.example", "username")
+  local asked = "https://api.example/key/hunter22/users?page=1"
+
+  local function is_in(position)
+    return leak.is_in(position, asked, redactor)
+  end
+
+  it("finds a secret in a token and in a link", function()
+    assert.is_true(is_in { token = "hunter22" })
+    assert.is_true(is_in { token = "abc.hunter22.def" })
+    assert.is_true(is_in { url = "https://api.example/users?page=2&access_token=hunter22" })
+    assert.is_true(is_in { url = "https://api.example/users?t=hunter%32%32" })
+  end)
+
+  it("finds none in what is none", function()
+    assert.is_false(is_in { token = "hunter23" })
+    assert.is_false(is_in { number = 22 })
+    assert.is_false(is_in {})
+    assert.is_false(is_in(nil))
+  end)
+
+  it("lets a link have what the page's own URL has, there", function()
+    assert.is_false(is_in { url = "https://api.example/key/hunter22/users?page=2" })
+    assert.is_true(is_in { url = "https://api.example/key/hunter22/users?page=2&key=hunter22" })
+    assert.is_true(is_in { url = "https://api.example/users/hunter22/key" })
+    assert.is_true(is_in { token = asked }) -- which stands in another place
+  end)
+
+  it("lets links name the caller", function()
+    assert.is_false(is_in { url = "https://api.example/users?after=ada@acme.example" })
+  end)
+end)
