@@ -42,8 +42,8 @@ describe("problem.says_error", function()
   it("believes members that are named like errors", function()
     for _, text in ipairs { '{"error":"x"}', '{"errors":[{"message":"x"}]}', '{"errcode":40001}', '{"ok":false}',
       '{"ok":0}', '{"success":"false"}', '{"status":"error"}', '{"Error":{"Code":"AccessDenied"}}',
-
-      '{"error_code":"17"}', '{"isSuccess":false}', '{"fault":{"code":1}}', '{"errmsg":"no"}', '{"response":{"ok":false}}' } do
+      '{"error_code":"17"}', '{"isSuccess":false}', '{"fault":{"code":1}}', '{"errmsg":"no"}',
+      '{"response":{"ok":false}}' } do
       assert.is_true(says(text), text)
     end
   end)
