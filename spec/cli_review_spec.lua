@@ -206,8 +206,8 @@ describe("rollcall review", function()
     local output, errors, status = review("--format", "csv")
     assert.equal("", errors)
     assert.equal(0, status)
-    assert.equal("source,users,?,no_mfa,stale,never_came,admin\r\nsilent,2,2,,,0,1\r\nspeaking,5,5,,2,0,0\r\n"
-      .. "total,7,7,,2,0,1\r\n", output)
+    assert.equal("source,users,?,no_mfa,stale,never_came,admin\r\nsilent,2,2,,,,1\r\nspeaking,5,5,,2,,\r\n"
+      .. "total,7,7,,2,,1\r\n", output)
     output = review("--list", "stale,admin", "--format", "ndjson", "--fields", "id,findings")
     local found = {}
     for _, one in ipairs(decoded(output)) do
@@ -230,6 +230,10 @@ describe("rollcall review", function()
     assert.equal(1, status)
     check.contains(errors, "silent says nothing of last visits", "found what --fail-on names: 2 stale\n")
     assert.is_nil(errors:find("speaking says", 1, true))
+    errors, status = select(2, review("--fail-on", "admin,never-came", "speaking"))
+    assert.equal("rollcall: speaking says nothing of statuses: its users were not checked for never-came\n"
+      .. "rollcall: speaking says nothing of roles or scopes: its users were not checked for admin\n", errors)
+    assert.equal(0, status)
   end)
 
   it("knows which of Okta's statuses can sign in, and which were invited", function()

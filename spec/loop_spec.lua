@@ -246,6 +246,28 @@ describe("the loop of a client", function()
     end
   end)
 
+  it("is woken when a stream or its client is closed, which another coroutine may wait in", function()
+    sandbox.configure "delay_ms=200"
+    for _, closed in ipairs { "stream", "client" } do
+      local woken = 0
+      local client = sandbox.tesouro { loop = { wait = coroutine.yield, wake = function() woken = woken + 1 end } }
+      local stream = client:users()
+      local waiter = coroutine.create(function() return stream:next() end)
+      assert.is_true(coroutine.resume(waiter))
+      assert.equal("suspended", coroutine.status(waiter))
+      assert.equal(0, woken)
+      if closed == "stream" then stream:close() else client:close() end
+      assert.equal(1, woken)
+      local _, user, err = coroutine.resume(waiter)
+      assert.is_nil(user)
+      check.failure(err, "closed")
+      client:close()
+      client:close()
+      assert.equal(closed == "stream" and 2 or 1, woken) -- once closed it wakes nobody
+    end
+    sandbox.reset()
+  end)
+
   it("ends the stream where it refuses to wait", function()
     local refusal = require("rollcall.errors").new("closed", "no time to wait")
     local client = sandbox.tesouro { loop = { wait = function() return nil, refusal end } }

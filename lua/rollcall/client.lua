@@ -325,6 +325,9 @@ function methods:close()
   if shared.engine then
     shared.engine:close()
     shared.engine = nil
+    if shared.loop.wake then
+      shared.loop.wake() -- other coroutines may wait in streams of it
+    end
   end
 end
 

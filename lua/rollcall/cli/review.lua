@@ -26,19 +26,20 @@ For each source: its users by status, and these findings:
 
 Who can sign in is whose status is not INVITED, INACTIVE or DELETED, nor one of Okta's STAGED and PROVISIONED, who
 were invited, SUSPENDED and DEPROVISIONED. Where a provider says nothing of second
-factors there is a "-", and so there is where it says nothing of last visits: who was made long ago may come daily. A
-source that failed is marked as incomplete, and so is the total.]]
+factors there is a "-", and so there is where it says nothing of last visits (who was made long ago may come daily), of
+statuses (nobody knows who was invited), or of roles and scopes. A source that failed is marked as incomplete, and so
+is the total.]]
 
 review.epilog = [[
 Exit status: 0 reviewed, 1 no users, or one of the findings of --fail-on, 2 wrong usage or configuration, 3 a
-source failed.
+source failed. Of what a source says nothing of, --fail-on finds nothing: that is said, unless --quiet.
 
 Memory does not grow with the number of users, but for --list while a source has told of no last visit: those to be
 listed who were made long ago are kept until then.
 
 Examples:
   rollcall review --format markdown > review.md
-  rollcall review --fail-on no-mfa,stale --quiet
+  rollcall review --fail-on no-mfa,stale
   rollcall review --list stale,admin --format csv > who.csv]]
 
 local DAY = 86400
@@ -181,7 +182,8 @@ local function finder(session)
 end
 
 --- Findings that are not known of a source that says nothing of something: what that is, in words.
-local UNSAID = { ["no-mfa"] = "second factors", stale = "last visits" }
+local UNSAID = { ["no-mfa"] = "second factors", stale = "last visits", ["never-came"] = "statuses",
+  admin = "roles or scopes" }
 
 local function new_count(name)
   return { name = name, users = 0, statuses = {}, found = {}, says = {} }
@@ -189,15 +191,18 @@ end
 
 --- Is it known whom of those that were counted there is this to find about?
 local function is_known(count, name)
-  return not UNSAID[name] or count.says[name] == true
+  return count.says[name] == true
 end
 
 local function add(count, user, found)
   local status = type(user.status) == "string" and user.status or "?"
   count.users = count.users + 1
   count.statuses[status] = (count.statuses[status] or 0) + 1
-  count.says["no-mfa"] = count.says["no-mfa"] or user.mfa ~= nil
-  count.says.stale = count.says.stale or time.parse(user.last_seen_at) ~= nil
+  local says = count.says
+  says["no-mfa"] = says["no-mfa"] or user.mfa ~= nil
+  says.stale = says.stale or time.parse(user.last_seen_at) ~= nil
+  says["never-came"] = says["never-came"] or type(user.status) == "string"
+  says.admin = says.admin or user.role_names ~= nil or user.roles ~= nil or user.scope ~= nil
   for name, is_found in pairs(found) do
     count.found[name] = (count.found[name] or 0) + (is_found and 1 or 0)
   end

@@ -76,7 +76,7 @@ end
 
 -- The options that are none of text.
 local numbers = { page_size = true, limit = true, prefetch = true, deadline = true, max_requests = true,
-  max_bytes = true }
+  max_bytes = true, concurrency = true }
 
 --- "limit=100 expand=roles,x" as the options of client:users: numbers are numbers, commas make a list.
 local function parse_query(words)
