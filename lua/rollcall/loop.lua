@@ -8,8 +8,8 @@
 ---  and returns. Called often while users are plentiful: what is no more than a few milliseconds after the last time
 ---  may be left out
 ---@field slice number? seconds that users may be plentiful before it is called, 0.002
----@field wake (fun())? a stream or a client was closed, which another coroutine may wait in; of those that do not see it
----  by themselves
+---@field wake (fun())? a stream or a client was closed, which another coroutine may wait in; of those loops that do not
+---  see it by themselves
 ---@field spawn (fun(f: function, on_done: function?): rollcall.Task)? see rollcall.spawn; of the built-in ones
 
 local loop = {}
