@@ -56,6 +56,7 @@ build = {
     ["rollcall.base64"] = "lua/rollcall/base64.lua",
     ["rollcall.calendar"] = "lua/rollcall/calendar.lua",
     ["rollcall.checkpoint"] = "lua/rollcall/checkpoint.lua",
+    ["rollcall.cli.aliases"] = "lua/rollcall/cli/aliases.lua",
     ["rollcall.cli.changes"] = "lua/rollcall/cli/changes.lua",
     ["rollcall.cli.check"] = "lua/rollcall/cli/check.lua",
     ["rollcall.cli.comparison"] = "lua/rollcall/cli/comparison.lua",

@@ -275,4 +275,125 @@ describe("rollcall diff", function()
     local _, told = complaints { "diff", old } -- whose source is no name: as if it had none
     assert.equal(1, told)
   end)
+
+  --- Compares two snapshots of these lines.
+  local function compare(before, after, ...)
+    command.write(old, table.concat(before, "\n") .. "\n")
+    command.write(new, table.concat(after, "\n") .. "\n")
+    local output, errors, status = run { "diff", old, new, "--format", "ndjson", ... }
+    local fields = {}
+    for _, change in ipairs(decoded(output)) do
+      fields[change.change .. " " .. change.id] = change.fields or true
+    end
+    return fields, errors, status, output
+  end
+
+  it("tells every field, also where several change alike", function()
+    local before, after =
+      '{"source":"s","id":"1","mfa":false,"isAdmin":false,"isApprover":false,"updated_at":"T1","at":"T1"}',
+      '{"source":"s","id":"1","mfa":true,"isAdmin":true,"isApprover":true,"updated_at":"T2","at":"T2"}'
+    local both = { old = false, new = true }
+    local at = { old = "T1", new = "T2" }
+    check.same({ ["changed 1"] = { mfa = both, isAdmin = both, isApprover = both, at = at } },
+      (compare({ before }, { after })))
+    check.same({ ["changed 1"] = { isAdmin = both, isApprover = both } },
+      (compare({ before }, { after }, "--fields", "isAdmin,isApprover")))
+    check.same({ ["changed 1"] = { isAdmin = both, isApprover = both, at = at } },
+      (compare({ before }, { after }, "--ignore", "mfa,updated_at")))
+  end)
+
+  it("knows a provider's own name for a common field by its declaration", function()
+    local line = '{"source":%q,"id":"1","provider":%q,"updated_at":%q,"%s":%q}'
+    local function one(source, provider, at, own)
+      return { line:format(source, provider, at, own, at) }
+    end
+    check.same({}, (compare(one("mine", "okta", "T1", "lastUpdated"), one("mine", "okta", "T2", "lastUpdated"))))
+    local seen = { old = "T1", new = "T2" }
+    check.same({ ["changed 1"] = { lastUpdated = seen } },
+      (compare(one("mine", "own", "T1", "lastUpdated"), one("mine", "own", "T2", "lastUpdated"))))
+    local name = cli.configuration [[return { sources = { mine = { token = "hunter22-token", provider = { name = "own",
+      base_url = { production = "https://own.example" }, users = { path = "/u", items = "", paging = { type = "none" },
+      fields = { updated_at = { first = { "/modified", "/made" } } } } } } } }]]
+    check.same({}, (compare(one("mine", "own", "T1", "made"), one("mine", "own", "T2", "made"), "--config", name)))
+    check.same({ ["changed 1"] = { made = seen } }, (compare(one("mine", "own", "T1", "made"),
+      one("mine", "own", "T2", "made"), "--config", name, "--fields", "made")))
+  end)
+
+  it("says where a snapshot may be of no whole walk", function()
+    local a1, a2, b = '{"source":"a","account_id":"P1","id":"1"}', '{"source":"a","account_id":"P2","id":"2"}',
+      '{"source":"b","id":"3"}'
+    local fields, errors, status = compare({ a1, a2, b }, { a1 })
+    check.same({ ["left 2"] = true, ["left 3"] = true }, fields)
+    check.contains(errors, new .. ": nobody of b, a P2 is in it, as if all had left; was its walk whole?")
+    assert.equal(1, status)
+    errors = select(2, compare({ a1 }, { a1, a2, b }))
+    check.contains(errors, old .. ": nobody of b, a P2 is in it, as if all had joined; was its walk whole?")
+    errors = select(2, compare({}, { a1 }))
+    check.contains(errors, old .. ": nobody of a is in it, as if all had joined")
+    errors = select(2, compare({ a1, a2 }, { a2, a1 }))
+    assert.equal("rollcall: 0 joined, 0 left, 0 changed, 2 the same\n", errors)
+  end)
+
+  it("says which sources are not compared with now", function()
+    command.write(old, (run { "users", "dintero", "--format", "ndjson" }))
+    local _, errors, status = run { "diff", old }
+    check.contains(errors, "tesouro is not compared: nobody of it is in " .. old, "0 joined, 0 left, 0 changed")
+    assert.equal(0, status)
+    errors = select(2, run { "diff", old, "--source", "dintero" })
+    assert.is_nil(errors:find("not compared", 1, true))
+  end)
+
+  it("does not take those for gone whom a limit of the configuration leaves out", function()
+    local server = require("spec.support.server").start()
+    finally(function() server:stop() end)
+    server:script { ["/u"] = { { body = '[{"id":"1"},{"id":"2"},{"id":"3"}]' } } }
+    local name = cli.configuration(([[return { sources = { mine = { token = "hunter22-token", base_url = %q,
+      query = { limit = 2 }, provider = { name = "own", base_url = { production = "https://own.example" },
+      users = { path = "/u", items = "", paging = { type = "none" } } } } } }]]):format(server.url))
+    command.write(old, '{"source":"mine","id":"1"}\n{"source":"mine","id":"3"}\n')
+    local output, errors, status = run { "diff", old, "--config", name, "--format", "ndjson" }
+    assert.is_nil(output:find("left", 1, true))
+    check.contains(errors, "0 left (who left mine is not known)")
+    assert.equal(3, status)
+    output = run { "review", "--config", name }
+    check.contains(output, "mine (incomplete)")
+    output = run { "users", "--config", name, "--limit", "3", "--format", "csv", "--fields", "id" }
+    assert.equal("id\r\n1\r\n2\r\n", output) -- the smaller one
+  end)
+
+  it("compares the first of two who are known by the same", function()
+    local a, b = '{"source":"s","email":"a@x","name":"A"}', '{"source":"s","email":"a@x","name":"B"}'
+    command.write(old, a .. "\n" .. b .. "\n")
+    local output, errors, status = run { "diff", old, old }
+    assert.equal("", output)
+    check.contains(errors, old .. ": 1 line of users that it has already: the first of each is compared", "1 the same")
+    assert.equal(0, status)
+  end)
+
+  it("takes fields of any name", function()
+    local before, after = {}, {}
+    for i, name in ipairs { "custom\\tfield", "a.b", "/a", "~1", "", "a~0/b" } do
+      before[i] = ('{"source":"s","id":"%d","%s":1}'):format(i, name)
+      after[i] = ('{"source":"s","id":"%d","%s":2}'):format(i, name)
+    end
+    local fields, errors = compare(before, after)
+    check.contains(errors, "6 changed")
+    check.same({ ["custom\tfield"] = { old = 1, new = 2 } }, fields["changed 1"])
+    check.same({ ["a~0/b"] = { old = 1, new = 2 } }, fields["changed 6"])
+  end)
+
+  it("takes null for nothing in what users are known by", function()
+    local before, after = '{"source":"s","account_id":null,"id":null,"email":"n@x"}', '{"source":"s","email":"n@x"}'
+    local fields, errors, status = compare({ before }, { after })
+    check.same({}, fields)
+    assert.equal("rollcall: 0 joined, 0 left, 0 changed, 1 the same\n", errors)
+    assert.equal(0, status)
+  end)
+
+  it("tells of a list that was emptied as a list", function()
+    local before, after = '{"source":"s","id":"1","l":[1,2],"o":{"a":1}}', '{"source":"s","id":"1","l":[],"o":{}}'
+    check.contains(select(4, compare({ before }, { after })), '"l":{"old":[1,2],"new":[]}',
+      '"o":{"old":{"a":1},"new":{}}')
+    check.contains(select(4, compare({ after }, { before })), '"l":{"old":[],"new":[1,2]}')
+  end)
 end)

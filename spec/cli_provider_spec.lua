@@ -94,6 +94,25 @@ describe("the source of a user", function()
   end)
 end)
 
+describe("what a user is known by", function()
+  it("is what the provider declares, whatever the user's own field of the name is", function()
+    local users = {
+      [[{"uid":"u1","id":"tenant","list":[],"n":9007199254740993,"email":null,"mail":"a@x","name":{"full":"A"}}]],
+      [[{"uid":"u2","id":null,"account_id":7,"mail":"b@x"}]] }
+    server:script { ["/people"] = { { body = "[" .. table.concat(users, ",") .. "]" } } }
+    local name = acme("", [[users = { path = "/people", items = "", paging = { type = "none" },
+      fields = { id = "/uid", email = "/mail", name = "/name/full" } }]])
+    local output, errors, status = run { "users", "--config", name, "--format", "ndjson" }
+    assert.equal("", errors)
+    assert.equal(0, status)
+    local first, second = output:match "^([^\n]*)\n([^\n]*)\n$"
+    assert.equal('{"source":"acme","provider":"acme","id":"u1","email":"a@x","list":[],"mail":"a@x",'
+      .. '"n":9007199254740993,"name":{"full":"A"},"uid":"u1"}', first)
+    assert.equal('{"source":"acme","provider":"acme","id":"u2","email":"b@x","account_id":7,"mail":"b@x","uid":"u2"}',
+      second)
+  end)
+end)
+
 describe("--filter", function()
   local function declared(filters)
     return ('users = { path = "/people", items = "", paging = { type = "none" }, filters = { %s } }'):format(filters)
@@ -282,6 +301,24 @@ describe("a field that nobody has", function()
     local errors, status = complaints { "find", "ada@acme.example", "--config", name }
     assert.equal(3, status)
     assert.equal("rollcall: acme says nothing of emails: 2 users could not be compared; look for a name\n", errors)
+    local lists = cli.configuration(([[local own = function(path) return { name = "acme",
+      base_url = { production = "https://acme.example" },
+      users = { path = path, items = "", paging = { type = "none" } } } end
+    local url = %q
+    return { sources = { acme = { base_url = url, token = "hunter22-token", provider = own "/people" },
+      other = { base_url = url, token = "hunter22-token", provider = own "/other" } } }]]):format(server.url))
+    server:script { ["/people"] = { { body = '[{"id":1},{"id":2}]' } },
+      ["/other"] = { { body = '[{"id":3,"email":"ada@acme.example"}]' } } }
+    local output
+    output, errors, status = run { "find", "ada@acme.example", "--config", lists, "--format", "csv", "--fields", "id" }
+    assert.equal("id\r\n3\r\n", output)
+    assert.equal("rollcall: acme says nothing of emails: 2 users could not be compared; look for a name\n", errors)
+    assert.equal(3, status) -- who offboards somebody is not done
+    errors, status = complaints { "find", "ada@acme.example", "--config", lists, "--source", "other" }
+    assert.equal("", errors)
+    assert.equal(0, status)
+    name = acme("", PEOPLE)
+    server:script { ["/people"] = { { body = '[{"id":1,"called":"Ada"},{"id":2,"called":"Bo"}]' } } }
     errors, status = complaints { "find", "ada", "--config", name }
     assert.equal(0, status)
     assert.equal("", errors)

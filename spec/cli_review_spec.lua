@@ -236,6 +236,26 @@ describe("rollcall review", function()
     assert.equal(0, status)
   end)
 
+  it("has a column for each status, and takes an empty text for nothing", function()
+    local server = require("spec.support.server").start()
+    finally(function()
+      server:stop()
+    end)
+    local users = {}
+    for i, status in ipairs { "Active", "ACTIVE", "users", "no mfa", "INVITED", "" } do
+      users[i] = ('{"id":%d,"status":%q,"last_seen_at":"","created_at":"2020-01-01T00:00:00Z"}'):format(i, status)
+    end
+    server:script { ["/u"] = { { body = "[" .. table.concat(users, ",") .. "]" } } }
+    local name = cli.configuration(([[return { sources = { own = { base_url = %q, token = "hunter22-token",
+      provider = { name = "own", base_url = { production = "https://own.example" },
+      users = { path = "/u", items = "", paging = { type = "none" } } } } } }]]):format(server.url))
+    local output = run { "review", "--config", name, "--format", "csv" }
+    assert.equal("source,users,active,invited,?,status_Active,status_no mfa,status_users,no_mfa,stale,never_came,"
+      .. "admin\r\nown,6,1,1,1,1,1,1,,,1,\r\n", output)
+    output = run { "users", "--config", name, "--where", "last_seen_at<90d", "--format", "csv", "--fields", "id" }
+    assert.equal("id\r\n1\r\n2\r\n3\r\n4\r\n5\r\n6\r\n", output)
+  end)
+
   it("knows which of Okta's statuses can sign in, and which were invited", function()
     local server = require("spec.support.server").start()
     finally(function()

@@ -102,6 +102,25 @@ describe("where", function()
     end
   end)
 
+  it("takes a pointer with escapes, and numbers as JSON writes them", function()
+    local function is_so(expression, one)
+      return rollcall.where(expression)(one)
+    end
+    assert.is_true(is_so("/x~1y=1", { ["x/y"] = 1 }))
+    assert.is_true(is_so("/x~0y~1z~b", { ["x~y/z"] = "abc" }))
+    assert.is_true(is_so("/x~abc", { x = "xabcx" }))
+    assert.is_true(is_so('/x~"1b"', { x = "a1b" }))
+    assert.is_true(is_so("x~1b", { x = "a1b" }))
+    for _, text in ipairs { "0b11", "0x3", "inf", "nan", "infinity" } do
+      assert.is_false(is_so("n=" .. text, { n = 3 }), text)
+      assert.is_false(is_so("n<=" .. text, { n = 3 }), text)
+    end
+    for _, text in ipairs { "3", "3.0", "+3", "30e-1", "03" } do
+      assert.is_true(is_so("n=" .. text, { n = 3 }), text)
+    end
+    assert.is_true(is_so("n>-.5", { n = 3 }))
+  end)
+
   it("takes a list and the time, and nothing else", function()
     check.misuse(function() rollcall.where { status = "ACTIVE" } end, "expected an expression", "list")
     check.misuse(function() rollcall.where("status=ACTIVE", { now = "x" }) end, "now: expected number")

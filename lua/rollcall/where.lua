@@ -1,8 +1,8 @@
 -- Selection: "status=ACTIVE", "last_seen_at<90d", as a function of a user.
 --
--- FIELD OPERATOR VALUE. A field is a name, names with dots ("department.name") or a JSON Pointer. The
--- value is what follows, without the blanks around it; in double quotes they are kept, and a value that
--- begins with = < > or ~ must be in them. The operators:
+-- FIELD OPERATOR VALUE. A field is a name, names with dots ("department.name") or a JSON Pointer, whose ~0 and ~1 are
+-- no operators. The value is what follows, without the blanks around it; in double quotes they are kept, and a value
+-- that begins with = < > or ~ must be in them. The operators:
 --
 --   =  !=           the same, to the letter; a number by its value; true and false; of a list: one of its
 --                   elements. A date alone is the whole day of a time. Without a value: absent (null,
@@ -61,8 +61,13 @@ local function moment(text, now)
   return back and now - back or time.parse(text)
 end
 
+--- A number as JSON writes it, the same on every Lua; nil for any other text.
+local function number_of(text)
+  return text:find "^[+-]?%.?%d" and not text:find "[xXbBpPuU]" and tonumber(text) or nil
+end
+
 local function equals(text)
-  local number = tonumber(text)
+  local number = number_of(text)
   local day = text:find "^%d%d%d%d%-%d%d%-%d%d$" and time.parse(text)
   local instant = not day and time.parse(text)
   return function(value)
@@ -94,10 +99,10 @@ local function is_absent(value)
 end
 
 local function ordered(name, operator, text, now)
-  local compare, number, limit = comparisons[operator], tonumber(text), moment(text, now)
+  local compare, number, limit = comparisons[operator], number_of(text), moment(text, now)
   local of_never = absent_is_never[name] and limit and operator:sub(1, 1) == "<" or false
   return function(value)
-    if value == nil then
+    if is_absent(value) then
       return of_never
     elseif type(value) == "number" then
       return number ~= nil and compare(value, number)
@@ -114,7 +119,10 @@ end
 
 --- The parts of an expression, each without the blanks around it; nil where it is none, such as a==b.
 local function split(expression)
-  local first = expression:find "[=!~<>]"
+  -- In a JSON Pointer ~0 and ~1 are part of a name.
+  local first = expression:gsub("^%s*/[^=!<>]*", function(pointer)
+    return (pointer:gsub("~[01]", "  "))
+  end):find "[=!~<>]"
   local name = first and expression:sub(1, first - 1):match "^%s*(.-)%s*$"
   if not name or name == "" then
     return nil

@@ -1,6 +1,5 @@
 -- How changes between snapshots are shown: a table, CSV or lines of JSON.
 
-local core = require "rollcall.core"
 local csv = require "rollcall.csv"
 local listing = require "rollcall.cli.listing"
 local ndjson = require "rollcall.ndjson"
@@ -65,25 +64,32 @@ function changes.csv(session)
   end
 end
 
-local function or_null(value)
-  if value == nil then
-    return core.null
+local function is_empty_table(value)
+  return type(value) == "table" and next(value) == nil
+end
+
+--- The JSON text of a value beside another one of the field: an empty table is a list where that is one.
+local function text_beside(value, other)
+  if is_empty_table(value) and type(other) == "table" and (other[1] ~= nil or is_empty_table(other)) then
+    return "[]"
   end
-  return value
+  return ndjson.encode(value)
 end
 
 function changes.ndjson(session)
   return function(change, user, differences)
-    local fields
+    local line = ndjson.encode {
+      change = change, source = user.source, id = user.id, email = user.email, name = user.name,
+    }
     if differences then
-      fields = {}
-      for _, one in ipairs(differences) do
-        fields[one.field] = { old = or_null(one.old), new = or_null(one.new) }
+      local fields = {}
+      for i, one in ipairs(differences) do
+        fields[i] = ('%s:{"old":%s,"new":%s}'):format(ndjson.encode(one.field), text_beside(one.old, one.new),
+          text_beside(one.new, one.old))
       end
+      line = ('%s,"fields":{%s}}'):format(line:sub(1, -2), table.concat(fields, ","))
     end
-    session.output:write(ndjson.encode {
-      change = change, source = user.source, id = user.id, email = user.email, name = user.name, fields = fields,
-    } .. "\n")
+    session.output:write(line .. "\n")
   end
 end
 

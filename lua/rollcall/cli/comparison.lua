@@ -70,18 +70,57 @@ local function taker(name)
   end
 end
 
+--- What gives a whole field of a user of a snapshot, whatever its name; null is nil.
+local function getter(field)
+  return function(user)
+    local value = user[field]
+    if value == core.null then
+      return nil
+    end
+    return value
+  end
+end
+
+--- The fields that are compared: those of --fields, or all that the snapshot has, common ones first.
+---@param args table of the command
+---@param known table<string, boolean>
+---@return { name: string, get: (fun(user: table): any), field: string? }[] with the field, where it is a whole one
+local function columns_of(args, known)
+  local columns = {}
+  if args.fields then
+    local list = list_of(args.fields, "--fields")
+    if next(known) ~= nil then -- of an empty snapshot nobody knows
+      check_names(list, known, "--fields")
+    end
+    for i, name in ipairs(list) do
+      columns[i] = { name = name, get = path.compile(name), field = whole_field(name) }
+    end
+    return columns
+  end
+  for _, name in ipairs(schema.keys(known)) do
+    columns[#columns + 1] = { name = name, get = getter(name), field = name }
+  end
+  table.sort(columns, function(a, b)
+    if common[a.name] ~= common[b.name] then
+      return common[a.name] == true
+    end
+    return a.name < b.name
+  end)
+  return columns
+end
+
 ---@alias rollcall.cli.Difference { field: string, old: any, new: any }
 
 --- A function that answers how two users differ, common fields first, then by name. It takes what is not compared out
---- of both.
+--- of both. A common field that has changed is not told again by the provider's own name for it, unless --fields names
+--- that.
 ---@param args table of the command: fields, ignore
 ---@param known table<string, boolean> the fields that the snapshot has
+---@param aliases_of fun(user: table): table<string, string> own fields that are common ones by another name
 ---@return fun(old: table, new: table): rollcall.cli.Difference[]
-function comparison.new(args, known)
-  local chosen = args.fields and list_of(args.fields, "--fields") or nil
+function comparison.new(args, known, aliases_of)
   local unwanted = list_of(args.ignore, "--ignore")
-  if next(known) ~= nil then -- of an empty snapshot nobody knows
-    check_names(chosen or {}, known, "--fields")
+  if next(known) ~= nil then
     check_names(unwanted, known, "--ignore")
   end
   local ignored, takers = {}, {}
@@ -93,35 +132,21 @@ function comparison.new(args, known)
       takers[#takers + 1] = taker(name)
     end
   end
-  if not chosen then
-    chosen = {}
-    for name in pairs(known) do
-      chosen[#chosen + 1] = "/" .. pointers.escape(name)
-    end
-    table.sort(chosen)
-  end
-  local getters = {}
-  for i, name in ipairs(chosen) do
-    local field = whole_field(name)
-    getters[i] = { name = args.fields and name or field, get = path.compile(name), is_ignored = ignored[field] }
-  end
+  local columns = columns_of(args, known)
   return function(old, new)
     local changes, told = {}, {}
+    local aliases = args.fields and {} or aliases_of(new)
     for _, take in ipairs(takers) do
       take(old)
       take(new)
     end
-    for pass = 1, 2 do -- common fields first: a provider's own name for the same is not told again
-      for _, field in ipairs(getters) do
-        if (common[field.name] or false) == (pass == 1) then
-          local before, after = ndjson.encode(field.get(old)), ndjson.encode(field.get(new))
-          local both = before .. "\n" .. after
-          if before ~= after and not (pass == 2 and told[both]) then
-            told[both] = true
-            if not field.is_ignored then
-              changes[#changes + 1] = { field = field.name, old = field.get(old), new = field.get(new) }
-            end
-          end
+    for _, column in ipairs(columns) do
+      local name, before, after = column.name, column.get(old), column.get(new)
+      local was, is = ndjson.encode(before), ndjson.encode(after)
+      if was ~= is and told[aliases[name] or ""] ~= was .. "\n" .. is then
+        told[name] = was .. "\n" .. is
+        if not ignored[column.field or false] then
+          changes[#changes + 1] = { field = name, old = before, new = after }
         end
       end
     end

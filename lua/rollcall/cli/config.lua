@@ -17,6 +17,7 @@ local shell = require "rollcall.cli.shell"
 ---@field now number? seconds since 1970, where its data stand still
 ---@field client rollcall.Client? once it is made
 ---@field has_failed boolean? its walk has, so that not all users came
+---@field is_cut boolean? its walk ended before its end: by a limit, or where the command wanted no more
 
 local config = {}
 

@@ -2,6 +2,7 @@
 --
 -- Of the old snapshot an index is kept, see snapshot.lua. Of the new one nothing is kept but the keys of who joined.
 
+local aliases = require "rollcall.cli.aliases"
 local changes = require "rollcall.cli.changes"
 local comparison = require "rollcall.cli.comparison"
 local failure = require "rollcall.cli.failure"
@@ -12,13 +13,16 @@ local schema = require "rollcall.schema"
 local snapshot = require "rollcall.cli.snapshot"
 local walk = require "rollcall.cli.walk"
 
+local SHOWN_ABSENT = 5 -- sources and accounts
+
 local diff = { summary = "Compare two snapshots, or a snapshot and now: who came, left and changed." }
 
 diff.description = [[
 Snapshots are what `rollcall users --format ndjson` writes. Without NEW the old one is compared with what its
 sources say now.
 
-Users are known again by source, account_id and id (or email, where they have no id).]]
+Users are known again by source, account_id and id (or email, where they have no id). A snapshot is whole where
+`rollcall users` ended with 0; of who is missing in another nobody knows whether they left.]]
 
 diff.epilog = [[
 Memory: for each user of OLD, and for each who joined, some 200 bytes (400 on LuaJIT). OLD is read twice: where it
@@ -66,16 +70,16 @@ local function check_names_of_sources(session, sources, old)
 end
 
 --- Calls visit(text, where, number) for each user of the sources as they are now; answers which sources failed.
----@return table<string, boolean>
+---@return table<string, boolean> failed, or cut by a limit of the configuration
 local function each_user(session, old, visit)
-  local wanted = session.args.source or {}
-  if #wanted == 0 then
-    for name in pairs(old.sources) do
-      wanted[#wanted + 1] = name
+  local named = session.args.source or {}
+  local sources = session:sources(#named > 0 and named or schema.keys(old.sources))
+  local is_part = #named == 0 and next(old.sources) ~= nil
+  for _, name in ipairs(session.names) do
+    if is_part and not old.sources[name] then
+      session:say(("%s is not compared: nobody of it is in %s"):format(name, old.name))
     end
-    table.sort(wanted)
   end
-  local sources = session:sources(wanted)
   session:clients(sources)
   check_names_of_sources(session, sources, old)
   local current = {}
@@ -89,7 +93,7 @@ local function each_user(session, old, visit)
   local failed = {}
   for _, list in ipairs { sources, session.unavailable } do
     for _, source in ipairs(list) do
-      failed[source.name] = source.has_failed
+      failed[source.name] = source.has_failed or source.is_cut or nil
     end
   end
   return failed
@@ -108,11 +112,13 @@ local function compare(session, old)
     session = session,
     old = old,
     known = old.count > 0 and old.fields or nil,
-    differences = comparison.new(session.args, old.fields),
+    differences = comparison.new(session.args, old.fields, aliases.new(session)),
     show = show,
     finish = finish or function() end,
     count = { joined = 0, left = 0, changed = 0, same = 0 },
-    seen = {}, -- sources
+    sources = {}, -- of the new one
+    accounts = {}, -- the same, by snapshot.account_of
+    again = 0, -- lines whose user had one before
   }, Comparison)
 end
 
@@ -124,14 +130,15 @@ end
 --- Ends the command where a user lacks what those of OLD are known by; warns where it may.
 function Comparison:check(user, source, name, number)
   local old, known = self.old, self.known
-  if user.account_id == nil and old.all_have.account_id[source] and not self.lacks_account then
+  local text_of = snapshot.text_of
+  if text_of(user.account_id) == "" and old.all_have.account_id[source] and not self.lacks_account then
     self.lacks_account = true
     self.session:say(("%s:%d: a user without account_id, which those of %s have: where all lack it, take both "
       .. "snapshots with the same --fields, lest everybody seems to have left and joined")
       :format(name, number, old.name))
   end
-  local lacks = known and known.source and user.source == nil and "source"
-    or user.id == nil and old.all_have.id[source] and "id"
+  local lacks = known and known.source and text_of(user.source) == "" and "source"
+    or text_of(user.id) == "" and old.all_have.id[source] and "id"
   if lacks then
     failure.usage("%s:%d: a user without %s, which those of %s have; take both snapshots with the same --fields",
       name, number, lacks, old.name)
@@ -142,12 +149,13 @@ end
 function Comparison:visit(text, name, number)
   local old, user = self.old, snapshot.decode(text, name, number)
   local source = snapshot.text_of(user.source)
-  self.seen[source] = true
+  self.sources[source], self.accounts[snapshot.account_of(user, self.known)] = true, true
   self:check(user, source, name, number)
   local key = snapshot.key_of(user, name, number, self.known)
   local place = old.places[key]
-  if place == false then
-    return -- who is listed twice is compared once
+  if place == false then -- who is listed twice is compared once
+    self.again = self.again + 1
+    return
   end
   old.places[key] = false
   if place == nil then
@@ -162,12 +170,40 @@ function Comparison:visit(text, name, number)
   end
 end
 
---- Says of which sources of OLD nobody at all is in NEW, which may be no whole snapshot.
-function Comparison:tell_missing()
-  for _, source in ipairs(schema.keys(self.old.sources)) do
-    if not self.seen[source] then
-      self.session:say(("%s: nobody of %s is in it, as if all had left; was its walk whole?"):format(
-        self.session.args.new, source))
+--- Says of which sources and accounts of one snapshot nobody at all is in the other one, which may be of no whole walk.
+---@param name string of the other
+---@param change "left"|"joined" what they seem to have done
+---@param one { sources: table<string, boolean>, accounts: table<string, boolean> }
+---@param other { sources: table<string, boolean>, accounts: table<string, boolean> }
+---@param failed table<string, boolean> sources of which that is known
+function Comparison:tell_absent(name, change, one, other, failed)
+  local absent = {}
+  for _, source in ipairs(schema.keys(one.sources)) do
+    absent[#absent + 1] = source ~= "" and not other.sources[source] and not failed[source] and source or nil
+  end
+  for _, account in ipairs(not self.lacks_account and schema.keys(one.accounts) or {}) do
+    local source = account:match "^%S*"
+    if other.sources[source] and not other.accounts[account] and not failed[source] then
+      absent[#absent + 1] = account
+    end
+  end
+  if #absent > 0 then
+    local more = #absent > SHOWN_ABSENT and (" and %d more"):format(#absent - SHOWN_ABSENT) or ""
+    self.session:say(("%s: nobody of %s%s is in it, as if all had %s; was its walk whole?"):format(name,
+      table.concat(absent, ", ", 1, math.min(#absent, SHOWN_ABSENT)), more, change))
+  end
+end
+
+--- Says what makes the differences doubtful.
+---@param failed table<string, boolean>
+function Comparison:tell_doubts(failed)
+  local session, old = self.session, self.old
+  self:tell_absent(session.args.new or "now", "left", old, self, failed)
+  self:tell_absent(old.name, "joined", self, old, failed)
+  for name, again in pairs { [old.name] = old.again, [session.args.new or "now"] = self.again } do
+    if again > 0 then
+      session:say(("%s: %s of users that it has already: the first of each is compared"):format(name,
+        progress.count(again, "line")))
     end
   end
 end
@@ -207,10 +243,10 @@ function diff.run(session)
   local failed = {}
   if args.new then
     snapshot.each_line(session, snapshot.open(args.new), args.new, visit)
-    compared:tell_missing()
   else
     failed = each_user(session, old, visit)
   end
+  compared:tell_doubts(failed)
   compared:tell_left(args.source or {}, failed)
   compared.finish()
   local is_whole = next(failed) == nil

@@ -16,7 +16,7 @@ or small; of anything else each word must be in the name or the email.]]
 
 find.epilog = [[
 Exit status: 0 found, 1 nobody was found, 2 wrong usage or configuration, 3 a source failed, or says nothing of
-emails, so that nobody can be sure.
+emails, so that nobody can be sure that this is all.
 
 Examples:
   rollcall find jane.doe@example.com
@@ -94,15 +94,15 @@ function find.run(session)
     end
   end)
   writer.finish()
-  local is_sure = failures == 0
   if found == 0 then
     listing.tell_absent(session, sources, seen, conditions, {})
-    is_sure = not (is_address and tell_uncompared(session, sources, seen)) and is_sure
   end
+  local is_enough = args.limit ~= nil and found >= args.limit
+  local is_sure = not (is_address and not is_enough and tell_uncompared(session, sources, seen)) and failures == 0
   if found == 0 and is_sure then
     session:say(("nobody was found for %q in %d source%s"):format(args.person, #sources, #sources == 1 and "" or "s"))
   end
-  return (failures > 0 or found == 0 and not is_sure) and failure.FAILED or found > 0 and failure.FOUND or failure.NONE
+  return not is_sure and failure.FAILED or found > 0 and failure.FOUND or failure.NONE
 end
 
 return find

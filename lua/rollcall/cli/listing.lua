@@ -3,10 +3,12 @@
 local core = require "rollcall.core"
 local csv = require "rollcall.csv"
 local failure = require "rollcall.cli.failure"
+local json = require "rollcall.json"
 local names = require "rollcall.cli.names"
 local ndjson = require "rollcall.ndjson"
 local one_line = require "rollcall.one_line"
 local path = require "rollcall.path"
+local pointers = require "rollcall.pointer"
 local schema = require "rollcall.schema"
 local tables = require "rollcall.cli.table"
 local where = require "rollcall.where"
@@ -152,14 +154,50 @@ local function may_hide_names(text)
   return text:find("\\u00", 1, true) ~= nil and text:find "\\u00[567]" ~= nil
 end
 
---- Is there a field of the user's own of this name? Null is one, too. The cheap questions go first.
-local function is_own(user, text, name, is_hidden)
+--- The field of the user's own of this name; core.null where it is null, nil where there is none. The cheap questions
+--- go first.
+local function own_field(user, text, name, is_hidden)
   local mark = marks[name]
   if not is_hidden and not text:find(mark.quoted, 1, true) then
-    return false
+    return nil
   end
-  return at(user, mark.pointer) ~= nil
-    or (is_hidden or text:find(mark.null) ~= nil) and core.totable(user)[name] ~= nil
+  local value = at(user, mark.pointer)
+  if value == nil and (is_hidden or text:find(mark.null)) then
+    return core.totable(user)[name]
+  end
+  return value
+end
+
+-- By what users are known again: there the common field counts, whatever the user's own one of the name is.
+local IDENTITY = { id = true, account_id = true, email = true }
+
+--- A common field as a member of an object's text.
+local function member(name, value)
+  local is_no_role = name == "role_names" and type(value) == "table" and #value == 0
+  return ('"%s":%s'):format(name, is_no_role and "[]" or ndjson.encode(value))
+end
+
+--- The JSON text of a user whose own fields of some names are not what those names mean here: these are left out, the
+--- others stand as they were received.
+---@param text string the user's
+local function replaced(user, text, source)
+  local own, is_ours = core.totable(user), { source = true, provider = true }
+  local parts = { member("source", source.name), member("provider", user.provider) }
+  for _, name in ipairs(names.COMMON) do
+    local value = user[name]
+    local is_missing = own[name] == nil or own[name] == core.null
+    if value ~= nil and not is_ours[name] and (IDENTITY[name] or is_missing) then
+      is_ours[name] = true
+      parts[#parts + 1] = member(name, value)
+    end
+  end
+  for _, name in ipairs(schema.keys(own)) do
+    if not is_ours[name] then
+      local received = json.written(text, "/" .. pointers.escape(name), "json")
+      parts[#parts + 1] = ndjson.encode(name) .. ":" .. (type(received) == "string" and received or "null")
+    end
+  end
+  return "{" .. table.concat(parts, ",") .. "}"
 end
 
 --- A function that makes the JSON text of a whole user in one line: as received, and before it the
@@ -170,22 +208,17 @@ function listing.whole_user(current)
   return function(user)
     local text = ndjson.encode(user)
     local is_hidden = may_hide_names(text)
-    if is_own(user, text, "source", is_hidden) or is_own(user, text, "provider", is_hidden) then
-      local object = core.totable(user) -- ours must not be there twice
-      for _, name in ipairs(names.COMMON) do
-        if object[name] == nil then
-          object[name] = user[name]
-        end
-      end
-      object.source, object.provider = current.source.name, user.provider
-      return ndjson.encode(object)
+    if own_field(user, text, "source", is_hidden) ~= nil or own_field(user, text, "provider", is_hidden) ~= nil then
+      return replaced(user, text, current.source)
     end
-    local parts = { '{"source":' .. ndjson.encode(current.source.name) }
+    local parts = { "{" .. member("source", current.source.name) }
     for _, name in ipairs(names.COMMON) do
       local value = user[name]
-      if value ~= nil and not is_own(user, text, name, is_hidden) then
-        local shown = name == "role_names" and type(value) == "table" and #value == 0 and "[]" or ndjson.encode(value)
-        parts[#parts + 1] = ('"%s":%s'):format(name, shown)
+      local own = value ~= nil and own_field(user, text, name, is_hidden)
+      if own == core.null or own and IDENTITY[name] and own ~= value then
+        return replaced(user, text, current.source)
+      elseif own == nil then
+        parts[#parts + 1] = member(name, value)
       end
     end
     local rest = text:match "^{%s*(.*)$"

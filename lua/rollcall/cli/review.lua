@@ -27,8 +27,8 @@ For each source: its users by status, and these findings:
 Who can sign in is whose status is not INVITED, INACTIVE or DELETED, nor one of Okta's STAGED and PROVISIONED, who
 were invited, SUSPENDED and DEPROVISIONED. Where a provider says nothing of second
 factors there is a "-", and so there is where it says nothing of last visits (who was made long ago may come daily), of
-statuses (nobody knows who was invited), or of roles and scopes. A source that failed is marked as incomplete, and so
-is the total.]]
+statuses (nobody knows who was invited), or of roles and scopes. A source that failed, or was cut by a
+limit of its configuration, is marked as incomplete, and so is the total.]]
 
 review.epilog = [[
 Exit status: 0 reviewed, 1 no users, or one of the findings of --fail-on, 2 wrong usage or configuration, 3 a
@@ -169,7 +169,7 @@ local function finder(session)
   return function(user)
     local status, found = user.status, {}
     if was_invited[status] then
-      found["never-came"] = user.last_seen_at == nil
+      found["never-came"] = (user.last_seen_at or "") == ""
     end
     if not cannot_sign_in[status] then
       local at = last_sign(user)
@@ -195,13 +195,13 @@ local function is_known(count, name)
 end
 
 local function add(count, user, found)
-  local status = type(user.status) == "string" and user.status or "?"
+  local status = type(user.status) == "string" and user.status ~= "" and user.status or "?"
   count.users = count.users + 1
   count.statuses[status] = (count.statuses[status] or 0) + 1
   local says = count.says
   says["no-mfa"] = says["no-mfa"] or user.mfa ~= nil
   says.stale = says.stale or time.parse(user.last_seen_at) ~= nil
-  says["never-came"] = says["never-came"] or type(user.status) == "string"
+  says["never-came"] = says["never-came"] or status ~= "?"
   says.admin = says.admin or user.role_names ~= nil or user.roles ~= nil or user.scope ~= nil
   for name, is_found in pairs(found) do
     count.found[name] = (count.found[name] or 0) + (is_found and 1 or 0)
@@ -282,6 +282,11 @@ local function texts(row)
   return cells
 end
 
+local is_finding = {} -- by the names of their columns
+for _, title in pairs(TITLES) do
+  is_finding[title:lower():gsub(" ", "_")] = true
+end
+
 local shows = {}
 
 function shows.table(session, header, rows)
@@ -315,9 +320,15 @@ function shows.markdown(session, header, rows)
 end
 
 function shows.csv(session, header, rows)
-  local columns = {}
+  local columns, taken = {}, {}
   for i, title in ipairs(header) do
-    columns[i] = { name = title:lower():gsub(" ", "_"), get = function(row)
+    local name = title:lower():gsub(" ", "_")
+    local is_status = i > 2 and i <= #header - #FINDINGS
+    if is_status and (taken[name] or is_finding[name]) then
+      name = "status_" .. title
+    end
+    taken[name] = true
+    columns[i] = { name = name, get = function(row)
       return row[i] ~= "-" and row[i] or nil
     end }
   end
@@ -440,7 +451,7 @@ function review.run(session)
     end
   end)
   for i, source in ipairs(sources) do
-    counts[i].is_incomplete = source.has_failed
+    counts[i].is_incomplete = source.has_failed or source.is_cut
   end
   for _, source in ipairs(session.unavailable) do
     counts[#counts + 1] = new_count(source.name)

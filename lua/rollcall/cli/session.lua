@@ -17,6 +17,7 @@ local rollcall = require "rollcall"
 ---@field output rollcall.cli.Output
 ---@field now number seconds since 1970 that days are counted back from
 ---@field origin string? where the sources are from, once they were looked at
+---@field names string[]? of all sources, once they were looked at
 ---@field unavailable rollcall.cli.Source[] which have failed before anything was asked for
 ---@field is_waiting (fun(): boolean)? of a command that writes late: has it written nothing yet?
 local Session = {}
@@ -185,7 +186,7 @@ function Session:sources(wanted)
   for i, source in ipairs(all) do
     by_name[source.name], names[i] = source, source.name
   end
-  self.origin = all[1].origin
+  self.origin, self.names = all[1].origin, names
   for _, name in ipairs(wanted or {}) do
     local source = by_name[name]
     if source == nil then

@@ -69,12 +69,24 @@ function snapshot.key_of(user, name, number, known)
   return part "source" .. "\n" .. part "account_id" .. "\n" .. id
 end
 
+--- The source and the account of a user, in words; "" where nothing says whose they are.
+---@param user table
+---@param known table<string, boolean>? the fields to go by, where not all were written
+---@return string
+function snapshot.account_of(user, known)
+  local source = (known == nil or known.source) and snapshot.text_of(user.source) or ""
+  local account = (known == nil or known.account_id) and snapshot.text_of(user.account_id) or ""
+  return source .. (source ~= "" and account ~= "" and " " or "") .. account
+end
+
 ---@class rollcall.cli.Snapshot
 ---@field places table<string, integer|false> where the line of each user stands, by its key; false for who was taken
 ---@field fields table<string, boolean> that some user has
 ---@field sources table<string, boolean> that some user is of
+---@field accounts table<string, true> that some user is of, by snapshot.account_of
 ---@field all_have table<string, table<string, boolean>> by field, then source: has every user of it one?
 ---@field count integer of users
+---@field again integer of lines whose user had one before, which is the one that counts
 local Snapshot = {}
 Snapshot.__index = Snapshot
 
@@ -114,7 +126,7 @@ end
 function snapshot.index(session, name)
   local file = snapshot.open(name)
   local self = setmetatable({ file = file, name = name, places = {}, fields = {}, sources = {},
-    all_have = { account_id = {}, id = {} }, lines = {}, count = 0 }, Snapshot)
+    accounts = {}, all_have = { account_id = {}, id = {} }, lines = {}, count = 0, again = 0 }, Snapshot)
   self.is_kept = name == "-" or not file:seek("cur", 0)
   snapshot.each_line(session, file, name, function(text, _, number, place)
     local user = snapshot.decode(text, name, number)
@@ -127,11 +139,14 @@ function snapshot.index(session, name)
     end
     local source = snapshot.text_of(user.source)
     for field, of_source in pairs(self.all_have) do
-      of_source[source] = of_source[source] ~= false and user[field] ~= nil
+      of_source[source] = of_source[source] ~= false and snapshot.text_of(user[field]) ~= ""
     end
-    if self.places[key] == nil then
-      self.count = self.count + 1
+    self.accounts[snapshot.account_of(user)] = true
+    if self.places[key] ~= nil then
+      self.again = self.again + 1
+      return
     end
+    self.count = self.count + 1
     self.places[key] = self.is_kept and number or place
     self.lines[number] = self.is_kept and text or nil
   end)

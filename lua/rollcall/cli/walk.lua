@@ -75,7 +75,9 @@ function Walk:queries()
   for i, source in ipairs(self.sources) do
     local asked, taken = query.of(source, filters)
     queries[i] = asked
-    asked.limit = #self.sources == 1 and options.limit or asked.limit
+    if options.limit and #self.sources == 1 then
+      asked.limit = type(asked.limit) == "number" and math.min(asked.limit, options.limit) or options.limit
+    end
     if options.page_size then
       asked.page_size, notices[#notices + 1] = query.page_size(source, options.page_size)
       takes_size = takes_size or asked.page_size ~= nil
@@ -181,8 +183,8 @@ function Walk:tell_rest()
   for i, source in ipairs(self.sources) do
     local stream = self.streams[i]
     local stats = stream:stats()
-    local is_whole = not self.saved and not source.has_failed and stream:reason() == "exhausted"
-    if is_whole and (stats.total or 0) > stats.users then
+    source.is_cut = stream:reason() ~= "exhausted"
+    if not (self.saved or source.has_failed or source.is_cut) and (stats.total or 0) > stats.users then
       session:say(("%s: its server counts %s, and %s came"):format(source.name, progress.count(stats.total, "user"),
         progress.number(stats.users)))
     end

@@ -1,0 +1,51 @@
+-- Which of a provider's own fields are a common field by another name: its declaration says so.
+
+local config = require "rollcall.cli.config"
+
+local aliases = {}
+
+--- Adds the fields that a rule of a common field takes as they are.
+local function add(names, rule, common)
+  if type(rule) == "string" then
+    names[rule:match "^/([^/~]+)$" or ""] = common
+  elseif type(rule) == "table" then
+    for _, one in ipairs(rule.first or {}) do
+      add(names, one, common)
+    end
+  end
+end
+
+--- By own field, the common one.
+---@param provider string|rollcall.Provider of a source
+---@return table<string, string>
+local function declared(provider)
+  local names, good = {}, true
+  if type(provider) == "string" then
+    good, provider = pcall(require, "rollcall.providers." .. provider)
+  end
+  for common, rule in pairs(good and provider.users and provider.users.fields or {}) do
+    add(names, rule, common)
+  end
+  return names
+end
+
+--- A function that answers this of a user of a snapshot: by the source that is configured by that name, where there is
+--- one, or by the built-in provider that the user names.
+---@param session rollcall.cli.Session
+---@return fun(user: table): table<string, string>
+function aliases.new(session)
+  local by_source, by_provider = {}, {}
+  local good, sources = pcall(config.sources, session.args.config, function() end)
+  for _, source in ipairs(good and sources or {}) do -- without any, what is declared is not known
+    by_source[source.name] = declared(source.provider)
+  end
+  return function(user)
+    local provider = type(user.provider) == "string" and user.provider:match "^%w[%w_]*$" or ""
+    if not by_provider[provider] then
+      by_provider[provider] = declared(provider)
+    end
+    return by_source[user.source] or by_provider[provider]
+  end
+end
+
+return aliases
