@@ -91,6 +91,13 @@ static rc_http_result result_of(CURLcode code, const rc_transfer *transfer) {
   if (code == CURLE_OPERATION_TIMEDOUT) {
     return RC_HTTP_TIMEOUT;
   }
+  if (transfer->proxy_status != 0) {
+    return RC_HTTP_PROXY;
+  }
+  /* No callback of ours has refused the bytes: what libcurl decompresses them with has. */
+  if (code == CURLE_BAD_CONTENT_ENCODING || code == CURLE_WRITE_ERROR) {
+    return RC_HTTP_ENCODING;
+  }
 #if LIBCURL_VERSION_NUM >= 0x080600
   if (code == CURLE_TOO_LARGE) {
     return RC_HTTP_TOO_LARGE;
@@ -111,6 +118,13 @@ static rc_http_result result_of(CURLcode code, const rc_transfer *transfer) {
   return RC_HTTP_NETWORK;
 }
 
+/* The status by which a proxy refused to tunnel; 0 where none did. */
+static long refusal_of_proxy(const rc_transfer *transfer) {
+  long status = 0;
+  curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+  return !transfer->headers_complete && status >= 300 ? status : 0;
+}
+
 static void conclude(rc_http *engine, rc_transfer *transfer, CURLcode code) {
   if (transfer->failure != RC_HTTP_OK) {
     finish(engine, transfer, transfer->failure, transfer->failure_text);
@@ -119,11 +133,18 @@ static void conclude(rc_http *engine, rc_transfer *transfer, CURLcode code) {
   } else if (code == CURLE_OK || transfer->gave_up) {
     finish(engine, transfer, RC_HTTP_OK, "");
   } else {
+    transfer->proxy_status = refusal_of_proxy(transfer);
     rc_http_result result = result_of(code, transfer);
+    char line[64];
     const bool is_silent = transfer->error[0] == '\0';
     const char *text = is_silent ? curl_easy_strerror(code) : NULL;
     if (result == RC_HTTP_TOO_LARGE) {
       text = "more headers, or more of a paused body, than libcurl keeps";
+    } else if (result == RC_HTTP_PROXY) {
+      snprintf(line, sizeof line, "the proxy answered %ld", transfer->proxy_status);
+      text = line;
+    } else if (code == CURLE_WRITE_ERROR) { /* whose text is of disks */
+      text = "bytes follow what was compressed, or cannot be decompressed";
     } else if (code == CURLE_BAD_FUNCTION_ARGUMENT && is_silent &&
                !transfer->headers_complete) { /* libcurl's word for it */
       text = "the server sent a line among its headers that is none";
@@ -300,6 +321,9 @@ static void time_out(rc_http *engine, rc_transfer *transfer, bool is_whole) {
            is_whole ? "the exchange took more than %g seconds"
                     : "nothing was received for %g seconds",
            (double)ms / 1000);
+  /* What has fallen silent is not used again, nor what was idle meanwhile: see configure. */
+  curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
+  engine->silent_at = engine->clock;
   finish(engine, transfer, RC_HTTP_TIMEOUT, line);
 }
 

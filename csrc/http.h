@@ -63,7 +63,9 @@ typedef enum {
   RC_HTTP_TIMEOUT,
   RC_HTTP_TLS,       /* a handshake or certificate that will fail again */
   RC_HTTP_TOO_LARGE, /* over max_body, max_headers or a limit of libcurl's */
-  RC_HTTP_REFUSED,   /* by the sink, or by rc_http_start: a line break in a method or header */
+  RC_HTTP_PROXY,    /* it answered CONNECT with another status than 2xx: rc_transfer_proxy_status */
+  RC_HTTP_ENCODING, /* a body that cannot be decompressed */
+  RC_HTTP_REFUSED,  /* by the sink, or by rc_http_start: a line break in a method or header */
   RC_HTTP_NOMEM
 } rc_http_result;
 
@@ -127,6 +129,7 @@ rc_http_state rc_transfer_state(const rc_transfer *transfer);
 rc_http_result rc_transfer_result(const rc_transfer *transfer); /* RC_HTTP_OK while running */
 const char *rc_transfer_error(const rc_transfer *transfer);     /* one line, "" if all is well */
 long rc_transfer_status(const rc_transfer *transfer);           /* 0 before the final headers */
+long rc_transfer_proxy_status(const rc_transfer *transfer);     /* with RC_HTTP_PROXY; else 0 */
 bool rc_transfer_headers_complete(const rc_transfer *transfer);
 
 /* The value of the final response's next header of that name, in any case, without the blanks

@@ -33,6 +33,7 @@ struct rc_http {
   /* The attended clock, which the idle timeout runs on, is `clock - unattended`: a caller that was
    * busy elsewhere did not give the server's bytes a chance. */
   int64_t unattended, attended_until;
+  int64_t silent_at; /* when a transfer last timed out, monotonic; 0: never */
   bool multiplex;
   bool out_of_memory; /* a callback could not keep a socket */
   pid_t process;      /* whose connections these are */
@@ -57,7 +58,7 @@ struct rc_transfer {
   rc_http_result failure; /* why a callback ended the transfer, and in words */
   const char *failure_text;
   bool headers_complete, block_ended, paused, gave_up;
-  long status;
+  long status, proxy_status;
   struct buffer block, body;
   uint64_t received, wire_bytes, elapsed;
   curl_socket_t fd; /* the last that libcurl named for it */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#define LONGEST_IDLE 118      /* seconds after which libcurl uses no connection again */
 #define RECEIVE_BUFFER 65536L /* also what a paused transfer may still inflate */
 
 /* A process that the script starts does not inherit the connection. */
@@ -99,6 +100,10 @@ static CURLcode configure(const rc_http *engine, rc_transfer *transfer,
   curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
   curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)request->fresh_connection);
+  const int64_t since = (engine->clock - engine->silent_at) / 1000;
+  if (engine->silent_at > 0 && since < LONGEST_IDLE) {
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, since > 0 ? (long)since : 1L);
+  }
   curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_open);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, rc_http_on_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);

@@ -66,6 +66,16 @@ size_t rc_http_on_header(char *bytes, size_t size, size_t count, void *context) 
     return fail(transfer, RC_HTTP_TOO_LARGE, "the header block is too large");
   }
   transfer->header_bytes += length;
+  if (transfer->headers_complete && length > 5 && memcmp(bytes, "HTTP/", 5) == 0) {
+    /* libcurl has asked again by itself, since a stream of HTTP/2 ended with HTTP_1_1_REQUIRED. */
+    if (transfer->received > 0 || transfer->paused) {
+      return fail(transfer, RC_HTTP_NETWORK,
+                  "the server broke its answer off, and requires HTTP/1.1");
+    }
+    transfer->headers_complete = false;
+    transfer->status = 0;
+    transfer->block.length = 0;
+  }
   if (transfer->headers_complete) {
     return length; /* a trailer */
   }
@@ -141,6 +151,10 @@ rc_http_state rc_transfer_state(const rc_transfer *transfer) {
 
 rc_http_result rc_transfer_result(const rc_transfer *transfer) {
   return transfer->result;
+}
+
+long rc_transfer_proxy_status(const rc_transfer *transfer) {
+  return transfer->proxy_status;
 }
 
 const char *rc_transfer_error(const rc_transfer *transfer) {

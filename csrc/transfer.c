@@ -355,7 +355,8 @@ static int transfer_done(lua_State *L) {
   return 1;
 }
 
-/* transfer:failure() -> nil, or why there is no whole answer, and a line about it. */
+/* transfer:failure() -> nil, or why there is no whole answer, a line about it, and the status of a
+ * proxy that refused to tunnel. */
 static int transfer_failure(lua_State *L) {
   const transfer *t = check_transfer(L);
   const char *name = NULL;
@@ -374,6 +375,12 @@ static int transfer_failure(lua_State *L) {
   case RC_HTTP_TOO_LARGE:
     name = "too_large";
     break;
+  case RC_HTTP_PROXY:
+    name = "proxy";
+    break;
+  case RC_HTTP_ENCODING:
+    name = "bad_encoding";
+    break;
   case RC_HTTP_REFUSED:
     name = "refused";
     break;
@@ -383,7 +390,11 @@ static int transfer_failure(lua_State *L) {
   }
   lua_pushstring(L, name);
   lua_pushstring(L, rc_transfer_error(t->transfer));
-  return 2;
+  if (rc_transfer_result(t->transfer) != RC_HTTP_PROXY) {
+    return 2;
+  }
+  lua_pushinteger(L, rc_transfer_proxy_status(t->transfer));
+  return 3;
 }
 
 /* transfer:status() -> the HTTP status, or nil before the headers are in. */

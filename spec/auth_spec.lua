@@ -425,6 +425,20 @@ describe("a failing token endpoint", function()
     end)
   end
 
+  it("shows no token that it sends with a status of failure", function()
+    local grant = '{"access_token":"eyJ-hunter","token_type":"Bearer","message":"denied"}'
+    for _, answer in ipairs {
+      { status = 400, body = grant }, { status = 500, body = '{"data":{"token":"eyJ-hunter"}}' },
+      { status = 302, headers = { "Location: https://x.example/a?b#access_token=eyJ-hunter" } },
+      { raw = "HTTP/1.1 101 Go on\r\nUpgrade: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" .. grant },
+    } do
+      local err = failed(answer)
+      check.failure(err, err.kind, { "hunter" })
+      assert.equal(answer.status or 101, err.status)
+    end
+    check.contains(tostring(failed { status = 400, body = grant }), "denied")
+  end)
+
   it("fails every stream that waits for it, and the next one asks anew", function()
     server:script {
       [TOKEN] = { { status = 403, body = "{}", delay = 0.05 }, granted "tok-1" },

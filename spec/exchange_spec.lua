@@ -69,6 +69,49 @@ describe("a request", function()
   end)
 end)
 
+describe("a request that timed out", function()
+  it("goes to a new connection: none that was idle meanwhile is used again", function()
+    local one = client { idle_timeout = 2.1 }
+    server:script { [USERS] = { { body = GOOD.body, delay = 0.1 } } }
+    local streams = {}
+    for i = 1, 5 do
+      streams[i] = (one:users { page_size = i, prefetch = 0 })
+    end
+    assert(rollcall.merge(streams):count())
+    local page = { body = '{"data":[{"id":"c"}],"nextPaginationToken":"t"}' }
+    server:script { [USERS] = { { mute = true }, page, GOOD } }
+    local stream = (one:users())
+    assert.equal(3, #assert(stream:collect()))
+    assert.equal(1, stream:stats().retries)
+    local list = server:requests(USERS)
+    assert.equal(3, #list)
+    assert.is_true(list[2].connection > list[1].connection)
+    assert.equal(list[2].connection, list[3].connection)
+  end)
+end)
+
+describe("a proxy that refuses to tunnel", function()
+  it("is what has answered, and is asked again only where that may help", function()
+    local host = "directory.example:443"
+    local function through(...)
+      server:script { [host] = { ... } }
+      local _, err = client({ base_url = "https://directory.example", proxy = server.url }):users():collect()
+      check.failure(err, "http", { SECRET })
+      assert.equal("proxy", err.code)
+      return err, #server:requests(host)
+    end
+    for _, status in ipairs { 407, 403, 302 } do
+      local err, tries = through { status = status, body = "no" }
+      assert.equal(status, err.status)
+      assert.equal(("the proxy answered %d"):format(status), err.message)
+      assert.equal(1, tries)
+    end
+    local err, tries = through { status = 503, body = "busy" }
+    assert.equal(503, err.status)
+    assert.equal(5, tries)
+  end)
+end)
+
 describe("an answer without a body", function()
   it("is not asked for again where its status says that there is none", function()
     local _, err = walk { { status = 204, body = "" }, GOOD }
@@ -468,6 +511,11 @@ describe("a request that is refused", function()
       assert.equal(1, stats.retries)
     end
     assert.equal(0, (walk { { body = '{"data":[],"message":"none"}', headers = { "Retry-After: 0" } } }))
+    for _, body_of_202 in ipairs { '{"status":"pending"}', "" } do
+      local users, _, stats = walk { { status = 202, body = body_of_202, headers = { "Retry-After: 0.2" } }, GOOD }
+      assert.equal(2, users)
+      assert.is_true(stats.waits >= 0.2)
+    end
     local _, other, tries = walk { { body = body, headers = { "X-RateLimit-Remaining: 0" } }, GOOD }
     assert.equal("decode", other.kind)
     assert.equal(0, tries.retries)

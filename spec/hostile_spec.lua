@@ -292,16 +292,23 @@ describe("a compressed bomb", function()
     end)
   end)
 
-  it("that breaks off, is none or is packed too often is a network error", function()
+  it("that breaks off is a network error; one that is none, or is packed too often, is not asked for again", function()
     local whole = gzip([[printf '%s' ']] .. page(ONE) .. "'")
     ends(walk { body = whole, headers = gzipped }, "1")
+    ends(walk { body = whole, cut = 30, headers = gzipped }, nil, "network", "network")
     for _, answer in ipairs {
-      { body = whole, cut = 30, headers = gzipped },
       { body = page(ONE), headers = gzipped },
       { body = page(ONE), headers = { "Content-Encoding: " .. ("gzip, "):rep(20) .. "gzip" } },
       { body = page(ONE), headers = { "Content-Encoding: rot13" } },
     } do
-      ends(walk(answer), nil, "network", "network")
+      local ended = walk(answer)
+      ends(ended, nil, "decode", "bad_encoding")
+      assert.equal(1, ended.err.attempts)
+    end
+    for _, more in ipairs { whole, "\0\0\0\0", "garbage" } do -- behind it, which libcurl takes for a failed write
+      local ended = walk { body = whole .. more, headers = gzipped }
+      ends(ended, "1", "decode", "bad_encoding")
+      check.contains(ended.err.message, "bytes follow what was compressed")
     end
   end)
 end)

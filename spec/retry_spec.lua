@@ -22,7 +22,7 @@ describe("the retry policy", function()
   end)
 
   it("does not send again what will not", function()
-    for _, status in ipairs { 200, 301, 400, 401, 403, 404, 405, 409, 410, 422, 501, 505 } do
+    for _, status in ipairs { 200, 301, 400, 401, 403, 404, 405, 409, 410, 422, 501, 505, 600, 999 } do
       assert.is_nil(retry.new():delay(failure("http", { status = status }), 1), status)
     end
     assert.is_nil(retry.new():delay(failure("http", { status = 301, retry_after = 1 }), 1))

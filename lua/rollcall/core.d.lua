@@ -244,10 +244,12 @@ function Transfer:waits() end
 ---@return boolean
 function Transfer:done() end
 
---- Why there is no whole answer: "network", "timeout", "tls", "too_large", "refused" or "no_memory", and a line
---- about it. Nil where nothing failed, or it runs.
+--- Why there is no whole answer: "network", "timeout", "tls", "too_large", "proxy" (that refuses to tunnel),
+--- "bad_encoding" (of a compressed body), "refused" or "no_memory", and a line about it. Nil where nothing failed, or
+--- it runs.
 ---@return string? name
 ---@return string? line
+---@return integer? status of the proxy that refuses
 function Transfer:failure() end
 
 --- The HTTP status, once the headers are in.

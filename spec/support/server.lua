@@ -16,6 +16,7 @@
 --   tail, times                       behind the body, or `raw`: this text, so many times, or until the client goes
 --   delay, hold                       seconds before the answer, and after it
 --   tunnel                            after it: what a proxy does, to this port of 127.0.0.1; asked for by CONNECT
+--   mute                              says nothing, and nothing more on any of the connections that there are
 --   close, reset, silent              closes after it; resets the connection; says nothing and closes
 -- It needs LuaSocket, on whichever Lua has it.
 

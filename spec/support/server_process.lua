@@ -10,7 +10,7 @@ local socket = require "socket"
 local port_file = ...
 
 local script, journal, turns = {}, {}, {}
-local connections = 0
+local connections, mute_up_to = 0, 0
 
 -- -- what a coroutine waits for: { read = client }, { write = client } or { at = time } --------
 
@@ -205,7 +205,11 @@ local function serve(client)
     else
       request.connection, request.time = number, socket.gettime()
       journal[#journal + 1] = request
-      open = answer(client, next_response(request))
+      local response = next_response(request)
+      mute_up_to = response.mute and connections or mute_up_to
+      if number > mute_up_to then
+        open = answer(client, response)
+      end
     end
   end
   client:close()

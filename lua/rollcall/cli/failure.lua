@@ -87,7 +87,7 @@ function failure.advice(err, name)
   elseif err.kind == "decode" and err.body then
     text = "The server answered without users, and may say why: look at the account, the filters and base_url"
   end
-  if err.status == 407 or err.message:find("response 407", 1, true) then
+  if err.status == 407 then
     text = "The proxy wants credentials: they stand in the source's proxy option, or in https_proxy"
   elseif err.kind == "http" and err.request_id then
     text = text .. "; the provider's support knows the request id"

@@ -106,7 +106,7 @@ local function is_success(status)
 end
 
 -- What leaves the status and the headers as they are, which say what is wrong by themselves.
-local is_broken_off = { network = true, timeout = true }
+local is_broken_off = { network = true, timeout = true, bad_encoding = true }
 
 local function is_failure(status)
   return status ~= nil and not is_success(status)
@@ -118,40 +118,49 @@ function Exchange:status_error(body)
   local transfer = self.transfer
   local status = transfer:status()
   local kind = problem.kind(transfer, body, self.client.provider.limited)
-  local message, code = problem.read((json.decode(body)))
+  local document = json.decode(body)
+  local message, code = problem.read(document)
+  local may_be_token = not self.spec.decoder
+    and (status < 200 or type(document) == "table" and problem.has_token(document))
   if status >= 300 and status < 400 and status ~= 304 then -- 304: "not modified", asked for by nobody
     local target = transfer:header("location")
+    target = target and target:gsub("[?#].*", "?...") -- which may have a token
     message = "a redirect" .. (target and " to " .. target or "") .. "; redirects are not followed"
   elseif not message and problem.is_html(transfer) then
     local title = problem.title(body)
     message = "the server answered HTML, not JSON" .. (title and ": " .. title or "")
   end
-  message = message or problem.first_line(body) or "no message"
+  message = message or not may_be_token and problem.first_line(body) or "no message"
   local who = status == 407 and "the proxy" or "the server"
   return self:error(kind, ("%s answered %d: %s"):format(who, status, message), {
     status = status,
     code = code,
     retry_after = (kind == "rate_limit" and limits.wait_asked or header.retry_after)(transfer),
-    body = body,
+    body = not may_be_token and body or nil,
   })
 end
 
 --- Does a document without users, of 2xx, mean what 429 or 401 does: as the provider declares it, or since it is an
---- error's and has a Retry-After?
+--- error's, or of a 202, and has a Retry-After?
 ---@param text string
 ---@param document any the same, decoded
 function Exchange:is_refusal(text, document)
   local provider, status = self.client.provider, self.transfer:status()
   return problem.is_declared(provider.limited, status, text)
     or provider.auth ~= nil and problem.is_declared(provider.auth.expired, status, text)
-    or self.says_error and type(document) == "table" and problem.kind(self.transfer, text) == "rate_limit"
+    or (self.says_error and type(document) == "table" or status == 202)
+      and problem.kind(self.transfer, text) == "rate_limit"
 end
 
 local transfer_kinds = { network = "network", timeout = "timeout", tls = "tls", too_large = "decode",
-  no_memory = "network" }
+  bad_encoding = "decode", proxy = "http", no_memory = "network" }
 
 --- The error of a transfer that brought no whole answer.
-function Exchange:transfer_error(failure, line)
+---@param proxy_status integer? of a proxy that refuses to tunnel
+function Exchange:transfer_error(failure, line, proxy_status)
+  if proxy_status then
+    return self:error("http", line, { status = proxy_status, code = "proxy" })
+  end
   local proxy = self.client.config.proxy
   if proxy and proxy ~= "" and not self.transfer:status() then
     line = line .. ", by way of the proxy"
@@ -167,7 +176,8 @@ function Exchange:decode_error(err, text, document)
   local message, name = problem.read(document)
   local said = message ~= "" and message or name
   message = said and ("%s; the server says: %s"):format(err.message, said) or err.message
-  local full = self:error("decode", message, { code = err.code, offset = err.offset, body = text })
+  local full = self:error("decode", message, { code = err.code, offset = err.offset, body = text,
+    retry_after = err.code == "unexpected_end" and header.retry_after(self.transfer) or nil })
   if problem.is_html(self.transfer) or err.message:find("expected a value, got '<'", 1, true) then
     full.message = "the server answered HTML, not JSON; " .. full.message
   end
@@ -321,6 +331,8 @@ function Exchange:again_or_fail(err, now)
     return self:fail(err)
   end
   self.retry_cost = self.retry_cost + retry.cost(err)
+  -- One that fell silent, with other requests on it, would take this one, too.
+  self.fresh_connection = self.fresh_connection or err.kind == "timeout"
   local left = self.spec.budget and self.spec.budget:seconds_left(now)
   if left and delay >= left then
     err.kind = "budget"
@@ -428,7 +440,7 @@ function states.running(self, now, is_read)
     return "wait", LONGEST_WAIT
   end
   local bytes, seconds = transfer:usage()
-  local failure, line = transfer:failure()
+  local failure, line, proxy_status = transfer:failure()
   local is_broken = failure and failure ~= "refused" and is_success(transfer:status())
   if is_broken and is_read and self.decoder and transfer:waits() then
     return "open" -- what has come before it broke off is given first
@@ -449,7 +461,7 @@ function states.running(self, now, is_read)
   elseif failure == "refused" or (not failure and is_success(transfer:status())) then
     self:conclude(now)
   elseif failure and not (is_broken_off[failure] and is_failure(transfer:status())) then
-    self:again_or_fail(self:transfer_error(failure, line), now)
+    self:again_or_fail(self:transfer_error(failure, line, proxy_status), now)
   elseif failure or not self:takes_as_nobody((transfer:body())) then
     self:refused_or_failed(self:status_error((transfer:body())), now)
   end

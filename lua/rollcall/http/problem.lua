@@ -149,6 +149,19 @@ function problem.refuses_token(document)
   return problem.says_error(document) or type(document.code) == "number" and is_wrong(document.code)
 end
 
+--- Has a document of a token endpoint a text that is named like a token, at whatever depth?
+---@param document table decoded
+---@return boolean
+function problem.has_token(document)
+  for name, value in pairs(document) do
+    local is_named = type(name) == "string" and name:lower():find("token", 1, true)
+    if is_named and type(value) == "string" or type(value) == "table" and problem.has_token(value) then
+      return true
+    end
+  end
+  return false
+end
+
 --- Has an object, or one in it, a member that is named like an error?
 local function has_error(object, is_inner)
   for name, value in pairs(object) do

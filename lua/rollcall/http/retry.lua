@@ -65,7 +65,8 @@ end
 
 --- Is it an answer that may be another one soon? Any may that says when to come again.
 local function is_passing(status, retry_after)
-  return status == 408 or status == 429 or status >= 500 and not LASTING[status] or status >= 400 and retry_after ~= nil
+  return status == 408 or status == 429 or status >= 500 and status < 600 and not LASTING[status]
+    or status >= 400 and retry_after ~= nil
 end
 
 --- Did a request end in a way that another attempt may mend?
