@@ -73,7 +73,10 @@ def answer_h2(client, stream, answer):
         body = body[: answer.get("after", 0)]
     for at in range(0, len(body), 16384):
         client.sendall(frame(DATA, 0, stream, body[at : at + 16384]))
-    client.sendall(frame(DATA, END_STREAM, stream) if rst is None else frame(RST_STREAM, 0, stream, struct.pack(">I", rst)))
+    if rst is None:
+        client.sendall(frame(DATA, END_STREAM, stream))
+    else:
+        client.sendall(frame(RST_STREAM, 0, stream, struct.pack(">I", rst)))
     return True
 
 
@@ -102,7 +105,8 @@ def serve_h1(client, number):
             request += read(client, 1)
         answer = next_answer("h1", number)
         body = answer.get("body", "").encode()
-        client.sendall(b"HTTP/1.1 %d Whatever\r\nContent-Length: %d\r\n\r\n" % (answer.get("status", 200), len(body)) + body)
+        head = b"HTTP/1.1 %d Whatever\r\nContent-Length: %d\r\n\r\n" % (answer.get("status", 200), len(body))
+        client.sendall(head + body)
 
 
 def serve(client, number):
