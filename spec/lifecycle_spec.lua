@@ -303,6 +303,147 @@ describe("a client closed in the middle", function()
   end)
 end)
 
+describe("what is closed at any moment of a walk, as a finalizer may do", function()
+  local own = { name = "own", base_url = { production = "https://own.example" }, users = { path = "/own",
+    items = "/data", paging = { type = "cursor", query = "after", next = "/next" } } }
+
+  local function page(cursor, ...)
+    local users = {}
+    for i, id in ipairs { ... } do
+      users[i] = ('{"id":"%s"}'):format(id)
+    end
+    return { body = ('{"data":[%s],"next":%s}'):format(table.concat(users, ","), cursor) }
+  end
+
+  local function client()
+    return rollcall.client(own, { base_url = server.url, token = "tok-7f3a9c", retry = { base = 0.001 } })
+  end
+
+  local is_jit = rawget(_G, "jit") ~= nil
+  before_each(function()
+    local _ = is_jit and _G.jit.off() -- whose compiled code calls no hooks
+  end)
+  after_each(function()
+    debug.sethook()
+    local _ = is_jit and _G.jit.on()
+  end)
+
+  --- Walks, and calls close(stream, client) after so many instructions. What came, and what it ended with; was it
+  --- closed before its end?
+  local function walk(instructions, close)
+    server:script { ["/own"] = { page('"b"', "a", "b") }, ["/own?after=b"] = { page("null", "c") } }
+    local one, ids, was_closed = client(), {}, false
+    local stream = (one:users())
+    debug.sethook(function()
+      debug.sethook()
+      was_closed = stream:reason() == nil
+      close(stream, one)
+    end, "", instructions)
+    local good, user, err
+    repeat
+      good, user, err = pcall(stream.next, stream)
+      assert.is_true(good, user)
+      ids[#ids + 1] = user and user.id
+    until user == nil
+    debug.sethook()
+    local position = stream:checkpoint()
+    one:close()
+    return table.concat(ids, " "), err, was_closed, position, stream:reason()
+  end
+
+  for title, close in pairs {
+    ["the stream"] = function(stream) stream:close() end,
+    ["the client"] = function(_, one) one:close() end,
+  } do
+    it("ends it in order, and where it stood: " .. title, function()
+      local closings = 0
+      for instructions = 1, 40000, 211 do
+        local ids, err, was_closed, position, reason = walk(instructions, close)
+        if not was_closed then
+          assert.is_true(closings > 20, closings)
+          return
+        end
+        closings = closings + 1
+        if err then
+          check.failure(err, "closed")
+          assert.equal("closed", reason)
+          assert.equal(position, err.checkpoint)
+          local rest = client():users { resume = position }
+          for user in rest do
+            ids = ids .. (ids == "" and "" or " ") .. user.id
+          end
+        end
+        assert.equal("a b c", ids, instructions)
+      end
+    end)
+  end
+
+  it("has whom pages() had not handed over yet come with the checkpoint", function()
+    server:script { ["/own"] = { page('"b"', "a", "b") },
+      ["/own?after=b"] = { { body = page("null", "c", "d", "e").body, chunked = true, step = 20, pause = 0.05 } } }
+    local one, waits, ids = nil, 0, {}
+    one = rollcall.client(own, { base_url = server.url, token = "tok-7f3a9c", loop = { wait = function(engines, seconds)
+      core.wait(engines, seconds)
+      waits = waits + (#ids > 0 and 1 or 0)
+      if waits == 3 then
+        one:close()
+      end
+    end } })
+    local stream = (one:users { prefetch = 0 })
+    local good, err = pcall(function()
+      for users in stream:pages() do
+        for _, user in ipairs(users) do
+          ids[#ids + 1] = user.id
+        end
+      end
+    end)
+    assert.is_false(good)
+    check.failure(err, "closed")
+    assert.same({ "a", "b" }, ids)
+    assert.equal(stream:checkpoint(), err.checkpoint)
+    assert.equal(3, client():users({ resume = err.checkpoint }):count())
+  end)
+
+  it("gives no user whom a filter held then: the checkpoint has them to come", function()
+    local function rest_of(position)
+      local ids = {}
+      for user in client():users { resume = position } do
+        ids[#ids + 1] = user.id
+      end
+      return table.concat(ids, " ")
+    end
+    server:script { ["/own"] = { page("null", "a", "b", "c") } }
+    local stream = (client():users())
+    local closing = (stream:filter(function(user)
+      if user.id == "b" then
+        stream:close()
+      end
+      return true
+    end))
+    assert.equal("a", closing:next().id)
+    local user, err = closing:next()
+    assert.is_nil(user)
+    check.failure(err, "closed")
+    assert.equal("b c", rest_of(err.checkpoint))
+
+    local parent, raised = (client():users()), false
+    local raising = (parent:filter(function(one)
+      if one.id == "b" and not raised then
+        raised = true
+        error "once"
+      end
+      return true
+    end))
+    assert.equal("a", raising:next().id)
+    assert.is_false(pcall(raising.next, raising))
+    parent:close()
+    user, err = raising:next()
+    assert.is_nil(user)
+    check.failure(err, "closed")
+    assert.equal("b c", rest_of(parent:checkpoint()))
+  end)
+end)
+
 describe("a process", function()
   -- The first user is there, the rest of its page never comes.
   local endless = { body = '{"data":[{"id":"a"},' .. (" "):rep(2000), length = 100000, hold = 30 }

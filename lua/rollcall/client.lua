@@ -43,7 +43,8 @@ Client.__name = "rollcall.client"
 ---@class rollcall.Shared
 ---@field provider rollcall.Provider
 ---@field config rollcall.ClientOptions
----@field engine rollcall.Engine? until it is closed
+---@field engine rollcall.Engine
+---@field is_closed boolean? so is the engine then; a finalizer may do so at any time
 ---@field redactor table
 local Shared = {}
 Shared.__index = Shared
@@ -273,7 +274,7 @@ local function walk_collection(self, name, options, level)
     error(("%s: call it with ':', as in client:%s()"):format(name, name), level)
   end
   local where = ("%s:%s"):format(shared.provider.name, name)
-  if not shared.engine then
+  if shared.is_closed then
     error(where .. ": the client is closed", level)
   end
   local account_name, list = option_of_accounts(shared)
@@ -322,9 +323,9 @@ function methods:close()
   if not shared then
     error("close: call it with ':', as in client:close()", 2)
   end
-  if shared.engine then
+  if not shared.is_closed then
+    shared.is_closed = true
     shared.engine:close()
-    shared.engine = nil
     if shared.loop.wake then
       shared.loop.wake() -- other coroutines may wait in streams of it
     end

@@ -72,6 +72,14 @@ local function heed(self, _, err)
   end
 end
 
+--- Waits until there is news of a source. Where its client was closed, by a finalizer since it was asked, there is.
+local function wait_for(self, source, seconds)
+  local engines = source:engines()
+  if engines[1] then
+    heed(self, self.loop.wait(engines, seconds, self))
+  end
+end
+
 --- Waits until there is a user or an end.
 local function advance(self)
   local source, loop = self.source(), self.loop
@@ -87,7 +95,7 @@ local function advance(self)
       return user, extra
     end
     if not source.finished then
-      heed(self, loop.wait(source:engines(), extra, self))
+      wait_for(self, source, extra)
     end
   end
 end
@@ -346,7 +354,7 @@ function methods:pages()
       if user ~= nil then
         list[#list + 1] = user
       elseif not source.page_end and not source.finished then
-        heed(self, self.loop.wait(source:engines(), wait, self))
+        wait_for(self, source, wait)
       end
     end
   end)
@@ -382,11 +390,20 @@ function Derived:pick_of(user, extra)
   error(picked, 0)
 end
 
+--- Was the walk closed that a user came from, while the user was held or `pick` was at it? The checkpoint is before
+--- that user then, who is not given any more.
+local function is_left(parent, extra)
+  local origin = stream.is(extra) and extra.source() or parent
+  return origin.reason == "closed" or parent.reason == "closed"
+end
+
 function Derived:poll()
   local parent = self.parent
   while self.left ~= 0 do
     local user, extra
-    if self.held[1] then
+    if self.held[1] and is_left(parent, self.held[1][2]) then
+      table.remove(self.held, 1)
+    elseif self.held[1] then
       user, extra = unpack(table.remove(self.held, 1), 1, 2)
     else
       user = parent.front.head:next()
@@ -402,6 +419,9 @@ function Derived:poll()
         self:finish(parent.reason, parent.err)
       end
       return nil, extra
+    end
+    if picked ~= nil and is_left(parent, extra) then
+      picked = nil
     end
     if picked ~= nil and self.left == 0 then -- another coroutine has got the last one meanwhile
       table.insert(self.held, { user, extra })

@@ -69,7 +69,7 @@ function task.tell(on_done, found, was_cancelled)
   end
 end
 
---- Has something happened on these engines that is not known? It is known then.
+--- Has something happened on these engines that is not known? It is known then. One that is closed is always news.
 ---@param seen table<rollcall.Engine, integer> their activity, as it is known
 ---@param engines rollcall.Engine[]
 ---@return boolean
@@ -77,7 +77,7 @@ function task.has_news(seen, engines)
   local news = false
   for i = 1, #engines do
     local activity = engines[i]:counters()
-    if activity ~= seen[engines[i]] then
+    if activity == nil or activity ~= seen[engines[i]] then
       seen[engines[i]] = activity
       news = true
     end

@@ -304,7 +304,7 @@ function Walk:finish(reason, err)
     page.exchange:cancel() -- which counts what it has brought
   end
   self.pages = {}
-  if reason == "closed" and self.client.engine then
+  if reason == "closed" and not self.client.is_closed then
     self.client.engine:notify() -- another coroutine may wait in it, for no transfer
   end
 end
@@ -312,8 +312,8 @@ end
 function Walk:fail(err)
   if not self.finished then
     err.account = self.spec.account
-    err.checkpoint = self:current_checkpoint()
     self:finish(source.reason_of(err), err)
+    err.checkpoint = self.last_checkpoint
   end
 end
 
@@ -492,10 +492,12 @@ function Walk:go_on(now)
     if not page.ended then
       -- What has come of a page that broke off is read first; not where it may be one that has come before.
       local is_read = i == 1 and page.cleared and self.spec.query.direction ~= "backward"
+      self.is_busy = false -- hooks may wait, and others close it meanwhile
       local status, wait = page.exchange:step(now, is_read)
       if self.finished or self.polls ~= polls then -- by a hook, which closed it or asked for users itself
         return wake
       end
+      self.is_busy = true
       if self.spec.query.direction == "backward" then
         backward.hold(page)
       end
@@ -584,6 +586,7 @@ function Walk:turn_page(page)
   elseif not self.pages[1] then
     self:ask(page.next)
   end
+  self.is_busy = false
   self.client:tell("page", {
     provider = self.client.provider.name,
     account = self.spec.account,
@@ -607,7 +610,7 @@ end
 --- Ends the walk where a limit of the whole walk is reached; true then.
 function Walk:is_over(now)
   local name = self.client.provider.name
-  if not self.client.engine then
+  if self.client.is_closed then
     self:fail(errors.new("closed", "the client was closed", { provider = name }))
   elseif self:is_at_limit() then
     self:finish("limit")
@@ -624,9 +627,19 @@ end
 ---@return rollcall.User? user
 ---@return number? seconds
 function Walk:poll()
-  local by_page = self.by_page
   self.page_end = nil
+  local user, seconds = self:read_on()
+  self.is_busy = false
+  if self.is_close_wanted then
+    self:close()
+  end
+  return user, seconds
+end
+
+function Walk:read_on()
+  local by_page = self.by_page
   while not self.finished do
+    self.is_busy = true
     -- A hook may have waited, and another coroutine have ended the page meanwhile, or taken it.
     if self.page_end or by_page and not self.by_page then
       return nil, 0
@@ -642,7 +655,7 @@ function Walk:poll()
     self.polls = self.polls + 1
     local polls = self.polls
     local wake = self:go_on(now)
-    local page = self.polls == polls and self.client.engine and self.pages[1]
+    local page = self.polls == polls and not self.client.is_closed and self.pages[1]
     if page then
       self:open(page)
       local user = self.front.head:next()
@@ -682,11 +695,13 @@ function Walk:selection(names)
 end
 
 function Walk:engines()
-  return { self.client.engine }
+  return { not self.client.is_closed and self.client.engine or nil }
 end
 
+--- Ends the walk; from a finalizer in the middle of a poll, at its end.
 function Walk:close()
-  if not self.finished then
+  self.is_close_wanted = true
+  if not self.finished and not self.is_busy then
     self:finish("closed")
   end
 end

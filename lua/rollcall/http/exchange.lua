@@ -276,9 +276,7 @@ end
 function states.start(self)
   local client, spec = self.client, self.spec
   local spent = spec.budget and spec.budget:requests_spent()
-  if not client.engine then
-    return self:fail(self:error("closed", "the client was closed"))
-  elseif spent then
+  if spent then
     return self:fail(self:error("budget", spent))
   end
   local headers, has_accept = { "User-Agent: " .. client.user_agent }, false
@@ -312,9 +310,12 @@ function states.start(self)
   options.ticks = spec.budget ~= nil and spec.budget:has_running_part()
   options.decoder, options.ledger = self.decoder, spec.ledger
   options.max_collected = LONGEST_ANSWER
-  local transfer, err = client.engine:request(options)
+  local transfer, err
+  if not client.is_closed then -- looked at now: a finalizer may have closed it since the walk did
+    transfer, err = client.engine:request(options)
+  end
   if not transfer then
-    return self:fail(self:error(err.kind, err.message))
+    return self:fail(err and self:error(err.kind, err.message) or self:error("closed", "the client was closed"))
   end
   count(self, "requests", 1)
   self.transfer, self.state, self.observed, self.has_left = transfer, "running", false, false
@@ -456,7 +457,7 @@ function states.running(self, now, is_read)
       headers = self:shown_headers(),
     })
   end
-  if not self.client.engine then
+  if self.client.is_closed then
     self:fail(self:error("closed", "the client was closed"))
   elseif failure == "refused" or (not failure and is_success(transfer:status())) then
     self:conclude(now)
@@ -491,7 +492,15 @@ end
 function Exchange:step(now, is_read)
   while true do
     self:tell_all()
+    -- A finalizer may close the walk at any time: what the state stands on is let go of once it is left. Not in
+    -- `token`, where a function of the script's own may wait.
+    self.is_busy = self.state ~= "token"
     local status, wait = states[self.state](self, now, is_read)
+    self.is_busy = false
+    if self.is_cancelled then
+      self:cancel()
+      return "failed"
+    end
     if status then
       return status, wait
     end
@@ -500,13 +509,18 @@ end
 
 --- Has the request leave now, and not once somebody waits: there is something else to do meanwhile.
 function Exchange:leave()
-  if self.state == "running" and not self.has_left and self.client.engine then
+  if self.state == "running" and not self.has_left and not self.client.is_closed then
     self.has_left = true
     self.client.engine:drive()
   end
 end
 
+--- Lets go of all that is under way; from a finalizer in the middle of a step, at its end.
 function Exchange:cancel()
+  self.is_cancelled = true
+  if self.is_busy then
+    return
+  end
   self.client.running[self] = nil
   if self.state == "backoff" then
     count_wait(self, core.now())
