@@ -12,8 +12,12 @@
 #define ENGINE "rollcall.engine"
 #define MAX_WAIT_ENGINES 64
 
+rc_engine *rc_engine_self(lua_State *L, int index) {
+  return luaL_checkudata(L, index, ENGINE);
+}
+
 rc_engine *rc_engine_check(lua_State *L, int index) {
-  rc_engine *e = luaL_checkudata(L, index, ENGINE);
+  rc_engine *e = rc_engine_self(L, index);
   luaL_argcheck(L, e->http != NULL, index, "the engine is closed");
   return e;
 }
@@ -59,15 +63,18 @@ static int engine_close(lua_State *L) {
   return 0;
 }
 
-/* engine:drive(): what can be done without waiting. */
+/* engine:drive(): what can be done without waiting; nothing where it is closed. */
 static int engine_drive(lua_State *L) {
-  rc_http_drive(rc_engine_check(L, 1)->http);
+  const rc_engine *e = rc_engine_self(L, 1);
+  if (e->http != NULL) {
+    rc_http_drive(e->http);
+  }
   return 0;
 }
 
 /* engine:notify(): whoever waits for it looks again. */
 static int engine_notify(lua_State *L) {
-  rc_engine_check(L, 1)->notices++;
+  rc_engine_self(L, 1)->notices++;
   return 0;
 }
 
@@ -137,7 +144,7 @@ static int engine_action(lua_State *L) {
 /* wait(engines, seconds): until something happened on one of them, at most so long (nil: an hour).
  *
  * What happened between two waits (transfer:next gives its engine a turn, too) ends the second one
- * at once: whoever waits looked before it. */
+ * at once: whoever waits looked before it. So does one that is closed. */
 static int engines_wait(lua_State *L) {
   rc_engine *engines[MAX_WAIT_ENGINES];
   rc_http *https[MAX_WAIT_ENGINES];
@@ -156,11 +163,12 @@ static int engines_wait(lua_State *L) {
       return luaL_error(L, "wait: at most %d engines", MAX_WAIT_ENGINES);
     }
     engines[count] = luaL_testudata(L, -1, ENGINE);
-    if (engines[count] == NULL || engines[count]->http == NULL) {
-      return engines[count] == NULL
-                 ? luaL_error(L, "wait: %d: expected an engine, got a %s", (int)count + 1,
-                              luaL_typename(L, -1))
-                 : luaL_error(L, "wait: %d: the engine is closed", (int)count + 1);
+    if (engines[count] == NULL) {
+      return luaL_error(L, "wait: %d: expected an engine, got a %s", (int)count + 1,
+                        luaL_typename(L, -1));
+    }
+    if (engines[count]->http == NULL) {
+      return 0;
     }
     https[count] = engines[count]->http;
     news = news || activity(engines[count]) != engines[count]->noticed;

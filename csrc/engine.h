@@ -22,6 +22,9 @@ typedef struct rc_engine {
 /* The engine at the index; raises where there is none, or a closed one. */
 rc_engine *rc_engine_check(lua_State *L, int index);
 
+/* The same of one that may be closed: http is NULL then. */
+rc_engine *rc_engine_self(lua_State *L, int index);
+
 /* Is the loop to have its turn, so long after the last time? Then that was its last time. */
 bool rc_engine_loop_is_due(rc_engine *engine);
 

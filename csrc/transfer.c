@@ -152,11 +152,11 @@ static bool clock_moved(transfer *t) {
   return moved;
 }
 
-/* engine:request{…} -> transfer | nil, err */
+/* engine:request{…} -> transfer | nil, err, also where it is closed: a finalizer may have done so */
 static int engine_request(lua_State *L) {
   const char *lines[MAX_REQUEST_HEADERS + 1];
   rc_http_request request;
-  rc_engine *e = rc_engine_check(L, 1);
+  rc_engine *e = rc_engine_self(L, 1);
   lua_settop(L, 2);
   read_request(L, &request, lines);
 
@@ -187,7 +187,7 @@ static int engine_request(lua_State *L) {
   lua_settop(L, 5);
   lua_setiuservalue(L, 4, 1);
 
-  if (e->http == NULL) { /* a finalizer closed it */
+  if (e->http == NULL) {
     lua_pushnil(L);
     rc_failure_push(L, "closed", "the engine is closed");
     return 2;

@@ -360,7 +360,7 @@ describe("what is closed at any moment of a walk, as a finalizer may do", functi
       for instructions = 1, 40000, 211 do
         local ids, err, was_closed, position, reason = walk(instructions, close)
         if not was_closed then
-          assert.is_true(closings > 20, closings)
+          assert.is_true(closings > 10, closings)
           return
         end
         closings = closings + 1

@@ -379,21 +379,15 @@ describe("an engine", function()
       transfer:body()
       transfer:usage()
     end
-    for _, f in ipairs {
-      function()
-        engine:request { url = NOBODY }
-      end,
-      function()
-        engine:drive()
-      end,
-      function()
-        core.wait({ engine }, 0)
-      end,
-    } do
-      local good, message = pcall(f)
-      assert.is_false(good)
-      assert.truthy(message:find "the engine is closed", message)
-    end
+    local good, message = pcall(engine.timeout, engine)
+    assert.is_false(good)
+    assert.truthy(message:find "the engine is closed", message)
+    local transfer, err = engine:request { url = NOBODY }
+    assert.is_nil(transfer)
+    assert.equal("closed", err.kind)
+    engine:drive()
+    engine:notify()
+    core.wait { engine } -- not for an hour
   end)
 
   it("closed leaves the users that have come", function()

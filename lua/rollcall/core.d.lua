@@ -190,7 +190,8 @@ function Engine:drive() end
 --- Has whoever waits for it look again: the first of `counters` grows.
 function Engine:notify() end
 
---- Closes it; what runs fails. Closing twice is harmless; calls but `counters` raise then.
+--- Closes it; what runs fails. Closing twice is harmless. Behind it `request` answers an error of kind "closed",
+--- `counters` nil, `drive` and core.wait do nothing, and the others raise: a finalizer may close it at any time.
 function Engine:close() end
 
 --- Two that grow: with whatever a walk could find new, and with each change of the sockets. Nil once closed.

@@ -185,9 +185,7 @@ end
 --- Gives every engine its turn, once a round: a stream that has users moves only its own.
 function Merge:drive()
   for _, engine in ipairs((self:engines())) do
-    if engine:counters() then -- a finalizer may have closed it since
-      engine:drive()
-    end
+    engine:drive()
   end
 end
 

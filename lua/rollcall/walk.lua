@@ -304,7 +304,7 @@ function Walk:finish(reason, err)
     page.exchange:cancel() -- which counts what it has brought
   end
   self.pages = {}
-  if reason == "closed" and not self.client.is_closed then
+  if reason == "closed" then
     self.client.engine:notify() -- another coroutine may wait in it, for no transfer
   end
 end
@@ -494,10 +494,10 @@ function Walk:go_on(now)
       local is_read = i == 1 and page.cleared and self.spec.query.direction ~= "backward"
       self.is_busy = false -- hooks may wait, and others close it meanwhile
       local status, wait = page.exchange:step(now, is_read)
+      self.is_busy = true
       if self.finished or self.polls ~= polls then -- by a hook, which closed it or asked for users itself
         return wake
       end
-      self.is_busy = true
       if self.spec.query.direction == "backward" then
         backward.hold(page)
       end
@@ -638,15 +638,21 @@ end
 
 function Walk:read_on()
   local by_page = self.by_page
-  while not self.finished do
-    self.is_busy = true
+  while true do
+    self.is_busy = true -- so that it is as it is now to the end of the round
+    if self.finished then
+      return nil
+    elseif self.is_close_wanted then -- a hook has raised since
+      self:finish("closed")
+      return nil
+    end
     -- A hook may have waited, and another coroutine have ended the page meanwhile, or taken it.
     if self.page_end or by_page and not self.by_page then
       return nil, 0
     end
     local now = core.now()
     if self:is_over(now) then
-      break
+      return nil
     end
     self.front.head = source.nobody -- until `open`: a hook may raise, and a transfer may be replaced
     if self.page_count == 0 then
@@ -681,7 +687,6 @@ function Walk:read_on()
       end
     end
   end
-  return nil
 end
 
 --- What the head's `values` takes for these fields; nil where it gives users only.

@@ -310,12 +310,9 @@ function states.start(self)
   options.ticks = spec.budget ~= nil and spec.budget:has_running_part()
   options.decoder, options.ledger = self.decoder, spec.ledger
   options.max_collected = LONGEST_ANSWER
-  local transfer, err
-  if not client.is_closed then -- looked at now: a finalizer may have closed it since the walk did
-    transfer, err = client.engine:request(options)
-  end
+  local transfer, err = client.engine:request(options)
   if not transfer then
-    return self:fail(err and self:error(err.kind, err.message) or self:error("closed", "the client was closed"))
+    return self:fail(self:error(err.kind, err.kind == "closed" and "the client was closed" or err.message))
   end
   count(self, "requests", 1)
   self.transfer, self.state, self.observed, self.has_left = transfer, "running", false, false
@@ -509,7 +506,7 @@ end
 
 --- Has the request leave now, and not once somebody waits: there is something else to do meanwhile.
 function Exchange:leave()
-  if self.state == "running" and not self.has_left and not self.client.is_closed then
+  if self.state == "running" and not self.has_left then
     self.has_left = true
     self.client.engine:drive()
   end

@@ -4,19 +4,7 @@ local core = require "rollcall.core"
 local task = require "rollcall.task"
 
 ---@type rollcall.Loop
-local blocking = {}
-
---- Blocks until there is news. A finalizer may have closed an engine since the list was made: that is news.
----@param engines rollcall.Engine[]
----@param seconds number?
-function blocking.wait(engines, seconds)
-  for i = 1, #engines do
-    if not engines[i]:counters() then
-      return
-    end
-  end
-  core.wait(engines, seconds)
-end
+local blocking = { wait = core.wait }
 
 local Task = {}
 Task.__index = Task

@@ -9,7 +9,6 @@
 -- What is woken runs on the main loop: in Neovim by vim.schedule, since its API may not be called
 -- from a callback of uv's.
 
-local blocking = require "rollcall.loop.blocking"
 local core = require "rollcall.core"
 local task = require "rollcall.task"
 
@@ -220,7 +219,7 @@ end
 function loop.wait(engines, seconds)
   local one = current()
   if not one then
-    blocking.wait(engines, seconds)
+    core.wait(engines, seconds)
     return true
   elseif one.cancelled then
     return refuse(one)
