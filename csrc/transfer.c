@@ -152,7 +152,8 @@ static bool clock_moved(transfer *t) {
   return moved;
 }
 
-/* engine:request{…} -> transfer | nil, err, also where it is closed: a finalizer may have done so */
+/* engine:request{…} -> transfer | nil, err; an error, too, where it is closed: a finalizer may have
+ * done so at any time */
 static int engine_request(lua_State *L) {
   const char *lines[MAX_REQUEST_HEADERS + 1];
   rc_http_request request;
