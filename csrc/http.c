@@ -321,7 +321,7 @@ static void time_out(rc_http *engine, rc_transfer *transfer, bool is_whole) {
            is_whole ? "the exchange took more than %g seconds"
                     : "nothing was received for %g seconds",
            (double)ms / 1000);
-  /* What has fallen silent is not used again, nor what was idle meanwhile: see configure. */
+  /* It is not used again, nor what was idle meanwhile: see configure. */
   curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
   engine->silent_at = engine->clock;
   finish(engine, transfer, RC_HTTP_TIMEOUT, line);

@@ -100,6 +100,8 @@ static CURLcode configure(const rc_http *engine, rc_transfer *transfer,
   curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
   curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)request->fresh_connection);
+  /* What was idle while another connection fell silent may have done so, too. libcurl counts whole
+   * seconds, so that what was idle for less than two of them by then may be used again. */
   const int64_t since = (engine->clock - engine->silent_at) / 1000;
   if (engine->silent_at > 0 && since < LONGEST_IDLE) {
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, since > 0 ? (long)since : 1L);

@@ -262,8 +262,7 @@ static bool inside_string(rc_json *json, unsigned char c) {
   }
 }
 
-/* Goes on in true, false or null, as far as the bytes go. false: *bytes stands on what is not it.
- */
+/* Goes on in true, false or null, as far as the bytes go. false: *bytes stands on another one. */
 static bool inside_literal(rc_json *json, const char **bytes, const char *end) {
   while (*bytes < end && json->literal[json->matched] == **bytes) {
     ++*bytes;

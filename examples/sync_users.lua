@@ -59,7 +59,7 @@ local tesouro = rollcall.tesouro {
 }
 
 -- What the walk before this one had met counts only together with where it stood.
-local saved = read(checkpoint)
+local saved = read(part) and read(checkpoint)
 local met = saved and load(part) or {}
 write(part, values(met))
 local file = assert(io.open(part, "ab"))
@@ -84,7 +84,8 @@ while user do
 end
 if err then
   save(stream:checkpoint())
-  io.stderr:write(("%s\nThe same command goes on behind the %d users that have come.\n"):format(tostring(err), count))
+  io.stderr:write(("%s\nThe same command goes on behind the %d users that have come; without %s it begins anew.\n")
+    :format(tostring(err), count, checkpoint))
   os.exit(1)
 end
 assert(file:close())

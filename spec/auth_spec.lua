@@ -429,6 +429,12 @@ describe("a failing token endpoint", function()
     local grant = '{"access_token":"eyJ-hunter","token_type":"Bearer","message":"denied"}'
     for _, answer in ipairs {
       { status = 400, body = grant }, { status = 500, body = '{"data":{"token":"eyJ-hunter"}}' },
+      { status = 400, body = "access_token=eyJ-hunter&token_type=bearer" }, { status = 403, body = '"eyJ-hunter"' },
+      { status = 500, body = '{"access_token": "eyJ-hunter", "x":' },
+      { status = 401, body = "eyJ-hunter", type = "text/plain" },
+      { status = 400, body = "\239\187\191" .. grant }, { status = 400, body = '{"accessToken":["eyJ-hunter"]}' },
+      { status = 400, body = '{"jwt":"eyJ-hunter"}' }, { status = 400, body = "your token: eyJ-hunter" },
+      { status = 400, body = '{"access_token":"eyJ-hunter","message":"eyJ-hunter"}' },
       { status = 302, headers = { "Location: https://x.example/a?b#access_token=eyJ-hunter" } },
       { raw = "HTTP/1.1 101 Go on\r\nUpgrade: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" .. grant },
     } do
@@ -437,6 +443,17 @@ describe("a failing token endpoint", function()
       assert.equal(answer.status or 101, err.status)
     end
     check.contains(tostring(failed { status = 400, body = grant }), "denied")
+    for _, body in ipairs { "the client is unknown here", "<html><body>no such page</body></html>",
+      '{"error":"invalid_client","error_description":"token type: none"}', '{"message":"unknown client"}' } do
+      assert.equal(body, failed({ status = 400, body = body }).body)
+    end
+    server:script { [TOKEN] = { { status = 400, body = '{"secret":{"value":"eyJ-hunter"},"message":"no"}' } } }
+    local own = { name = "own", base_url = { production = "https://own.example" },
+      auth = { type = "client_credentials", path = TOKEN, token = "/secret/value" },
+      users = { path = USERS, items = "/data", paging = { type = "none" } } }
+    local _, err = rollcall.client(own, { base_url = server.url, client_id = "c", client_secret = "hunter22" }):users()
+      :collect()
+    check.failure(err, "auth", { "eyJ-hunter" })
   end)
 
   it("fails every stream that waits for it, and the next one asks anew", function()

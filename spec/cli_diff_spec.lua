@@ -341,6 +341,10 @@ describe("rollcall diff", function()
     assert.equal(0, status)
     errors = select(2, run { "diff", old, "--source", "dintero" })
     assert.is_nil(errors:find("not compared", 1, true))
+    command.write(old, (run { "users", "--format", "ndjson" }))
+    errors, status = complaints { "diff", old, "--source", "dintero" }
+    assert.equal("rollcall: 0 joined, 0 left, 0 changed, 1,200 the same\n", errors)
+    assert.equal(0, status)
   end)
 
   it("does not take those for gone whom a limit of the configuration leaves out", function()
@@ -357,6 +361,12 @@ describe("rollcall diff", function()
     assert.equal(3, status)
     output = run { "review", "--config", name }
     check.contains(output, "mine (incomplete)")
+    errors, status = complaints { "find", "3", "--config", name }
+    assert.equal("rollcall: mine: a limit of its configuration was reached: not all of its users were looked at\n",
+      errors)
+    assert.equal(3, status)
+    status = select(2, complaints { "find", "3", "--config", name, "--limit", "5" })
+    assert.equal(3, status)
     output = run { "users", "--config", name, "--limit", "3", "--format", "csv", "--fields", "id" }
     assert.equal("id\r\n1\r\n2\r\n", output) -- the smaller one
   end)

@@ -106,6 +106,11 @@ describe("a proxy that refuses to tunnel", function()
       assert.equal(("the proxy answered %d"):format(status), err.message)
       assert.equal(1, tries)
     end
+    server:script { [host] = { { status = 400, body = "no" } } }
+    local _, of_token = rollcall.tesouro({ base_url = "https://directory.example", proxy = server.url, client_id = "c",
+      client_secret = SECRET }):users():collect()
+    check.failure(of_token, "http", { SECRET })
+    assert.equal("proxy", of_token.code)
     local err, tries = through { status = 503, body = "busy" }
     assert.equal(503, err.status)
     assert.equal(5, tries)

@@ -6,6 +6,8 @@ local core = require "rollcall.core"
 local rollcall = require "rollcall"
 local sandbox = require "spec.support.sandbox"
 
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
+
 local USERS = "/identity/v1/users"
 local server
 
@@ -377,6 +379,82 @@ describe("what is closed at any moment of a walk, as a finalizer may do", functi
         end
         assert.equal("a b c", ids, instructions)
       end
+      error "40,000 instructions are not enough for this walk"
+    end)
+  end
+
+  it("lets an error in its middle pass, and is closed all the same", function()
+    local raised = 0
+    for instructions = 1, 40000, step do
+      local one = client()
+      server:script { ["/own"] = { page('"b"', "a", "b") }, ["/own?after=b"] = { page("null", "c") } }
+      local stream = (one:users())
+      local good, problem = pcall(function()
+        debug.sethook(function()
+          debug.sethook()
+          error("interrupted", 0)
+        end, "", instructions)
+        while stream:next() do end
+        debug.sethook()
+      end)
+      stream:close()
+      assert.is_not_nil(stream:reason())
+      one:close()
+      if good then
+        assert.is_true(raised > 2000 / step, raised)
+        return
+      end
+      raised = raised + 1
+      assert.equal("interrupted", problem)
+    end
+  end)
+
+  local function finalizer(f)
+    if is_jit then
+      getmetatable(_G.newproxy(true)).__gc = f
+    else
+      setmetatable({}, { __gc = f })
+    end
+  end
+
+  for title, derive in pairs {
+    ["filter"] = function(stream) return (stream:filter(function() return true end)) end,
+    ["filter and map"] = function(stream)
+      return (stream:filter(function() return true end):map(function(user) return user end))
+    end,
+    ["take"] = function(stream) return (stream:take(1000)) end,
+  } do
+    it("loses nobody by a finalizer: " .. title, function()
+      local users = {}
+      for i = 1, 300 do
+        users[i] = i
+      end
+      local body = page("null", unpack(users)).body
+      server:script { ["/own"] = { { body = body } } }
+      local pause, multiplier = collectgarbage("setpause", 1), collectgarbage("setstepmul", 400)
+      for closing = 1, 60 do
+        local one = client()
+        local stream, count = (one:users()), 0
+        local derived = derive(stream)
+        local user, err
+        repeat
+          user, err = derived:next()
+          count = count + (user and 1 or 0)
+          if count == closing * 4 then
+            finalizer(function() stream:close() end)
+          end
+        until user == nil
+        local position = stream:checkpoint()
+        if err then
+          check.failure(err, "closed")
+          assert.equal(position, err.checkpoint)
+          count = count + client():users({ resume = position }):count()
+        end
+        assert.equal(300, count)
+        one:close()
+      end
+      collectgarbage("setpause", pause)
+      collectgarbage("setstepmul", multiplier)
     end)
   end
 

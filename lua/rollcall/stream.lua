@@ -370,16 +370,31 @@ function Derived:finish(reason, err)
   end
 end
 
+--- Was a source closed, or one that it stands on?
+local function is_closed(source)
+  return source ~= nil and (source.reason == "closed" or is_closed(source.parent))
+end
+
+--- Is the walk closed that a user came from?
+local function is_over(parent, extra)
+  return is_closed(parent) or stream.is(extra) and is_closed(extra.source())
+end
+
 --- What `pick` makes of a user. It may wait, and another coroutine may come by meanwhile; where it raises, the user is
---- held for the next call.
+--- held for the next call. Nil where the walk is closed meanwhile: its checkpoint has the user to come.
 function Derived:pick_of(user, extra)
   self.picking = self.picking + 1
+  local was_over = is_over(self.parent, extra) -- by a finalizer: its checkpoint is behind the user
   local good, picked = pcall(self.pick, user)
-  self.picking = self.picking - 1
   if good then
+    if not was_over and is_over(self.parent, extra) then
+      picked = nil
+    end
+    self.picking = self.picking - 1 -- not before: until then the user is held
     return picked
   end
   table.insert(self.held, { user, extra })
+  self.picking = self.picking - 1
   local one = self
   repeat -- another coroutine has come to the end meanwhile
     if one.reason ~= "closed" then
@@ -390,19 +405,12 @@ function Derived:pick_of(user, extra)
   error(picked, 0)
 end
 
---- Was the walk closed that a user came from, while the user was held or `pick` was at it? The checkpoint is before
---- that user then, who is not given any more.
-local function is_left(parent, extra)
-  local origin = stream.is(extra) and extra.source() or parent
-  return origin.reason == "closed" or parent.reason == "closed"
-end
-
 function Derived:poll()
   local parent = self.parent
   while self.left ~= 0 do
     local user, extra
-    if self.held[1] and is_left(parent, self.held[1][2]) then
-      table.remove(self.held, 1)
+    if self.held[1] and is_over(parent, self.held[1][2]) then
+      table.remove(self.held, 1) -- the checkpoint has that user to come
     elseif self.held[1] then
       user, extra = unpack(table.remove(self.held, 1), 1, 2)
     else
@@ -419,9 +427,6 @@ function Derived:poll()
         self:finish(parent.reason, parent.err)
       end
       return nil, extra
-    end
-    if picked ~= nil and is_left(parent, extra) then
-      picked = nil
     end
     if picked ~= nil and self.left == 0 then -- another coroutine has got the last one meanwhile
       table.insert(self.held, { user, extra })

@@ -42,6 +42,9 @@ local source = require "rollcall.source"
 ---@field page_end rollcall.PageInfo? with by_page: of the page whose last user was given, `ended_page`
 ---@field by_page boolean? its users are handed on as a page, which counts as given once page_end was taken
 ---@field page_users rollcall.User[]? of it, those that have come
+---@field is_busy boolean? in the middle of a poll, but for hooks: a close comes at its end
+---@field is_close_wanted boolean? it was asked for
+---@field is_unseen boolean? the user given last was not handed on, since the walk was closed meanwhile
 local Walk = {}
 Walk.__index = Walk
 
@@ -216,7 +219,7 @@ function Walk:current_checkpoint()
   local saved = { walk = self.spec.identity }
   if page then
     saved.position = page.position
-    saved.ledger = save(page, self.holder and self.holder:holds(self))
+    saved.ledger = save(page, self.is_unseen or self.holder and self.holder:holds(self))
   elseif resume then
     saved.position, saved.ledger, saved.done = resume.position, resume.ledger, resume.done
   else
@@ -628,10 +631,15 @@ end
 ---@return number? seconds
 function Walk:poll()
   self.page_end = nil
-  local user, seconds = self:read_on()
+  local good, user, seconds = pcall(self.read_on, self)
   self.is_busy = false
-  if self.is_close_wanted then
+  if self.is_close_wanted and not self.finished then
+    self.is_unseen = good and user ~= nil -- the checkpoint has the user to come
     self:close()
+    user = nil
+  end
+  if not good then
+    error(user, 0)
   end
   return user, seconds
 end
@@ -641,9 +649,6 @@ function Walk:read_on()
   while true do
     self.is_busy = true -- so that it is as it is now to the end of the round
     if self.finished then
-      return nil
-    elseif self.is_close_wanted then -- a hook has raised since
-      self:finish("closed")
       return nil
     end
     -- A hook may have waited, and another coroutine have ended the page meanwhile, or taken it.

@@ -61,7 +61,7 @@ local function moment(text, now)
   return back and now - back or time.parse(text)
 end
 
---- A number as JSON writes it, the same on every Lua; nil for any other text.
+--- A decimal number, the same on every Lua; nil for any other text.
 local function number_of(text)
   return text:find "^[+-]?%.?%d" and not text:find "[xXbBpPuU]" and tonumber(text) or nil
 end

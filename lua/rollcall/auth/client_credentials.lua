@@ -184,7 +184,8 @@ function Credentials:step(ticket, now)
     else
       ticket.err = ticket.exchange.err
       if ticket.err.status then
-        ticket.err.kind = ticket.err.status == REFUSED and "auth" or ticket.err.kind
+        local is_refusal = ticket.err.status == REFUSED and ticket.err.code ~= "proxy"
+        ticket.err.kind = is_refusal and "auth" or ticket.err.kind
         ticket.err.message = "no token: " .. ticket.err.message
       end
     end

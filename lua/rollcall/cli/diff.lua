@@ -28,7 +28,8 @@ diff.epilog = [[
 Memory: for each user of OLD, and for each who joined, some 200 bytes (400 on LuaJIT). OLD is read twice: where it
 is a pipe all of it is kept.
 
-Exit status: 0 no difference, 1 differences, 2 wrong usage, configuration or snapshot, 3 a source failed.
+Exit status: 0 no difference, 1 differences, 2 wrong usage, configuration or snapshot, 3 a source failed,
+or was cut by a limit of its configuration.
 
 Examples:
   rollcall users --format ndjson > monday.ndjson
@@ -175,15 +176,15 @@ end
 ---@param change "left"|"joined" what they seem to have done
 ---@param one { sources: table<string, boolean>, accounts: table<string, boolean> }
 ---@param other { sources: table<string, boolean>, accounts: table<string, boolean> }
----@param failed table<string, boolean> sources of which that is known
-function Comparison:tell_absent(name, change, one, other, failed)
+---@param left_out table<string, boolean> sources of which that is known, or nobody asked
+function Comparison:tell_absent(name, change, one, other, left_out)
   local absent = {}
   for _, source in ipairs(schema.keys(one.sources)) do
-    absent[#absent + 1] = source ~= "" and not other.sources[source] and not failed[source] and source or nil
+    absent[#absent + 1] = source ~= "" and not other.sources[source] and not left_out[source] and source or nil
   end
   for _, account in ipairs(not self.lacks_account and schema.keys(one.accounts) or {}) do
     local source = account:match "^%S*"
-    if other.sources[source] and not other.accounts[account] and not failed[source] then
+    if other.sources[source] and not other.accounts[account] and not left_out[source] then
       absent[#absent + 1] = account
     end
   end
@@ -195,11 +196,19 @@ function Comparison:tell_absent(name, change, one, other, failed)
 end
 
 --- Says what makes the differences doubtful.
+---@param wanted string[] the sources that were compared; empty where all were
 ---@param failed table<string, boolean>
-function Comparison:tell_doubts(failed)
+function Comparison:tell_doubts(wanted, failed)
   local session, old = self.session, self.old
-  self:tell_absent(session.args.new or "now", "left", old, self, failed)
-  self:tell_absent(old.name, "joined", self, old, failed)
+  local left_out = schema.with(failed, {})
+  for source in pairs(#wanted > 0 and old.sources or {}) do
+    left_out[source] = true
+  end
+  for _, source in ipairs(wanted) do
+    left_out[source] = failed[source]
+  end
+  self:tell_absent(session.args.new or "now", "left", old, self, left_out)
+  self:tell_absent(old.name, "joined", self, old, left_out)
   for name, again in pairs { [old.name] = old.again, [session.args.new or "now"] = self.again } do
     if again > 0 then
       session:say(("%s: %s of users that it has already: the first of each is compared"):format(name,
@@ -246,7 +255,7 @@ function diff.run(session)
   else
     failed = each_user(session, old, visit)
   end
-  compared:tell_doubts(failed)
+  compared:tell_doubts(args.source or {}, failed)
   compared:tell_left(args.source or {}, failed)
   compared.finish()
   local is_whole = next(failed) == nil

@@ -15,8 +15,8 @@ Looks through every user of every source, whatever the status. A whole email add
 or small; of anything else each word must be in the name or the email.]]
 
 find.epilog = [[
-Exit status: 0 found, 1 nobody was found, 2 wrong usage or configuration, 3 a source failed, or says nothing of
-emails, so that nobody can be sure that this is all.
+Exit status: 0 found, 1 nobody was found, 2 wrong usage or configuration, 3 a source failed, was cut by a
+limit of its configuration, or says nothing of emails, so that nobody can be sure that this is all.
 
 Examples:
   rollcall find jane.doe@example.com
@@ -73,6 +73,19 @@ local function tell_uncompared(session, sources, seen)
   return #lacking > 0
 end
 
+--- Says of which sources not all users were looked at, since a limit of their configuration cut them.
+---@return boolean some
+local function tell_cut(session, sources)
+  local is_cut = false
+  for _, source in ipairs(sources) do
+    if source.is_cut and not source.has_failed then
+      session:complain(source.name .. ": a limit of its configuration was reached: not all of its users were looked at")
+      is_cut = true
+    end
+  end
+  return is_cut
+end
+
 ---@param session rollcall.cli.Session
 ---@return integer status
 function find.run(session)
@@ -98,7 +111,11 @@ function find.run(session)
     listing.tell_absent(session, sources, seen, conditions, {})
   end
   local is_enough = args.limit ~= nil and found >= args.limit
-  local is_sure = not (is_address and not is_enough and tell_uncompared(session, sources, seen)) and failures == 0
+  local is_sure = failures == 0
+  if not is_enough then
+    local is_uncompared = is_address and tell_uncompared(session, sources, seen)
+    is_sure = not tell_cut(session, sources) and not is_uncompared and is_sure
+  end
   if found == 0 and is_sure then
     session:say(("nobody was found for %q in %d source%s"):format(args.person, #sources, #sources == 1 and "" or "s"))
   end

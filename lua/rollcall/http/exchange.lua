@@ -31,6 +31,8 @@ local url = require "rollcall.http.url"
 ---@field err rollcall.Error? once step says "failed"
 ---@field decode_err rollcall.Error? once step says "done": what is wrong with the body
 ---@field is_of_nobody boolean? once step says "done": it says, as is declared, that there are no users, and no more
+---@field is_busy boolean? in the middle of a step, but for what calls functions of the script's own
+---@field is_cancelled boolean?
 ---@field says_error boolean? is it a document without users that says why? Of a long one that is not known
 local Exchange = {}
 Exchange.__index = Exchange
@@ -120,8 +122,11 @@ function Exchange:status_error(body)
   local kind = problem.kind(transfer, body, self.client.provider.limited)
   local document = json.decode(body)
   local message, code = problem.read(document)
-  local may_be_token = not self.spec.decoder
-    and (status < 200 or type(document) == "table" and problem.has_token(document))
+  local is_shown = true
+  if not self.spec.decoder then -- a token endpoint's, which may have a token all the same
+    local declared = self.client.provider.auth
+    is_shown, message = problem.without_token(body, document, message, declared and declared.token)
+  end
   if status >= 300 and status < 400 and status ~= 304 then -- 304: "not modified", asked for by nobody
     local target = transfer:header("location")
     target = target and target:gsub("[?#].*", "?...") -- which may have a token
@@ -130,13 +135,13 @@ function Exchange:status_error(body)
     local title = problem.title(body)
     message = "the server answered HTML, not JSON" .. (title and ": " .. title or "")
   end
-  message = message or not may_be_token and problem.first_line(body) or "no message"
+  message = message or is_shown and problem.first_line(body) or "no message"
   local who = status == 407 and "the proxy" or "the server"
   return self:error(kind, ("%s answered %d: %s"):format(who, status, message), {
     status = status,
     code = code,
     retry_after = (kind == "rate_limit" and limits.wait_asked or header.retry_after)(transfer),
-    body = not may_be_token and body or nil,
+    body = is_shown and body or nil,
   })
 end
 
@@ -422,7 +427,10 @@ end
 
 --- Has the client's limits read the answer, once.
 function Exchange:observe(now)
-  if not self.observed and self.transfer and self.transfer:status() then
+  local status = self.transfer and self.transfer:status()
+  if not status then
+    self.observed = false -- libcurl may have begun again, by another version of HTTP
+  elseif not self.observed then
     self.observed, self.client.running[self] = true, nil
     self.client.limits:observe(self.transfer, now)
   end
@@ -492,10 +500,14 @@ function Exchange:step(now, is_read)
     -- A finalizer may close the walk at any time: what the state stands on is let go of once it is left. Not in
     -- `token`, where a function of the script's own may wait.
     self.is_busy = self.state ~= "token"
-    local status, wait = states[self.state](self, now, is_read)
+    local good, status, wait = pcall(states[self.state], self, now, is_read)
     self.is_busy = false
     if self.is_cancelled then
       self:cancel()
+    end
+    if not good then
+      error(status, 0)
+    elseif self.is_cancelled then
       return "failed"
     end
     if status then

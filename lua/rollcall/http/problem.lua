@@ -4,6 +4,7 @@ local core = require "rollcall.core"
 local header = require "rollcall.http.header"
 local json = require "rollcall.json"
 local limits = require "rollcall.http.limits"
+local path = require "rollcall.path"
 
 local problem = {}
 
@@ -149,17 +150,51 @@ function problem.refuses_token(document)
   return problem.says_error(document) or type(document.code) == "number" and is_wrong(document.code)
 end
 
---- Has a document of a token endpoint a text that is named like a token, at whatever depth?
----@param document table decoded
----@return boolean
-function problem.has_token(document)
+--- Adds the texts of a value to a list.
+local function add_texts(value, list)
+  if type(value) == "string" then
+    list[#list + 1] = value
+  end
+  for _, member in pairs(type(value) == "table" and value or {}) do
+    add_texts(member, list)
+  end
+end
+
+--- Adds those that stand, at whatever depth, under names that speak of tokens.
+local function add_tokens(document, list)
   for name, value in pairs(document) do
-    local is_named = type(name) == "string" and name:lower():find("token", 1, true)
-    if is_named and type(value) == "string" or type(value) == "table" and problem.has_token(value) then
-      return true
+    local lower = type(name) == "string" and name:lower() or ""
+    if lower:find("token", 1, true) or lower:find("jwt", 1, true) then
+      add_texts(value, list)
+    elseif type(value) == "table" then
+      add_tokens(value, list)
     end
   end
-  return false
+end
+
+--- What may be shown of a token endpoint's answer that is none of success: nothing that may be a token. A text is
+--- shown where it is a sentence, a document where none of its names speaks of tokens.
+---@param body string
+---@param document any the same, decoded
+---@param message string? the document's own
+---@param place string? JSON Pointer of the token, as the provider declares it
+---@return boolean is_shown may the body be shown?
+---@return string? message where it may
+function problem.without_token(body, document, message, place)
+  if type(document) ~= "table" then
+    local line = message or problem.first_line(body) or ""
+    local is_sentence = line:find "^[%w<][^{}]*[%s>]%w" ~= nil and not line:lower():find "token%W*[=:]"
+    return is_sentence, is_sentence and message or nil
+  end
+  local tokens = {}
+  add_tokens(document, tokens)
+  add_texts(place and path.compile(place)(document), tokens)
+  for _, token in ipairs(tokens) do
+    if message and message:find(token, 1, true) then
+      message = nil
+    end
+  end
+  return #tokens == 0, message
 end
 
 --- Has an object, or one in it, a member that is named like an error?
