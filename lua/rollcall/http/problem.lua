@@ -183,7 +183,7 @@ end
 function problem.without_token(body, document, message, place)
   if type(document) ~= "table" then
     local line = message or problem.first_line(body) or ""
-    local is_sentence = line:find "^[%w<][^{}]*[%s>]%w" ~= nil and not line:lower():find "token%W*[=:]"
+    local is_sentence = line:find "^[%w<][^{}]*[%s>]%w" ~= nil and not body:lower():find "token%W*[=:]"
     return is_sentence, is_sentence and message or nil
   end
   local tokens = {}
