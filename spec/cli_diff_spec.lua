@@ -400,6 +400,14 @@ describe("rollcall diff", function()
     assert.equal(0, status)
   end)
 
+  it("tells numbers apart that no double does", function()
+    local line = '{"source":"s","id":"1","n":%s,"m":%s}'
+    local fields = compare({ line:format("9007199254740993", "1") }, { line:format("9007199254740992", "1.0") })
+    check.same({ ["changed 1"] = { n = { old = "9007199254740993", new = "9007199254740992" } } }, fields)
+    local many = "123456789012345678901"
+    check.same({}, (compare({ line:format(many, "1") }, { line:format(many, "1.0") })))
+  end)
+
   it("tells of a list that was emptied as a list", function()
     local before, after = '{"source":"s","id":"1","l":[1,2],"o":{"a":1}}', '{"source":"s","id":"1","l":[],"o":{}}'
     check.contains(select(4, compare({ before }, { after })), '"l":{"old":[1,2],"new":[]}',

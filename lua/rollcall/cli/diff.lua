@@ -162,8 +162,10 @@ function Comparison:visit(text, name, number)
   if place == nil then
     return self:tell("joined", user)
   end
-  local before = old:text(place)
-  local differences = before ~= text and self.differences(snapshot.decode(before, old.name, 0), user) or {}
+  local before, differences = old:text(place), {}
+  if before ~= text then
+    differences = self.differences(snapshot.decode(before, old.name, 0), user, before, text)
+  end
   if #differences > 0 then
     self:tell("changed", user, differences)
   else
