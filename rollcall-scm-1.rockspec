@@ -136,6 +136,7 @@ build = {
     ["rollcall.path"] = "lua/rollcall/path.lua",
     ["rollcall.pointer"] = "lua/rollcall/pointer.lua",
     ["rollcall.provider"] = "lua/rollcall/provider.lua",
+    ["rollcall.provider.built_in"] = "lua/rollcall/provider/built_in.lua",
     ["rollcall.provider.collection"] = "lua/rollcall/provider/collection.lua",
     ["rollcall.provider.filter"] = "lua/rollcall/provider/filter.lua",
     ["rollcall.provider.frozen"] = "lua/rollcall/provider/frozen.lua",

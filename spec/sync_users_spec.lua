@@ -1,40 +1,36 @@
 local cjson = require "cjson"
 
 local check = require "spec.support.check"
+local cli = require "spec.support.cli"
 local command = require "spec.support.command"
 local sandbox = require "spec.support.sandbox"
 local scripted = require "spec.support.server"
 
 local LUA = rawget(_G, "jit") and "luajit" or "lua5.4"
 
-local directory, copy
+local copy
 
 setup(function()
-  directory = os.tmpname()
-  os.remove(directory)
-  assert(os.execute("mkdir " .. directory))
-  copy = directory .. "/users.ndjson"
+  cli.begin()
+  copy = cli.path "users.ndjson"
 end)
-teardown(function()
-  os.execute("rm -rf " .. directory)
-  sandbox.restore()
-end)
+teardown(cli.finish)
 before_each(function()
   sandbox.reset()
-  os.execute(("rm -f %s/*"):format(directory))
+  os.execute(("rm -f %s/*"):format(cli.path()))
 end)
 
 --- Runs the example, by default with the sandbox: the lines of its output by their first word, complaints, status.
 local function run(variables)
   local process = assert(io.popen(("env -u TESOURO_CLIENT_ID %s %s examples/sync_users.lua %s 2>%s/errors; echo $?")
-    :format(variables or "", LUA, copy, directory)))
+    :format(variables or "", LUA, copy, cli.path())))
   local output, status = process:read("*a"):match "^(.-)(%d+)\n$"
   process:close()
   local told = { joined = {}, changed = {}, left = {} }
   for change, line in output:gmatch "(%w+) ([^\n]*)\n" do
     table.insert(told[change], cjson.decode(line))
   end
-  return told, command.read(directory .. "/errors"), tonumber(status)
+  return told, command.read(cli.path "errors"), tonumber(status)
 end
 
 local function exists(name)

@@ -4,6 +4,7 @@ if _VERSION ~= "Lua 5.4" and not package.loaded.jit then
   error("rollcall needs Lua 5.4 or LuaJIT 2.1, not " .. _VERSION, 0)
 end
 
+local built_in = require "rollcall.provider.built_in"
 local client = require "rollcall.client"
 local core = require "rollcall.core"
 local errors = require "rollcall.errors"
@@ -62,20 +63,6 @@ local parts = {
     return require("rollcall.where").all
   end,
 }
-
---- The table of a built-in provider; nil where there is none of that name.
-local function built_in(name)
-  if type(name) ~= "string" or not name:find("^[%a_][%w_]*$") then
-    return nil
-  end
-  local module = "rollcall.providers." .. name
-  local known, found = pcall(require, module)
-  if known then
-    return found
-  elseif not tostring(found):find(("module '%s' not found"):format(module), 1, true) then
-    error(("the provider %q: %s"):format(name, tostring(found)), 0)
-  end
-end
 
 --- The table of a built-in provider, or any other value as it is; raises for the caller's caller.
 local function named(caller, declared)

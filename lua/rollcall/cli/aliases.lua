@@ -1,13 +1,15 @@
 -- Which of a provider's own fields are a common field by another name: its declaration says so.
 
+local built_in = require "rollcall.provider.built_in"
 local config = require "rollcall.cli.config"
 
 local aliases = {}
 
 --- Adds the fields that a rule of a common field takes as they are.
 local function add(names, rule, common)
-  if type(rule) == "string" then
-    names[rule:match "^/([^/~]+)$" or ""] = common
+  local field = type(rule) == "string" and rule:match "^/([^/~]+)$"
+  if field then
+    names[field] = common
   elseif type(rule) == "table" then
     for _, one in ipairs(rule.first or {}) do
       add(names, one, common)
@@ -16,14 +18,14 @@ local function add(names, rule, common)
 end
 
 --- By own field, the common one.
----@param provider string|rollcall.Provider of a source
+---@param provider any its table, or its name
 ---@return table<string, string>
 local function declared(provider)
-  local names, good = {}, true
+  local names, good, found = {}, true, provider
   if type(provider) == "string" then
-    good, provider = pcall(require, "rollcall.providers." .. provider)
+    good, found = pcall(built_in, provider)
   end
-  for common, rule in pairs(good and provider.users and provider.users.fields or {}) do
+  for common, rule in pairs(good and found and found.users and found.users.fields or {}) do
     add(names, rule, common)
   end
   return names
@@ -40,10 +42,8 @@ function aliases.new(session)
     by_source[source.name] = declared(source.provider)
   end
   return function(user)
-    local provider = type(user.provider) == "string" and user.provider:match "^%w[%w_]*$" or ""
-    if not by_provider[provider] then
-      by_provider[provider] = declared(provider)
-    end
+    local provider = type(user.provider) == "string" and user.provider or ""
+    by_provider[provider] = by_provider[provider] or declared(provider)
     return by_source[user.source] or by_provider[provider]
   end
 end

@@ -2,7 +2,6 @@
 
 local core = require "rollcall.core"
 local failure = require "rollcall.cli.failure"
-local json = require "rollcall.json"
 local ndjson = require "rollcall.ndjson"
 local path = require "rollcall.path"
 local pointers = require "rollcall.pointer"
@@ -110,17 +109,6 @@ local function columns_of(args, known)
   return columns
 end
 
-local EXACT = 2 ^ 53 -- beyond which doubles leave integers out
-
---- The digits of two numbers that no double tells apart, as two snapshots have them; nil where they are the same.
-local function digits_of(field, old_text, new_text)
-  local pointer = "/" .. pointers.escape(field)
-  local old, new = json.written(old_text, pointer, "json"), json.written(new_text, pointer, "json")
-  if old ~= new then
-    return old, new
-  end
-end
-
 ---@alias rollcall.cli.Difference { field: string, old: any, new: any }
 
 --- A function that answers how two users differ, common fields first, then by name. It takes what is not compared out
@@ -129,7 +117,7 @@ end
 ---@param args table of the command: fields, ignore
 ---@param known table<string, boolean> the fields that the snapshot has
 ---@param aliases_of fun(user: table): table<string, string> own fields that are common ones by another name
----@return fun(old: table, new: table, old_text: string, new_text: string): rollcall.cli.Difference[]
+---@return fun(old: table, new: table): rollcall.cli.Difference[]
 function comparison.new(args, known, aliases_of)
   local unwanted = list_of(args.ignore, "--ignore")
   if next(known) ~= nil then
@@ -145,7 +133,7 @@ function comparison.new(args, known, aliases_of)
     end
   end
   local columns = columns_of(args, known)
-  return function(old, new, old_text, new_text)
+  return function(old, new)
     local changes, told = {}, {}
     local aliases = args.fields and {} or aliases_of(new)
     for _, take in ipairs(takers) do
@@ -154,10 +142,6 @@ function comparison.new(args, known, aliases_of)
     end
     for _, column in ipairs(columns) do
       local name, before, after = column.name, column.get(old), column.get(new)
-      if column.field and type(before) == "number" and before == after and math.abs(before) >= EXACT then
-        local old_digits, new_digits = digits_of(column.field, old_text, new_text)
-        before, after = old_digits or before, new_digits or after
-      end
       local was, is = ndjson.encode(before), ndjson.encode(after)
       if was ~= is and told[aliases[name] or ""] ~= was .. "\n" .. is then
         told[name] = was .. "\n" .. is

@@ -1,6 +1,7 @@
 -- The sources: from a configuration, which is a Lua file that can do nothing but say what it has to
 -- say, or from the environment.
 
+local built_in = require "rollcall.provider.built_in"
 local evaluate = require "rollcall.cli.evaluate"
 local failure = require "rollcall.cli.failure"
 local proxies = require "rollcall.http.proxy"
@@ -91,7 +92,8 @@ local function is_source_name(name)
 end
 
 local function is_built_in(name)
-  return name:find "^[%w_]+$" ~= nil and (pcall(require, "rollcall.providers." .. name))
+  local good, found = pcall(built_in, name)
+  return good and found ~= nil
 end
 
 --- Makes a source of what a configuration says of it.

@@ -150,7 +150,8 @@ end
 function Comparison:visit(text, name, number)
   local old, user = self.old, snapshot.decode(text, name, number)
   local source = snapshot.text_of(user.source)
-  self.sources[source], self.accounts[snapshot.account_of(user, self.known)] = true, true
+  local account, of = snapshot.account_of(user, self.known)
+  self.sources[source], self.accounts[account] = true, of
   self:check(user, source, name, number)
   local key = snapshot.key_of(user, name, number, self.known)
   local place = old.places[key]
@@ -162,10 +163,8 @@ function Comparison:visit(text, name, number)
   if place == nil then
     return self:tell("joined", user)
   end
-  local before, differences = old:text(place), {}
-  if before ~= text then
-    differences = self.differences(snapshot.decode(before, old.name, 0), user, before, text)
-  end
+  local before = old:text(place)
+  local differences = before ~= text and self.differences(snapshot.decode(before, old.name, 0), user) or {}
   if #differences > 0 then
     self:tell("changed", user, differences)
   else
@@ -176,8 +175,8 @@ end
 --- Says of which sources and accounts of one snapshot nobody at all is in the other one, which may be of no whole walk.
 ---@param name string of the other
 ---@param change "left"|"joined" what they seem to have done
----@param one { sources: table<string, boolean>, accounts: table<string, boolean> }
----@param other { sources: table<string, boolean>, accounts: table<string, boolean> }
+---@param one { sources: table<string, boolean>, accounts: table<string, string> }
+---@param other { sources: table<string, boolean>, accounts: table<string, string> }
 ---@param left_out table<string, boolean> sources of which that is known, or nobody asked
 function Comparison:tell_absent(name, change, one, other, left_out)
   local absent = {}
@@ -185,8 +184,8 @@ function Comparison:tell_absent(name, change, one, other, left_out)
     absent[#absent + 1] = source ~= "" and not other.sources[source] and not left_out[source] and source or nil
   end
   for _, account in ipairs(not self.lacks_account and schema.keys(one.accounts) or {}) do
-    local source = account:match "^%S*"
-    if other.sources[source] and not other.accounts[account] and not left_out[source] then
+    local source = one.accounts[account]
+    if source ~= "" and other.sources[source] and not other.accounts[account] and not left_out[source] then
       absent[#absent + 1] = account
     end
   end

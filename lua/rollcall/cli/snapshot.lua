@@ -5,6 +5,7 @@
 
 local failure = require "rollcall.cli.failure"
 local json = require "rollcall.json"
+local pointers = require "rollcall.pointer"
 
 local snapshot = {}
 
@@ -24,7 +25,9 @@ function snapshot.open(name)
   return file
 end
 
---- A line of a snapshot as a table; ends the command where it is none. Of ids that no double may hold, the digits.
+local EXACT = 2 ^ 53 -- beyond which doubles leave integers out
+
+--- A line of a snapshot as a table; ends the command where it is none. A number that no double may hold is its digits.
 ---@param text string
 ---@param name string of the snapshot, for messages
 ---@param number integer of the line
@@ -34,10 +37,9 @@ function snapshot.decode(text, name, number)
   if type(user) ~= "table" then
     failure.usage("%s:%d: no JSON object; a snapshot is what `rollcall users --format ndjson` writes", name, number)
   end
-  for _, field in ipairs { "account_id", "id" } do
-    local value = user[field]
-    if type(value) == "number" and (value >= 2 ^ 53 or value <= -2 ^ 53) then
-      user[field] = json.written(text, "/" .. field, "text") or value
+  for field, value in pairs(user) do
+    if type(value) == "number" and math.abs(value) >= EXACT then
+      user[field] = json.written(text, "/" .. pointers.escape(field), "text") or value
     end
   end
   return user
@@ -72,18 +74,19 @@ end
 --- The source and the account of a user, in words; "" where nothing says whose they are.
 ---@param user table
 ---@param known table<string, boolean>? the fields to go by, where not all were written
----@return string
+---@return string account
+---@return string source
 function snapshot.account_of(user, known)
   local source = (known == nil or known.source) and snapshot.text_of(user.source) or ""
   local account = (known == nil or known.account_id) and snapshot.text_of(user.account_id) or ""
-  return source .. (source ~= "" and account ~= "" and " " or "") .. account
+  return source .. (source ~= "" and account ~= "" and " " or "") .. account, source
 end
 
 ---@class rollcall.cli.Snapshot
 ---@field places table<string, integer|false> where the line of each user stands, by its key; false for who was taken
 ---@field fields table<string, boolean> that some user has
 ---@field sources table<string, boolean> that some user is of
----@field accounts table<string, true> that some user is of, by snapshot.account_of
+---@field accounts table<string, string> that some user is of, by snapshot.account_of: the source of each
 ---@field all_have table<string, table<string, boolean>> by field, then source: has every user of it one?
 ---@field count integer of users
 ---@field again integer of lines whose user had one before, which is the one that counts
@@ -141,7 +144,8 @@ function snapshot.index(session, name)
     for field, of_source in pairs(self.all_have) do
       of_source[source] = of_source[source] ~= false and snapshot.text_of(user[field]) ~= ""
     end
-    self.accounts[snapshot.account_of(user)] = true
+    local account, of = snapshot.account_of(user)
+    self.accounts[account] = of
     if self.places[key] ~= nil then
       self.again = self.again + 1
       return

@@ -1,0 +1,19 @@
+-- The providers that come with the library, or lie in a folder rollcall/providers of one's own, by name.
+
+--- The table of a built-in provider; nil where there is none of that name. Raises where its file does not load.
+---@param name any
+---@return rollcall.Provider?
+local function built_in(name)
+  if type(name) ~= "string" or not name:find("^[%a_][%w_]*$") then
+    return nil
+  end
+  local module = "rollcall.providers." .. name
+  local known, found = pcall(require, module)
+  if known then
+    return found
+  elseif not tostring(found):find(("module '%s' not found"):format(module), 1, true) then
+    error(("the provider %q: %s"):format(name, tostring(found)), 0)
+  end
+end
+
+return built_in
