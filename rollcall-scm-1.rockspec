@@ -159,6 +159,7 @@ build = {
     ["rollcall.walk.backward"] = "lua/rollcall/walk/backward.lua",
     ["rollcall.walk.budget"] = "lua/rollcall/walk/budget.lua",
     ["rollcall.walk.leak"] = "lua/rollcall/walk/leak.lua",
+    ["rollcall.walk.page"] = "lua/rollcall/walk/page.lua",
     ["rollcall.walk.repeats"] = "lua/rollcall/walk/repeats.lua",
     ["rollcall.where"] = "lua/rollcall/where.lua",
     ["rollcall.core"] = {

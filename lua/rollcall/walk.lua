@@ -5,7 +5,6 @@
 -- page's request leaves as soon as its position is known, that is when the last byte of the page before
 -- it has arrived, before that page's users are read.
 
-local answer = require "rollcall.paging.answer"
 local backward = require "rollcall.walk.backward"
 local checkpoint = require "rollcall.checkpoint"
 local core = require "rollcall.core"
@@ -14,29 +13,12 @@ local errors = require "rollcall.errors"
 local exchange = require "rollcall.http.exchange"
 local fields = require "rollcall.fields"
 local leak = require "rollcall.walk.leak"
+local pages = require "rollcall.walk.page"
 local paging_types = require "rollcall.paging"
 local pointers = require "rollcall.pointer"
 local repeats = require "rollcall.walk.repeats"
 local request = require "rollcall.http.request"
 local source = require "rollcall.source"
-
----@class rollcall.Page
----@field position rollcall.Position
----@field number integer from 1
----@field exchange rollcall.Exchange
----@field ledger rollcall.Ledger what the page has given
----@field before integer what it had given before this walk, which goes on from a checkpoint
----@field saved string? that, as the checkpoint has it
----@field ended boolean its last byte has arrived, or never will
----@field whole boolean? the body is what was declared, to its end
----@field cleared boolean? it is none that has come before
----@field answer rollcall.Answer? what it said beside its users, once whole
----@field next rollcall.Position? once ended
----@field err rollcall.Error? what went wrong after the users that are there
----@field is_cut boolean? a limit was reached in its middle
----@field held rollcall.User[]? read backwards: its users, in the order in which they came
----@field held_attempt integer? at which they came
----@field head rollcall.Head? of a page that is read backwards, once it is whole
 
 ---@class rollcall.Walk: rollcall.Source
 ---@field page_end rollcall.PageInfo? with by_page: of the page whose last user was given, `ended_page`
@@ -49,9 +31,6 @@ local Walk = {}
 Walk.__index = Walk
 
 local walk = {}
-
--- Beyond so many users of one page a checkpoint knows them by a fingerprint only: a few KiB.
-local CHECKPOINT_IDS = 1000
 
 ---@class rollcall.WalkSpec
 ---@field collection rollcall.ProviderCollection
@@ -115,13 +94,12 @@ function Walk:ask(position, ledger, saved)
     one.headers[#one.headers + 1] = "Content-Type: " .. (spec.collection.content_type or "application/json")
   end
   self.page_count = self.page_count + 1
-  self.pages[#self.pages + 1] = {
+  self.pages[#self.pages + 1] = pages.new {
+    declared = spec.collection,
     position = position,
     number = self.page_count,
     ledger = ledger,
-    before = ledger:given(),
     saved = saved,
-    ended = false,
     exchange = exchange.new(self.client, {
       method = one.method,
       url = self:address(one),
@@ -185,18 +163,13 @@ function Walk:begin()
   self:ask(position, ledger, resume.ledger)
 end
 
---- What a page has given, for a checkpoint: nil for nothing.
-local function save(page, less_last)
-  return page.ledger:given() > (less_last and 1 or 0) and page.ledger:save(CHECKPOINT_IDS, less_last) or nil
-end
-
 --- From here on users are handed on as a page.
 ---@param less_last boolean? the user given last is of it
 ---@return rollcall.User[] users of it that are there: some, where a hook has raised before it was whole
 function Walk:begin_page(less_last)
   local page = self.pages[1]
   if page and not self.by_page then
-    page.saved = save(page, less_last)
+    page.saved = page:save(less_last)
   end
   self.by_page = true
   self.page_users = self.page_users or {}
@@ -219,7 +192,7 @@ function Walk:current_checkpoint()
   local saved = { walk = self.spec.identity }
   if page then
     saved.position = page.position
-    saved.ledger = save(page, self.is_unseen or self.holder and self.holder:holds(self))
+    saved.ledger = page:save(self.is_unseen or self.holder and self.holder:holds(self))
   elseif resume then
     saved.position, saved.ledger, saved.done = resume.position, resume.ledger, resume.done
   else
@@ -276,7 +249,7 @@ function Walk:describe(page)
     info.next = neighbour "forward"
   end
   info.previous = kind.goes_back(declared) and neighbour "backward" or nil
-  info.total = self:total_of(page.answer)
+  info.total = page:total()
   return info
 end
 
@@ -320,15 +293,11 @@ function Walk:fail(err)
   end
 end
 
---- How many users of a page were given in this walk.
-local function given(page)
-  return page and page.ledger:given() - page.before or 0
-end
-
 --- How many users the walk has given.
 ---@return integer
 function Walk:count()
-  return self.users + given(self.pages[1])
+  local page = self.pages[1]
+  return self.users + (page and page:given() or 0)
 end
 
 ---@return rollcall.Stats
@@ -393,37 +362,13 @@ function Walk:judge(index)
   end
 end
 
---- Is there no array of users because there are none? Some leave it out then (RFC 7644, 3.4.2) or the whole body, or
---- have null there, as Go does. That they say so is needed, lest another document be taken for an empty directory: a
---- total of 0, or the provider's word for it and a document that is no error's.
-local function is_said_empty(collection, asked, made)
-  local total = collection.paging.total
-  local instead = asked.transfer:status() == 204 and "absent" or declarations.instead[asked.decode_err.code]
-  return instead ~= nil and not asked.says_error
-    and (declarations.has(collection.empty, instead) or total ~= nil and made:number(total) == 0)
-end
-
---- How many users there are, as a page says.
----@param made rollcall.Answer?
----@return integer?
-function Walk:total_of(made)
-  local declared = self.spec.collection.paging.total
-  return made and declared and made:number(declared) or nil
-end
-
---- A page's body is whole: reads what it said beside its users.
+--- A page's body is whole.
 function Walk:settle(index)
   local page = self.pages[index]
-  local asked = page.exchange
-  page.ended = true
-  local made = answer.new(asked, page.position, self.client.base_url, self.capture)
-  if asked.decode_err and not is_said_empty(self.spec.collection, asked, made) then
-    page.err = asked.decode_err
+  if not page:settle(self.client.base_url, self.capture) then
     return
   end
-  page.whole = true
-  page.answer = made
-  self.total = self:total_of(made) or self.total
+  self.total = page:total() or self.total
   if not self.known.answer or page.answer.count > self.known.answer.count then
     self.known.answer = page.answer
   end
@@ -561,15 +506,9 @@ function Walk:is_at_limit()
   return limit ~= nil and self:count() >= limit
 end
 
---- The error of a page whose users cannot be told from those that were given before.
-local function conflict_error(page)
-  return page.exchange:error("decode", ("page %d was fetched again and is not the same: which of its users were given "
-    .. "before cannot be told"):format(page.number), { code = "page_changed" })
-end
-
 --- All users of the first page were given: on to the next one, or to the end.
 function Walk:turn_page(page)
-  local err = page.err or (page.ledger:short() and conflict_error(page))
+  local err = page.err or (page.ledger:short() and page:conflict())
   if not err and not self:remember(page) then
     err = page.err
   end
@@ -594,7 +533,7 @@ function Walk:turn_page(page)
     provider = self.client.provider.name,
     account = self.spec.account,
     number = page.number,
-    users = given(page),
+    users = page:given(),
   })
 end
 
@@ -676,7 +615,7 @@ function Walk:read_on()
       if user ~= nil then
         return user
       elseif self.front.head ~= source.nobody and self.front.head:conflict() then
-        self:fail(conflict_error(page))
+        self:fail(page:conflict())
       elseif self:is_at_limit() then
         self:finish("limit")
       elseif page.ended and by_page and not self.by_page then
