@@ -409,15 +409,18 @@ describe("the README", function()
     assert.equal(shown, message:match "provider acme:.*$")
   end)
 
-  it("says of each paging type and each way to show who asks what it is called", function()
+  it("has a reference with each paging type, each way to authenticate and each format", function()
+    local reference = assert(io.open "lua/rollcall/providers/README.md")
+    local words = reference:read "*a"
+    reference:close()
     for name in pairs(require "rollcall.paging") do
-      check.contains(text, "| `" .. name .. "` |")
+      check.contains(words, "| `" .. name .. "` |")
     end
     for name in pairs(require("rollcall.auth").types) do
-      check.contains(text, "`" .. name .. "`")
+      check.contains(words, "`" .. name .. "`")
     end
     for name in pairs(require "rollcall.formats") do
-      check.contains(text, "`" .. name .. "`")
+      check.contains(words, "`" .. name .. "`")
     end
   end)
 end)
