@@ -281,13 +281,15 @@ static int decoder_edge(lua_State *L) {
 /* decoder:document() -> the text of a short document that has ended without items, or what had come
  * of one that has something else in the array's place; nil for any other. */
 static int decoder_document(lua_State *L) {
-  rc_decoder *decoder = rc_decoder_check(L, 1);
-  rc_span document = {.type = RC_JSON_OBJECT};
-  document.bytes = rc_items_document(decoder->items, &document.length);
-  if (document.bytes == NULL) {
+  size_t length;
+  const char *text = rc_items_document(rc_decoder_check(L, 1)->items, &length);
+  if (text == NULL) {
     return 0;
   }
-  push_pinned(L, decoder, document, AS_JSON);
+  char copy[RC_ITEMS_KEPT]; /* a finalizer may run before Lua copies, and feed or close the decoder
+                             */
+  memcpy(copy, text, length);
+  lua_pushlstring(L, copy, length);
   return 1;
 }
 

@@ -428,6 +428,7 @@ void rc_transfer_free(rc_transfer *transfer) {
   }
   rc_transfer_cancel(transfer);
   free(transfer->block.bytes);
+  free(transfer->superseded.bytes);
   free(transfer->body.bytes);
   free(transfer);
 }

@@ -60,6 +60,7 @@ struct rc_transfer {
   bool headers_complete, block_ended, paused, gave_up;
   long status, proxy_status;
   struct buffer block, body;
+  struct buffer superseded; /* the block before libcurl asked again: a caller may point into it */
   uint64_t received, wire_bytes, elapsed;
   curl_socket_t fd; /* the last that libcurl named for it */
   char error[CURL_ERROR_SIZE];

@@ -74,7 +74,9 @@ size_t rc_http_on_header(char *bytes, size_t size, size_t count, void *context) 
     }
     transfer->headers_complete = false;
     transfer->status = 0;
-    transfer->block.length = 0;
+    free(transfer->superseded.bytes);
+    transfer->superseded = transfer->block;
+    transfer->block = (struct buffer){0};
   }
   if (transfer->headers_complete) {
     return length; /* a trailer */
@@ -172,7 +174,7 @@ bool rc_transfer_headers_complete(const rc_transfer *transfer) {
 const char *rc_transfer_header(const rc_transfer *transfer, const char *name, size_t *at,
                                size_t *length) {
   size_t name_length = strlen(name);
-  if (!transfer->headers_complete || transfer->block.length == 0) {
+  if (!transfer->headers_complete || *at >= transfer->block.length) {
     return NULL;
   }
   const char *line = transfer->block.bytes + *at;

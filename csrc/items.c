@@ -250,7 +250,7 @@ static uint64_t needed_from(const rc_items *items) {
 }
 
 static const entry *front_item(const rc_items *items) {
-  const uint64_t head = items->entries.left + items->entries.head;
+  const uint64_t head = rc_queue_start(&items->entries);
   return head < items->waiting_end ? rc_queue_at(&items->entries, head) : NULL;
 }
 
@@ -429,7 +429,7 @@ void rc_items_take(rc_items *items) {
   const entry *front = front_item(items);
   if (front != NULL) {
     const size_t size = sizeof *front + front->field_count * sizeof(rc_field);
-    rc_queue_drop_before(&items->entries, items->entries.left + items->entries.head + size);
+    rc_queue_drop_before(&items->entries, rc_queue_start(&items->entries) + size);
     release_if_done(items);
   }
 }

@@ -303,6 +303,30 @@ static bool inside_number(rc_json *json, const char **bytes, const char *end) {
   return true;
 }
 
+/* What may stand where the tokenizer is. */
+static const char *expected_here(const rc_json *json) {
+  switch ((enum state)json->state) {
+  case VALUE:
+    return "a value";
+  case VALUE_OR_CLOSE:
+    return "a value or ']'";
+  case KEY:
+    return "a key";
+  case KEY_OR_CLOSE:
+    return "a key or '}'";
+  case COLON:
+    return "':'";
+  case AFTER_VALUE:
+    return json->in_object ? "',' or '}'" : "',' or ']'";
+  case DONE:
+    return "the end of the document";
+  case IN_LITERAL:
+    return json->literal;
+  default:
+    return json->state >= NUMBER_MINUS ? "the rest of a number" : "the rest of a string";
+  }
+}
+
 rc_json_event rc_json_next(rc_json *json, const char **bytes, const char *end) {
   const char *p = *bytes;
   const char *const first = p;
@@ -348,7 +372,7 @@ rc_json_event rc_json_next(rc_json *json, const char **bytes, const char *end) {
         break;
       }
       if (!begin_value(json, c)) {
-        FAIL(RC_JSON_UNEXPECTED_BYTE, json->state == VALUE_OR_CLOSE ? "a value or ']'" : "a value");
+        FAIL(RC_JSON_UNEXPECTED_BYTE, expected_here(json));
       }
       p++;
       break;
@@ -360,7 +384,7 @@ rc_json_event rc_json_next(rc_json *json, const char **bytes, const char *end) {
       /* fall through */
     case KEY:
       if (*p != '"') {
-        FAIL(RC_JSON_UNEXPECTED_BYTE, json->state == KEY_OR_CLOSE ? "a key or '}'" : "a key");
+        FAIL(RC_JSON_UNEXPECTED_BYTE, expected_here(json));
       }
       json->start = OFFSET_OF(p);
       json->flags = 0;
@@ -370,7 +394,7 @@ rc_json_event rc_json_next(rc_json *json, const char **bytes, const char *end) {
       break;
     case COLON:
       if (*p != ':') {
-        FAIL(RC_JSON_UNEXPECTED_BYTE, "':'");
+        FAIL(RC_JSON_UNEXPECTED_BYTE, expected_here(json));
       }
       p++;
       json->state = VALUE;
@@ -384,7 +408,7 @@ rc_json_event rc_json_next(rc_json *json, const char **bytes, const char *end) {
       if (*p == (json->in_object ? '}' : ']')) {
         goto close;
       }
-      FAIL(RC_JSON_UNEXPECTED_BYTE, json->in_object ? "',' or '}'" : "',' or ']'");
+      FAIL(RC_JSON_UNEXPECTED_BYTE, expected_here(json));
     close:
       json->start = OFFSET_OF(p);
       json->type = json->in_object ? RC_JSON_OBJECT : RC_JSON_ARRAY;
@@ -400,7 +424,7 @@ rc_json_event rc_json_next(rc_json *json, const char **bytes, const char *end) {
         p++;
       }
       if (p < end) {
-        FAIL(RC_JSON_TRAILING_BYTES, "the end of the document");
+        FAIL(RC_JSON_TRAILING_BYTES, expected_here(json));
       }
       break;
     case FAILED:
@@ -496,27 +520,7 @@ rc_json_event rc_json_finish(rc_json *json) {
   if (json->state == DONE) {
     return RC_JSON_END;
   }
-  const char *expected;
-  if (json->state == VALUE) {
-    expected = "a value";
-  } else if (json->state == VALUE_OR_CLOSE) {
-    expected = "a value or ']'";
-  } else if (json->state == KEY) {
-    expected = "a key";
-  } else if (json->state == KEY_OR_CLOSE) {
-    expected = "a key or '}'";
-  } else if (json->state == COLON) {
-    expected = "':'";
-  } else if (json->state == AFTER_VALUE) {
-    expected = json->in_object ? "',' or '}'" : "',' or ']'";
-  } else if (json->state >= NUMBER_MINUS) {
-    expected = "the rest of a number";
-  } else if (json->state == IN_LITERAL) {
-    expected = json->literal;
-  } else {
-    expected = "the rest of a string";
-  }
-  return fail(json, RC_JSON_UNEXPECTED_END, expected, -1);
+  return fail(json, RC_JSON_UNEXPECTED_END, expected_here(json), -1);
 }
 
 const char *rc_json_error_name(rc_json_error error) {

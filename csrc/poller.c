@@ -35,6 +35,13 @@ typedef struct poller {
   pid_t process; /* whose set it is */
 } poller;
 
+/* Answers nil and what the system says. */
+static int answer_failure(lua_State *L, int failure) {
+  lua_pushnil(L);
+  lua_pushstring(L, strerror(failure));
+  return 2;
+}
+
 /* poller() -> poller | nil, what the system says */
 static int poller_new(lua_State *L) {
   poller *p = lua_newuserdatauv(L, sizeof *p, 0);
@@ -44,9 +51,7 @@ static int poller_new(lua_State *L) {
   p->process = getpid();
   p->fd = epoll_create1(EPOLL_CLOEXEC);
   if (p->fd < 0) {
-    lua_pushnil(L);
-    lua_pushstring(L, strerror(errno));
-    return 2;
+    return answer_failure(L, errno);
   }
   return 1;
 }
@@ -102,17 +107,8 @@ static bool own_set(poller *p) {
   return is_placed;
 }
 
-/* poller:watch(list) -> true | nil, what the system says. The list is that of engine:sockets; what
- * is not in it is watched no more. */
-static int poller_watch(lua_State *L) {
-  poller *p = check_poller(L);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  if (!own_set(p)) {
-    lua_pushnil(L);
-    lua_pushstring(L, strerror(errno));
-    return 2;
-  }
-  const size_t count = (size_t)lua_rawlen(L, 2) / 3;
+/* Reads the list of engine:sockets at index 2. Pushes the array, which is Lua's. */
+static watched *push_wanted(lua_State *L, size_t count) {
   watched *wanted = lua_newuserdatauv(L, (count + 1) * sizeof *wanted, 0);
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, 2, (int)(3 * i + 1));
@@ -126,36 +122,52 @@ static int poller_watch(lua_State *L) {
                        (strchr(events, 'w') != NULL ? EPOLLOUT : 0u);
     lua_pop(L, 3);
   }
-  /* What is closed has left by itself. Its number may be another file's: that is not in the set. */
+  return wanted;
+}
+
+/* Makes the epoll set that of `wanted`. 0, or the errno of what could not be done: the next call
+ * tries that again. */
+static int update(poller *p, watched *wanted, size_t count) {
+  int failure = 0;
+  /* A closed socket has left the set by itself. Its number may be another file's now, which is not
+   * in the set: that DEL fails, and harms nothing. */
   for (size_t i = 0; i < p->count; i++) {
     if (find(wanted, count, &p->sockets[i]) == NULL) {
       (void)tell(p, EPOLL_CTL_DEL, &p->sockets[i]);
     }
   }
-  int failure = 0;
   for (size_t i = 0; i < count; i++) {
     const watched *known = find(p->sockets, p->count, &wanted[i]);
-    if (known == NULL || known->events != wanted[i].events) {
-      if (tell(p, EPOLL_CTL_ADD, &wanted[i]) != 0 &&
-          (errno != EEXIST || tell(p, EPOLL_CTL_MOD, &wanted[i]) != 0)) {
-        failure = errno;
-        wanted[i].events = UINT32_MAX; /* as no socket's are: it is told of this one again */
-      }
+    if (known != NULL && known->events == wanted[i].events) {
+      continue;
+    }
+    if (tell(p, EPOLL_CTL_ADD, &wanted[i]) != 0 &&
+        (errno != EEXIST || tell(p, EPOLL_CTL_MOD, &wanted[i]) != 0)) {
+      failure = errno;
+      wanted[i].events = UINT32_MAX; /* as no socket's are */
     }
   }
   watched *kept = realloc(p->sockets, (count + 1) * sizeof *kept);
   if (kept == NULL) {
-    p->count = 0; /* what it does not know it adds again, which is harmless */
-    failure = ENOMEM;
-  } else {
-    memcpy(kept, wanted, count * sizeof *kept);
-    p->sockets = kept;
-    p->count = count;
+    p->count = 0; /* all are added again, which is harmless */
+    return ENOMEM;
   }
+  memcpy(kept, wanted, count * sizeof *kept);
+  p->sockets = kept;
+  p->count = count;
+  return failure;
+}
+
+/* poller:watch(list) -> true | nil, what the system says. The list is that of engine:sockets; what
+ * is not in it is watched no more. */
+static int poller_watch(lua_State *L) {
+  luaL_checktype(L, 2, LUA_TTABLE);
+  const size_t count = (size_t)lua_rawlen(L, 2) / 3;
+  watched *wanted = push_wanted(L, count);
+  poller *p = check_poller(L); /* last: a finalizer may have closed it while Lua made room */
+  const int failure = own_set(p) ? update(p, wanted, count) : errno;
   if (failure != 0) {
-    lua_pushnil(L);
-    lua_pushstring(L, strerror(failure));
-    return 2;
+    return answer_failure(L, failure);
   }
   lua_pushboolean(L, 1);
   return 1;

@@ -14,7 +14,7 @@ bool rc_queue_grow(rc_queue *q, size_t count) {
   const bool is_room_in_front = q->capacity - used >= count && q->head >= used / 4;
   if (q->head > 0) {
     memmove(q->memory, q->memory + q->head, used);
-    q->left += q->head;
+    q->base += q->head;
     q->head = 0;
     q->tail = used;
   }
@@ -41,5 +41,5 @@ bool rc_queue_grow(rc_queue *q, size_t count) {
 
 void rc_queue_release(rc_queue *q) {
   free(q->memory);
-  *q = (rc_queue){.left = rc_queue_end(q)};
+  *q = (rc_queue){.base = rc_queue_end(q)};
 }

@@ -13,7 +13,7 @@
 typedef struct rc_queue {
   char *memory; /* owned */
   size_t head, tail, capacity;
-  uint64_t left; /* bytes that were dropped before memory[0] */
+  uint64_t base; /* the position of memory[0] */
 } rc_queue;
 
 /* Makes room for `count` bytes behind the last one; false without memory. */
@@ -24,17 +24,21 @@ static inline bool rc_queue_reserve(rc_queue *q, size_t count) {
 }
 
 static inline void *rc_queue_at(const rc_queue *q, uint64_t position) {
-  return q->memory + (size_t)(position - q->left);
+  return q->memory + (size_t)(position - q->base);
+}
+
+static inline uint64_t rc_queue_start(const rc_queue *q) {
+  return q->base + q->head;
 }
 
 static inline uint64_t rc_queue_end(const rc_queue *q) {
-  return q->left + q->tail;
+  return q->base + q->tail;
 }
 
 static inline void rc_queue_drop_before(rc_queue *q, uint64_t position) {
-  q->head = (size_t)(position - q->left);
+  q->head = (size_t)(position - q->base);
   if (q->head == q->tail) {
-    q->left += q->tail;
+    q->base += q->tail;
     q->head = q->tail = 0;
   }
 }

@@ -6,6 +6,7 @@
 
 #define MAX_DEPTH 64 /* a bit each; it gives up on deeper ones */
 
+_Static_assert(RC_PLAIN_BLOCK <= RC_SCAN_PADDING, "a block may begin at the last byte's end");
 _Static_assert(RC_SCAN_FIELDS <= RC_SCAN_PLACES, "each field has a place of its own");
 
 static bool is_digit(char c) {

@@ -26,19 +26,19 @@
 #define TICK 4000000 /* nanoseconds of a clock that is made coarse here */
 
 typedef struct transfer {
-  rc_transfer *transfer; /* owned; NULL until it is started */
-  rc_engine *engine;     /* kept alive by the user value, as are decoder and ledger */
-  rc_decoder *decoder;   /* NULL: the body is collected */
-  rc_ledger *ledger;     /* NULL: every record is given */
-  size_t watermark;      /* bytes that may wait unread before the transfer pauses */
-  time_t tick_seconds;   /* when next last gave the engine its turn, or it began */
+  rc_transfer *http;   /* owned; NULL until it is started */
+  rc_engine *engine;   /* kept alive by the user value, as are decoder and ledger */
+  rc_decoder *decoder; /* NULL: the body is collected */
+  rc_ledger *ledger;   /* NULL: every record is given */
+  size_t watermark;    /* bytes that may wait unread before the transfer pauses */
+  time_t tick_seconds; /* when next last gave the engine its turn, or it began */
   long tick_nanoseconds;
-  bool cancelled; /* its memory is freed when it is collected: a call may be reading from it */
-  bool judged;    /* the ledger has seen the item that next gives now */
-  bool conflict;  /* the ledger cannot tell what was given before */
-  bool told_done; /* next has answered nil once since the last byte arrived */
-  bool ticks; /* next answers nil every few milliseconds, for whoever reads to see to a budget */
-  bool told;  /* next has answered nil, though a record may wait, and none since */
+  bool cancelled;      /* its memory is freed when it is collected: a call may be reading from it */
+  bool judged;         /* the ledger has seen the item that next gives now */
+  bool conflict;       /* the ledger cannot tell what was given before */
+  bool yields_on_tick; /* next yields every few milliseconds, for a budget to be checked */
+  bool end_announced;  /* next has yielded because the last byte arrived */
+  bool yielded;        /* next's last answer was a yield, see transfer_next: this one is none */
 } transfer;
 
 /* -- the sink: from curl, no Lua ------------------------------------------------------------ */
@@ -164,7 +164,7 @@ static int engine_request(lua_State *L) {
   transfer *t = lua_newuserdatauv(L, sizeof *t, 1);
   memset(t, 0, sizeof *t);
   t->engine = e;
-  t->ticks = rc_options_boolean(L, 2, "request", "ticks", false);
+  t->yields_on_tick = rc_options_boolean(L, 2, "request", "ticks", false);
   t->watermark = (size_t)rc_options_size(L, 2, "request", "watermark", 512 << 10, INT32_MAX);
   luaL_getmetatable(L, TRANSFER);
   lua_setmetatable(L, 4);
@@ -193,7 +193,7 @@ static int engine_request(lua_State *L) {
     rc_failure_push(L, "closed", "the engine is closed");
     return 2;
   }
-  const rc_http_result result = rc_http_start(e->http, &request, &t->transfer);
+  const rc_http_result result = rc_http_start(e->http, &request, &t->http);
   if (result != RC_HTTP_OK) {
     lua_pushnil(L);
     rc_failure_push(L, "network",
@@ -210,7 +210,7 @@ static int engine_request(lua_State *L) {
 
 static transfer *check_transfer(lua_State *L) {
   transfer *t = rc_check_self(L, TRANSFER);
-  luaL_argcheck(L, t->transfer != NULL && !t->cancelled, 1, "the transfer was cancelled");
+  luaL_argcheck(L, t->http != NULL && !t->cancelled, 1, "the transfer was cancelled");
   return t;
 }
 
@@ -238,8 +238,8 @@ static bool next_is_due(transfer *t) {
 }
 
 static void resume_if_drained(transfer *t) {
-  if (rc_transfer_paused(t->transfer) && rc_items_waiting(t->decoder->items) <= t->watermark / 2) {
-    rc_transfer_resume(t->transfer);
+  if (rc_transfer_paused(t->http) && rc_items_waiting(t->decoder->items) <= t->watermark / 2) {
+    rc_transfer_resume(t->http);
     if (t->engine->http != NULL) {
       rc_http_drive(t->engine->http); /* this may have been its end */
     }
@@ -262,22 +262,26 @@ static bool record_waits(transfer *t) {
   return ledger != NULL ? next_is_due(t) : rc_items_peek(t->decoder->items, &item);
 }
 
+/* What gives_now answers where `next` is to yield. */
+static bool yield(transfer *t) {
+  t->yielded = true;
+  return false;
+}
+
 /* Moves the transfer on, and says whether `next` is to give a record now, where one waits. */
 static bool gives_now(transfer *t) {
   if (!may_give(t)) {
     return false;
   }
-  if (t->engine->turn != 0 && !t->told && rc_engine_loop_is_due(t->engine)) {
-    t->told = true;
-    return false;
+  if (t->engine->turn != 0 && !t->yielded && rc_engine_loop_is_due(t->engine)) {
+    return yield(t);
   }
   if (clock_moved(t)) {
     if (t->engine->http != NULL) {
       rc_http_drive(t->engine->http);
     }
-    if (t->ticks && !t->told) {
-      t->told = true;
-      return false;
+    if (t->yields_on_tick && !t->yielded) {
+      return yield(t);
     }
   }
   const bool is_due = t->ledger == NULL || next_is_due(t);
@@ -285,9 +289,9 @@ static bool gives_now(transfer *t) {
   if (!is_due) {
     return false;
   }
-  if (!t->told_done && !t->told && rc_transfer_state(t->transfer) == RC_HTTP_DONE) {
-    t->told_done = t->told = true;
-    return false;
+  if (!t->end_announced && !t->yielded && rc_transfer_state(t->http) == RC_HTTP_DONE) {
+    t->end_announced = true;
+    return yield(t);
   }
   return true;
 }
@@ -297,7 +301,7 @@ static void gave(transfer *t) {
   if (t->ledger != NULL) {
     rc_delivery_gave(&t->ledger->delivery);
   }
-  t->judged = t->told = false;
+  t->judged = t->yielded = false;
 }
 
 /* Pushes the decoder, and answers where it stands. */
@@ -352,7 +356,7 @@ static int transfer_waits(lua_State *L) {
 /* transfer:done() -> boolean */
 static int transfer_done(lua_State *L) {
   const transfer *t = check_transfer(L);
-  lua_pushboolean(L, rc_transfer_state(t->transfer) == RC_HTTP_DONE);
+  lua_pushboolean(L, rc_transfer_state(t->http) == RC_HTTP_DONE);
   return 1;
 }
 
@@ -361,7 +365,7 @@ static int transfer_done(lua_State *L) {
 static int transfer_failure(lua_State *L) {
   const transfer *t = check_transfer(L);
   const char *name = NULL;
-  switch (rc_transfer_result(t->transfer)) {
+  switch (rc_transfer_result(t->http)) {
   case RC_HTTP_OK:
     return 0;
   case RC_HTTP_NETWORK:
@@ -390,18 +394,18 @@ static int transfer_failure(lua_State *L) {
     break;
   }
   lua_pushstring(L, name);
-  lua_pushstring(L, rc_transfer_error(t->transfer));
-  if (rc_transfer_result(t->transfer) != RC_HTTP_PROXY) {
+  lua_pushstring(L, rc_transfer_error(t->http));
+  if (rc_transfer_result(t->http) != RC_HTTP_PROXY) {
     return 2;
   }
-  lua_pushinteger(L, rc_transfer_proxy_status(t->transfer));
+  lua_pushinteger(L, rc_transfer_proxy_status(t->http));
   return 3;
 }
 
 /* transfer:status() -> the HTTP status, or nil before the headers are in. */
 static int transfer_status(lua_State *L) {
   const transfer *t = check_transfer(L);
-  const long status = rc_transfer_status(t->transfer);
+  const long status = rc_transfer_status(t->http);
   if (status == 0) {
     return 0;
   }
@@ -415,13 +419,13 @@ static int transfer_header(lua_State *L) {
   const char *name = luaL_checkstring(L, 2);
   size_t at = 0, length;
   luaL_Buffer joined;
-  const char *value = rc_transfer_header(t->transfer, name, &at, &length);
+  const char *value = rc_transfer_header(t->http, name, &at, &length);
   if (value == NULL) {
     return 0;
   }
   luaL_buffinit(L, &joined);
   luaL_addlstring(&joined, value, length);
-  while ((value = rc_transfer_header(t->transfer, name, &at, &length)) != NULL) {
+  while ((value = rc_transfer_header(t->http, name, &at, &length)) != NULL) {
     luaL_addlstring(&joined, ", ", 2);
     luaL_addlstring(&joined, value, length);
   }
@@ -433,7 +437,7 @@ static int transfer_header(lua_State *L) {
 static int transfer_headers(lua_State *L) {
   const transfer *t = check_transfer(L);
   size_t length;
-  const char *block = rc_transfer_header_block(t->transfer, &length);
+  const char *block = rc_transfer_header_block(t->http, &length);
   lua_pushlstring(L, block, length);
   return 1;
 }
@@ -446,8 +450,8 @@ static int transfer_body(lua_State *L) {
   size_t length = 0;
   bool cut = false;
   const char *body = "";
-  if (rc_transfer_state(t->transfer) == RC_HTTP_DONE) {
-    body = rc_transfer_body(t->transfer, &length, &cut);
+  if (rc_transfer_state(t->http) == RC_HTTP_DONE) {
+    body = rc_transfer_body(t->http, &length, &cut);
   }
   lua_pushlstring(L, body, length);
   lua_pushboolean(L, cut);
@@ -457,8 +461,8 @@ static int transfer_body(lua_State *L) {
 /* transfer:usage() -> bytes on the wire, seconds since it began. */
 static int transfer_usage(lua_State *L) {
   const transfer *t = check_transfer(L);
-  rc_push_count(L, rc_transfer_wire_bytes(t->transfer));
-  lua_pushnumber(L, (lua_Number)rc_transfer_elapsed_ms(t->transfer) / 1000);
+  rc_push_count(L, rc_transfer_wire_bytes(t->http));
+  lua_pushnumber(L, (lua_Number)rc_transfer_elapsed_ms(t->http) / 1000);
   return 2;
 }
 
@@ -466,16 +470,16 @@ static int transfer_usage(lua_State *L) {
 static int transfer_cancel(lua_State *L) {
   transfer *t = luaL_checkudata(L, 1, TRANSFER);
   t->cancelled = true;
-  if (t->transfer != NULL) {
-    rc_transfer_cancel(t->transfer);
+  if (t->http != NULL) {
+    rc_transfer_cancel(t->http);
   }
   return 0;
 }
 
 static int transfer_gc(lua_State *L) {
   transfer *t = luaL_checkudata(L, 1, TRANSFER);
-  rc_transfer *mine = t->transfer;
-  t->transfer = NULL;
+  rc_transfer *mine = t->http;
+  t->http = NULL;
   rc_transfer_free(mine);
   return 0;
 }

@@ -54,13 +54,20 @@ static void push_number_text(lua_State *L, const char *text, size_t length) {
   if (!is_read) {
     /* Lua gives up: long, in a locale whose decimal point is another; on LuaJIT a million digits.
      */
-    char *scratch = lua_newuserdatauv(L, length + 1, 0);
-    memcpy(scratch, text, length);
-    scratch[length] = '\0';
-    char *point = memchr(scratch, '.', length);
+    const char *const local = localeconv()->decimal_point;
+    const size_t local_length = strlen(local);
+    const char *const point = memchr(text, '.', length);
+    const size_t whole = point != NULL ? (size_t)(point - text) : length;
+    char *scratch = lua_newuserdatauv(L, length + local_length + 1, 0);
+    memcpy(scratch, text, whole);
+    char *to = scratch + whole;
     if (point != NULL) {
-      *point = localeconv()->decimal_point[0];
+      memcpy(to, local, local_length);
+      to += local_length;
+      memcpy(to, point + 1, length - whole - 1);
+      to += length - whole - 1;
     }
+    *to = '\0';
     lua_pushnumber(L, strtod(scratch, NULL));
     lua_remove(L, -2);
   }

@@ -232,6 +232,28 @@ describe("a token", function()
     assert.equal(10, #server:requests(USERS))
   end)
 
+  it("is asked for once where functions of secrets wait", function()
+    local client = tesouro { client_secret = function()
+      coroutine.yield()
+      return SECRET
+    end }
+    server:script { [TOKEN] = { granted "tok-1" }, [USERS] = { page { "a" }, page { "a" } } }
+    local walks = {}
+    for i = 1, 2 do
+      walks[i] = coroutine.create(function()
+        return client:users():count()
+      end)
+      assert(coroutine.resume(walks[i]))
+    end
+    for _, walk in ipairs(walks) do
+      local good, count = coroutine.resume(walk)
+      assert.is_true(good)
+      assert.equal(1, count)
+    end
+    assert.equal(1, #server:requests(TOKEN))
+    assert.same({ "Bearer tok-1", "Bearer tok-1" }, authorizations())
+  end)
+
   it("is another one for each account", function()
     sandbox.reset()
     local client = sandbox.dintero { accounts = { "T123", "P321", "P87654321" } }
@@ -255,7 +277,7 @@ describe("a token", function()
   end)
 
   it("without a sign of its life is kept all the same", function()
-    for _, life in ipairs { cjson.null, "soon", {} } do
+    for _, life in ipairs { cjson.null, "soon", {}, -1, "nan" } do
       server:script {
         [TOKEN] = { { body = cjson.encode { access_token = "tok-1", expires_in = life } } },
         [USERS] = { page { "a" } },

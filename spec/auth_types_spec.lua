@@ -363,7 +363,38 @@ describe("auth client_credentials", function()
   end)
 end)
 
+describe("what is spelled like a secret", function()
+  it("changes neither an error's kind nor what is tried again", function()
+    for _, token in ipairs { "network", "timeout" } do
+      server:script { ["/people"] = { { body = '[{"id":', length = 100 }, PEOPLE } }
+      assert.equal(1, client(nil, { token = token }):users():count())
+      assert.equal(2, #server:requests())
+    end
+    server:script { ["/people"] = { { status = 404, body = "{}" } } }
+    local _, err = client(nil, { token = "http" }):users():next()
+    assert.equal("http", err.kind)
+  end)
+
+  it("may stand in links, where it is short or a header's without credentials", function()
+    server:script { ["/people"] = { { body = '{"data":[{"id":1}],"next":"/people?page=test&version=2024-10-01"}' },
+      { body = '{"data":[{"id":2}]}' } } }
+    assert.equal(2, rollcall.client({
+      name = "acme", base_url = { production = "https://api.acme.example" },
+      auth = { type = "function", headers = function(_, secrets)
+        return { Authorization = "Bearer " .. secrets.token, ["X-Acme-Version"] = "2024-10-01", ["X-Proto"] = "http" }
+      end },
+      users = { path = "/people", items = "/data", paging = { type = "next_url", next = "/next" } },
+    }, { base_url = server.url, token = "test" }):users():count())
+  end)
+end)
+
 describe("headers of a client", function()
+  it("are not shown where they are wrong", function()
+    check.misuse(function()
+      client(nil, { token = "t", headers = { ["X-Api-Key"] = 987654321 } })
+    end, "headers.X-Api-Key: expected text for a header, got a number")
+  end)
+
   it("go with each request to its base URL, and to no other host", function()
     local other = require("spec.support.server").start()
     finally(function()

@@ -404,6 +404,10 @@ describe("rollcall diff", function()
     local line = '{"source":"s","id":"1","n":%s,"m":%s}'
     local fields = compare({ line:format("9007199254740993", "1") }, { line:format("9007199254740992", "1.0") })
     check.same({ ["changed 1"] = { n = { old = "9007199254740993", new = "9007199254740992" } } }, fields)
+    fields = compare({ line:format('{"of":[1,9007199254740993]}', "1") }, { line:format('{"of":[1,9007199254740992]}',
+      "1") })
+    check.same({ n = { old = { of = { 1, "9007199254740993" } }, new = { of = { 1, "9007199254740992" } } } },
+      fields["changed 1"])
     local many = "123456789012345678901"
     check.same({}, (compare({ line:format(many, "1") }, { line:format(many, "1.0") })))
   end)

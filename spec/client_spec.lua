@@ -117,6 +117,8 @@ describe("a client", function()
     { "tesouro", credentials { max_header_bytes = 10 }, "max_header_bytes: " },
     { "tesouro", credentials { watermark = -1 }, "watermark: " },
     { "tesouro", credentials { query_names = "x" }, "query_names: " },
+    { "tesouro", credentials { query_names = { Limit = "x", PaginationToken = "x" } }, '"x" is the name of Limit' },
+    { "tesouro", credentials { query_names = { Limit = "Status" } }, 'Limit: "Status" is the name of Status, too' },
     { "tesouro", credentials { query_names = { PaginationToken = 5 } }, "query_names.PaginationToken: " },
     { "tesouro", credentials { query_names = { PaginatonToken = "x" } }, "did you mean PaginationToken?" },
     { "tesouro", credentials { user_agent = "a\r\nX-Evil: 1" }, "user_agent: " },

@@ -3,6 +3,8 @@
 local check = require "spec.support.check"
 local cjson = require "cjson"
 local command = require "spec.support.command"
+local core = require "rollcall.core"
+local finalizer = require "spec.support.finalizer"
 local foreign = require "spec.support.foreign"
 local rollcall = require "rollcall"
 local sandbox = require "spec.support.sandbox"
@@ -115,6 +117,33 @@ describe("a connection of HTTP/2", function()
     check.failure(err, "rate_limit")
     assert.equal(429, err.status)
     assert.equal("1 2", ids)
+  end)
+
+  it("that wants HTTP/1.1 leaves headers alone that a script is reading", function()
+    script({ { filler = 8000, rst = HTTP_1_1_REQUIRED, delay = 0.1 } }, { { filler = 40000 } })
+    local engine = core.engine()
+    local transfer = assert(engine:request { url = url, ca_file = sandbox.ca_file, proxy = "" })
+    local function wait_until(is_there)
+      for _ = 1, 200 do
+        if is_there() then
+          return
+        end
+        core.wait({ engine }, 0.05)
+      end
+      error "it never comes"
+    end
+    wait_until(function() return transfer:status() end)
+    local before = transfer:headers()
+    assert.is_false(transfer:done())
+    local in_the_middle
+    finalizer.call_until_finalized(function()
+      in_the_middle = transfer:headers()
+    end, function()
+      wait_until(function() return transfer:done() end)
+    end)
+    assert.is_true(in_the_middle == before or #in_the_middle > 40000) -- either whole
+    assert.is_true(#transfer:headers() > 40000)
+    engine:close()
   end)
 
   it("that wants HTTP/1.1 in the middle of a body does not make one of both", function()

@@ -32,6 +32,13 @@ describe("leak.is_in", function()
     assert.is_true(is_in { token = asked }) -- which stands in another place
   end)
 
+  it("lets links have what is too short to be one, and values of headers without credentials", function()
+    local one = redact.new()
+    one:add("test", "token")
+    one:add("2024-10-01", "header X-Acme-Version")
+    assert.is_false(leak.is_in({ url = "https://api.example/users?page=test&version=2024-10-01" }, asked, one))
+  end)
+
   it("lets links name the caller", function()
     assert.is_false(is_in { url = "https://api.example/users?after=ada@acme.example" })
   end)

@@ -3,6 +3,7 @@
 
 local check = require "spec.support.check"
 local core = require "rollcall.core"
+local finalizer = require "spec.support.finalizer"
 local rollcall = require "rollcall"
 local sandbox = require "spec.support.sandbox"
 
@@ -409,14 +410,6 @@ describe("what is closed at any moment of a walk, as a finalizer may do", functi
     end
   end)
 
-  local function finalizer(f)
-    if is_jit then
-      getmetatable(_G.newproxy(true)).__gc = f
-    else
-      setmetatable({}, { __gc = f })
-    end
-  end
-
   for title, derive in pairs {
     ["filter"] = function(stream) return (stream:filter(function() return true end)) end,
     ["filter and map"] = function(stream)
@@ -441,7 +434,7 @@ describe("what is closed at any moment of a walk, as a finalizer may do", functi
           user, err = derived:next()
           count = count + (user and 1 or 0)
           if count == closing * 4 then
-            finalizer(function() stream:close() end)
+            finalizer.new(function() stream:close() end)
           end
         until user == nil
         local position = stream:checkpoint()
@@ -604,37 +597,7 @@ describe("a process", function()
 end)
 
 describe("a finalizer that runs inside a call", function()
-  -- However much the specs before have left, the collector comes round soon.
-  local pause, step
-  before_each(function()
-    collectgarbage()
-    pause, step = collectgarbage("setpause", 100), collectgarbage("setstepmul", 1000)
-  end)
-  after_each(function()
-    collectgarbage("setpause", pause)
-    collectgarbage("setstepmul", step)
-  end)
-
-  --- Calls until a finalizer has run: the call's own memory is all that the collector has to go by.
-  local function call_until_finalized(call, finalizer)
-    local ran = false
-    local metatable = { __gc = function()
-      ran = true
-      finalizer()
-    end }
-    local newproxy = rawget(_G, "newproxy")
-    if newproxy then -- a table has no finalizer on LuaJIT
-      local proxy = newproxy(true)
-      getmetatable(proxy).__gc = metatable.__gc
-    else
-      setmetatable({}, metatable)
-    end
-    local n = 0.5
-    while not ran do
-      call(n)
-      n = n + 1 -- another text each time, where one is made of it
-    end
-  end
+  local call_until_finalized = finalizer.call_until_finalized
 
   it("may close what the call is of", function()
     for _ = 1, 20 do
@@ -686,6 +649,13 @@ describe("a finalizer that runs inside a call", function()
       call_until_finalized(function() assert(#decoder:edge("last", "/list") > 50) end, function()
         assert(decoder:feed(',{"more":"' .. ("x"):rep(100000) .. '","list":[' .. ("{},"):rep(60) .. "{}]}"))
       end)
+      local document = '{"d":[],"why":"' .. ("x"):rep(9000) .. '"}'
+      local ended, blanks = core.decoder { items = "/d" }, (" "):rep(20000)
+      assert(ended:feed(document) and ended:finish())
+      call_until_finalized(function()
+        local text = ended:document()
+        assert(text == document or text == nil)
+      end, function() ended:feed(blanks) end)
     end
   end)
 end)

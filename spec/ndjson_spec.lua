@@ -36,6 +36,14 @@ describe("ndjson.encode", function()
     assert.equal("null", ndjson.encode(rollcall.null))
   end)
 
+  it("loses nothing of tables that are no lists", function()
+    assert.equal('{"2":"a","3":"b"}', ndjson.encode { [2] = "a", [3] = "b" })
+    assert.equal('{"1":1,"3":3}', ndjson.encode { 1, nil, 3 })
+    assert.equal('{"1":1,"a":2}', ndjson.encode { 1, a = 2 })
+    assert.has_error(function() ndjson.encode { a = print } end,
+      "ndjson: expected a string, number, boolean, table or user at a, got a function")
+  end)
+
   it("escapes the control characters that JSON allows and terminals obey", function()
     local text = "\194\128é\194\155\194\159\194\160"
     assert.equal('"\\u0080é\\u009b\\u009f\194\160"', ndjson.encode(text))

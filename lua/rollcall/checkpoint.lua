@@ -2,6 +2,7 @@
 -- which walk it is of, and is refused for another. No secret is inside.
 
 local base64 = require "rollcall.base64"
+local core = require "rollcall.core"
 local json = require "rollcall.json"
 
 local checkpoint = {}
@@ -42,7 +43,7 @@ function checkpoint.encode_parts(parts, output)
 end
 
 local function show(value)
-  if value == nil then
+  if value == nil or value == core.null then
     return "none"
   elseif type(value) == "table" then
     local parts = {}
@@ -84,7 +85,7 @@ local function read(text)
   if type(saved) ~= "table" or type(saved.rollcall) ~= "number" then
     return nil, "expected a checkpoint"
   elseif saved.rollcall ~= FORMAT then
-    return nil, ("a checkpoint of format %s, which this version does not know"):format(tostring(saved.rollcall))
+    return nil, ("a checkpoint of format %s, which this version does not know"):format(show(saved.rollcall))
   end
   return saved
 end

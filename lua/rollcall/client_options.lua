@@ -95,28 +95,45 @@ local function secret(expected)
   end }
 end
 
---- The node of query_names: it takes the parameters that the provider sends.
+--- The query parameters that requests to a collection have.
+local function parameters_of(collection)
+  local names = {}
+  for _, place in pairs(paging_types[collection.paging.type].places(collection.paging)) do
+    names[place and request.query_name(place) or ""] = true
+  end
+  for name in pairs(collection.parameters or {}) do
+    names[name] = true
+  end
+  for _, filter in pairs(collection.filters or {}) do
+    names[filter.query or ""] = true
+  end
+  names[""] = nil
+  return schema.keys(names)
+end
+
+--- The node of query_names: it takes the parameters that the provider sends, and gives no two of them one name.
 local function query_names_node(declared)
-  local known, names = {}, {}
-  local function add(name)
-    if name and not known[name] then
-      known[name] = true
-      names[#names + 1] = name
-    end
-  end
+  local known = {}
   for _, collection in pairs(declared.collections) do
-    for _, place in pairs(paging_types[collection.paging.type].places(collection.paging)) do
-      add(place and request.query_name(place))
-    end
-    for name in pairs(collection.parameters or {}) do
-      add(name)
-    end
-    for _, filter in pairs(collection.filters or {}) do
-      add(filter.query)
+    for _, name in ipairs(parameters_of(collection)) do
+      known[name] = true
     end
   end
-  table.sort(names)
-  return { type = "table", keys = { type = "string", enum = names }, values = clean_string("a parameter's name") }
+  return { type = "table", keys = { type = "string", enum = schema.keys(known) },
+    values = clean_string("a parameter's name"), also = function(value, report)
+      for _, collection in pairs(declared.collections) do
+        local owners = {}
+        for _, name in ipairs(parameters_of(collection)) do
+          local sent = value[name] or name
+          if owners[sent] then
+            report(value[name] and name or owners[sent], ("%s is the name of %s, too"):format(schema.show(sent),
+              value[name] and owners[sent] or name))
+            return
+          end
+          owners[sent] = name
+        end
+      end
+    end }
 end
 
 --- The node of headers: it takes what the provider sends nothing in by itself.
@@ -137,7 +154,8 @@ local function headers_node(declared)
       end
     end
   end
-  return { type = "table", values = clean_string("text for a header"), keys = schema.with(header_names.free, {
+  local value = schema.with(clean_string("text for a header"), { secret = true })
+  return { type = "table", values = value, keys = schema.with(header_names.free, {
     test = function(name)
       local owner = taken[name:lower()]
       return owner and "it is the place of " .. owner or header_names.free.test(name)

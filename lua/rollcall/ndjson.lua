@@ -3,6 +3,7 @@
 local core = require "rollcall.core"
 local json = require "rollcall.json"
 local path = require "rollcall.path"
+local schema = require "rollcall.schema"
 
 local null = core.null
 
@@ -57,13 +58,14 @@ end
 local encode
 
 local function encode_object(object, source)
-  local keys, parts = {}, {}
-  for key in pairs(object) do
-    keys[#keys + 1] = tostring(key)
+  local names, values, parts = {}, {}, {}
+  for key, value in pairs(object) do
+    local name = tostring(key)
+    names[#names + 1], values[name] = name, value
   end
-  table.sort(keys)
-  for i, key in ipairs(keys) do
-    parts[i] = quote(key) .. ":" .. encode(object[key], key, source)
+  table.sort(names)
+  for i, name in ipairs(names) do
+    parts[i] = quote(name) .. ":" .. encode(values[name], name, source)
   end
   return "{" .. table.concat(parts, ",") .. "}"
 end
@@ -80,9 +82,12 @@ function encode(value, key, source)
     return tostring(value)
   elseif kind == "userdata" then
     return without_c1(core.json(value):gsub("[\r\n\t]", " ")) -- outside of strings: in them they are escaped
+  elseif kind ~= "table" then
+    error(("ndjson: expected a string, number, boolean, table or user%s, got a %s"):format(
+      key and " at " .. key or "", kind), 0)
   elseif next(value) == nil then
     return empty_text(key, source)
-  elseif value[1] == nil then
+  elseif not schema.is_list(value) then
     return encode_object(value, source)
   end
   local parts = {}

@@ -24,21 +24,9 @@ local function present(value)
   return value
 end
 
---- One step into a plain table: an object's field, or an array's element, counted from 0.
-local function child(value, step)
-  if type(value) ~= "table" then
-    return nil
-  end
-  local found = value[step]
-  if found == nil and step:find "^%d+$" then
-    found = value[tonumber(step) + 1]
-  end
-  return present(found)
-end
-
 local function walk(value, steps, from)
   for i = from, #steps do
-    value = child(value, steps[i])
+    value = present(pointers.child(value, steps[i]))
     if value == nil then
       return nil
     end

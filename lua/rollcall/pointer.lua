@@ -27,4 +27,30 @@ function pointer.of(name)
   return name:sub(1, 1) == "/" and name or "/" .. pointer.escape(name)
 end
 
+--- One step into a decoded document: an object's member, or an array's element, counted from 0.
+---@param value any
+---@param step string
+---@return any
+function pointer.child(value, step)
+  if type(value) ~= "table" then
+    return nil
+  end
+  local found = value[step]
+  if found == nil and step:find "^%d+$" and not step:find "^0%d" then
+    found = value[tonumber(step) + 1]
+  end
+  return found
+end
+
+--- What a pointer leads to in a decoded document; nil where it leads nowhere.
+---@param document any
+---@param text string
+---@return any
+function pointer.get(document, text)
+  for _, step in ipairs(pointer.steps(text)) do
+    document = pointer.child(document, step)
+  end
+  return document
+end
+
 return pointer

@@ -77,7 +77,8 @@ local function base_url_node(map)
     return nodes.base_url
   end)
   fields.production = schema.required(nodes.base_url)
-  return { type = "table", required = true, keys = nodes.name, fields = fields }
+  return { type = "table", required = true, keys = nodes.name, fields = fields,
+    expected = "an https URL for each environment, production among them; or false" }
 end
 
 -- What a client has beside its collections.

@@ -14,6 +14,7 @@ local schema = {}
 ---@field values rollcall.Schema? of a table: what every value (of a list or a map) must be
 ---@field keys rollcall.Schema? of a table: what every key must be
 ---@field required boolean?
+---@field secret boolean? its value is not shown in messages
 ---@field expected string? what it takes, in words, for messages
 ---@field test (fun(value: any): boolean|string)? true, or false, or what is wrong
 ---@field also (fun(value: table, report: fun(path: string, problem: string)))? of a table: what its fields mean

@@ -8,6 +8,8 @@ turn, those of HTTP/2 and those of 1.1; the last one is repeated. An answer has
     status, body       200 and "" by default
     rst, after         HTTP/2: ends the stream with this error code, after so many bytes of the body; the headers only,
                        by default
+    filler             bytes of a header of the answer, 0 by default
+    delay              HTTP/2: seconds to wait before `rst`, 0 by default
     mute               says nothing, and nothing more on this connection
 
 JOURNAL gets a line for each request: h2 or h1, and the number of the connection. It listens on a free port of loopback,
@@ -21,6 +23,7 @@ import ssl
 import struct
 import sys
 import threading
+import time
 
 certificate, key, script_file, journal_file, port_file = sys.argv[1:]
 PREFACE = 24  # bytes that a client begins with
@@ -61,13 +64,26 @@ def frame(kind, flags, stream, payload=b""):
     return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
 
 
+def hpack_length(length):
+    """As an integer with a prefix of seven bits (RFC 7541, 5.1)."""
+    if length < 127:
+        return bytes([length])
+    encoded, length = b"\x7f", length - 127
+    while length >= 128:
+        encoded, length = encoded + bytes([length % 128 + 128]), length // 128
+    return encoded + bytes([length])
+
+
 def answer_h2(client, stream, answer):
     """Whether the connection goes on."""
     if answer.get("mute"):
         return False
     body = answer.get("body", "").encode()
     # HPACK: ":status" is number 8 of its static table, and a literal needs no table and no Huffman code.
-    client.sendall(frame(HEADERS, END_HEADERS, stream, b"\x08\x03%d" % answer.get("status", 200)))
+    block = b"\x08\x03%d" % answer.get("status", 200)
+    if answer.get("filler"):
+        block += b"\x00\x06filler" + hpack_length(answer["filler"]) + b"x" * answer["filler"]
+    client.sendall(frame(HEADERS, END_HEADERS, stream, block))
     rst = answer.get("rst")
     if rst is not None:
         body = body[: answer.get("after", 0)]
@@ -76,6 +92,7 @@ def answer_h2(client, stream, answer):
     if rst is None:
         client.sendall(frame(DATA, END_STREAM, stream))
     else:
+        time.sleep(answer.get("delay", 0))
         client.sendall(frame(RST_STREAM, 0, stream, struct.pack(">I", rst)))
     return True
 
@@ -105,7 +122,9 @@ def serve_h1(client, number):
             request += read(client, 1)
         answer = next_answer("h1", number)
         body = answer.get("body", "").encode()
-        head = b"HTTP/1.1 %d Whatever\r\nContent-Length: %d\r\n\r\n" % (answer.get("status", 200), len(body))
+        filler = b"Filler: " + b"x" * answer.get("filler", 0)
+        head = b"HTTP/1.1 %d Whatever\r\nContent-Length: %d\r\n%s\r\n\r\n" % (
+            answer.get("status", 200), len(body), filler)
         client.sendall(head + body)
 
 

@@ -2,11 +2,12 @@
 -- account of a client; its requests share it.
 
 local base64 = require "rollcall.base64"
+local core = require "rollcall.core"
 local errors = require "rollcall.errors"
 local exchange = require "rollcall.http.exchange"
 local header = require "rollcall.auth.header"
 local json = require "rollcall.json"
-local path = require "rollcall.path"
+local pointers = require "rollcall.pointer"
 local problem = require "rollcall.http.problem"
 local schema = require "rollcall.schema"
 local secret = require "rollcall.auth.secret"
@@ -21,7 +22,7 @@ local parameter = { type = "string", expected = "the name of a parameter", test 
   return value ~= "" and not value:find("%c")
 end }
 local pointer = { type = "string", expected = "a JSON Pointer such as /access_token", test = function(value)
-  return value ~= "" and path.is_name(value) and schema.pointer.test(value)
+  return value ~= "" and not value:find("%c") and schema.pointer.test(value)
 end }
 
 --- The fields of its declaration.
@@ -151,7 +152,8 @@ end
 function Credentials:accept(asked, now)
   local declared, document = self.client.provider.auth, json.decode((asked.transfer:body()))
   local place = declared.token or "/access_token"
-  local token = type(document) == "table" and path.compile(place)(document)
+  local token = pointers.get(document, place)
+  token = token ~= core.null and token or nil
   if type(token) ~= "string" or token == "" or token:find("[%c%s]") then
     -- Nothing of an answer that may be a token of another shape.
     local is_error = type(document) == "table" and token == nil and problem.refuses_token(document)
@@ -163,7 +165,10 @@ function Credentials:accept(asked, now)
     return nil, asked:error("auth", ("the token endpoint's token has %d bytes; expected at most %d"):format(#token,
       LONGEST_TOKEN))
   end
-  local life = tonumber((path.compile(declared.expires_in or "/expires_in")(document))) or UNKNOWN_LIFE
+  local life = tonumber(pointers.get(document, declared.expires_in or "/expires_in"))
+  if not (life and life >= 0) then -- not said, or -1 for "never"; nor is NaN, which LuaJIT reads
+    life = UNKNOWN_LIFE
+  end
   self.client.redactor:add(token, self)
   self.token = token
   self.renew_at = now + life - math.min(MARGIN, life * MARGIN_SHARE)
@@ -178,9 +183,8 @@ function Credentials:step(ticket, now)
   end
   if self.pending == ticket then
     self.pending = nil
-    local good
     if status == "done" then
-      good, ticket.err = self:accept(ticket.exchange, now)
+      ticket.err = select(2, self:accept(ticket.exchange, now))
     else
       ticket.err = ticket.exchange.err
       if ticket.err.status then
@@ -189,16 +193,20 @@ function Credentials:step(ticket, now)
         ticket.err.message = "no token: " .. ticket.err.message
       end
     end
-    ticket.good = good
   end
-  return "over"
+  return "ready"
+end
+
+--- Is there a token, and is it not to be renewed yet?
+function Credentials:is_current(now)
+  return self.token ~= nil and now < self.renew_at
 end
 
 --- The header lines for a request of `asker`: "ready" and them, "wait" and for how long at most, or
 --- "failed" and why.
 function Credentials:authorize(asker, now)
   local ticket = asker.ticket
-  if not ticket and self.token and now < self.renew_at then
+  if not ticket and self:is_current(now) then
     return "ready", { header.line(self.client.provider.auth, self.token) }
   end
   if not ticket then
@@ -207,7 +215,11 @@ function Credentials:authorize(asker, now)
       if not asked then
         return "failed", err
       end
-      self.pending = { exchange = asked }
+      -- A function of a secret may have waited, and another request have got the token meanwhile, or asked for it.
+      if self:is_current(now) then
+        return "ready", { header.line(self.client.provider.auth, self.token) }
+      end
+      self.pending = self.pending or { exchange = asked }
     end
     ticket = self.pending
     asker.ticket = ticket

@@ -1,11 +1,16 @@
 -- A function of the provider's makes the headers of each request, such as a signature.
 --
 -- It is called with { method, url, body } and the secrets that the client was given, and answers a table of headers,
--- or nil and what is wrong. What it answers counts as secret.
+-- or nil and what is wrong. What it answers is hidden, but for short values of headers that carry no credentials, such
+-- as a version's.
 
 local errors = require "rollcall.errors"
+local header = require "rollcall.http.header"
 local header_names = require "rollcall.http.header_names"
 local secret = require "rollcall.auth.secret"
+
+-- Bytes of the shortest value that is hidden of a header whose name does not speak of credentials.
+local SHORTEST = 8
 
 local Function = {}
 Function.__index = Function
@@ -59,8 +64,13 @@ function Function:authorize(asker)
     if free ~= true then
       return misuse(client, ("%s: %s"):format(name, free or "expected the name of another header"))
     end
-    client.redactor:add(value, "header " .. name)
-    secret.add_credentials(client.redactor, value, "credentials " .. name)
+    local has_credentials = name:lower() == "authorization" or header.is_of_credentials(name)
+    if has_credentials then
+      client.redactor:add(value, "credentials " .. name)
+      secret.add_credentials(client.redactor, value, "credentials " .. name)
+    elseif #value >= SHORTEST then
+      client.redactor:add(value, "header " .. name)
+    end
     lines[i] = name .. ": " .. value
   end
   return "ready", lines

@@ -25,7 +25,8 @@ local function declared(provider)
   if type(provider) == "string" then
     good, found = pcall(built_in, provider)
   end
-  for common, rule in pairs(good and found and found.users and found.users.fields or {}) do
+  local users = good and found and (found.users or found.collections and found.collections.users)
+  for common, rule in pairs(users and users.fields or {}) do
     add(names, rule, common)
   end
   return names

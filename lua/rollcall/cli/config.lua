@@ -4,6 +4,7 @@
 local built_in = require "rollcall.provider.built_in"
 local evaluate = require "rollcall.cli.evaluate"
 local failure = require "rollcall.cli.failure"
+local header = require "rollcall.http.header"
 local proxies = require "rollcall.http.proxy"
 local schema = require "rollcall.schema"
 local secrets = require "rollcall.auth.secret"
@@ -138,6 +139,11 @@ end
 local function has_secret(source)
   for _, name in ipairs(HIDDEN) do
     if type(source.options[name]) == "string" then
+      return true
+    end
+  end
+  for name in pairs(schema.table_or_empty(source.options.headers)) do
+    if type(name) == "string" and header.is_of_credentials(name) then
       return true
     end
   end

@@ -27,6 +27,18 @@ end
 
 local EXACT = 2 ^ 53 -- beyond which doubles leave integers out
 
+--- Puts the digits of numbers that no double may hold in their place, in all of a document.
+local function restore_digits(value, text, pointer)
+  for key, child in pairs(value) do
+    local at = pointer .. "/" .. (type(key) == "number" and key - 1 or pointers.escape(key))
+    if type(child) == "table" then
+      restore_digits(child, text, at)
+    elseif type(child) == "number" and math.abs(child) >= EXACT then
+      value[key] = json.written(text, at, "text") or child
+    end
+  end
+end
+
 --- A line of a snapshot as a table; ends the command where it is none. A number that no double may hold is its digits.
 ---@param text string
 ---@param name string of the snapshot, for messages
@@ -37,11 +49,7 @@ function snapshot.decode(text, name, number)
   if type(user) ~= "table" then
     failure.usage("%s:%d: no JSON object; a snapshot is what `rollcall users --format ndjson` writes", name, number)
   end
-  for field, value in pairs(user) do
-    if type(value) == "number" and math.abs(value) >= EXACT then
-      user[field] = json.written(text, "/" .. pointers.escape(field), "text") or value
-    end
-  end
+  restore_digits(user, text, "")
   return user
 end
 

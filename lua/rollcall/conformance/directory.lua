@@ -174,7 +174,7 @@ function Directory:read(request, place)
   elseif place.header then
     return request.headers[place.header:lower()]
   end
-  local value = document.get(json.decode(request.body) or {}, place.body)
+  local value = pointers.get(json.decode(request.body) or {}, place.body)
   return type(value) == "number" and json.written(request.body, place.body, "text") or value
 end
 
@@ -427,7 +427,7 @@ function Directory:item(number)
     end
   end
   for name, rule in pairs(collection.fields or {}) do
-    if type(rule) == "string" and rule ~= "" and document.get(item, rule) == nil then
+    if type(rule) == "string" and rule ~= "" and pointers.get(item, rule) == nil then
       document.put(item, rule, ("%s of %d"):format(name, number))
     end
   end

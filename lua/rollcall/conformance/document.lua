@@ -54,25 +54,6 @@ function document.put(root, pointer, value)
   return nil, "the document itself cannot be put into it"
 end
 
---- What a pointer leads to in a decoded document; nil where it leads nowhere.
----@param root any
----@param pointer string
----@return any
-function document.get(root, pointer)
-  for _, step in ipairs(pointers.steps(pointer)) do
-    if type(root) ~= "table" then
-      return nil
-    end
-    local number = step:find("^%d+$") and tonumber(step) + 1
-    local value = root[step]
-    if value == nil and number then
-      value = root[number]
-    end
-    root = value
-  end
-  return root
-end
-
 --- Calls back for every value of a decoded document, but what is in the lists, with its pointer.
 ---@param root any
 ---@param visit fun(pointer: string, value: any)

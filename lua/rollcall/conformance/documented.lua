@@ -47,7 +47,7 @@ end
 --- The items of an example: what the declaration's pointer leads to, decoded.
 local function items_of(kit, example)
   local root = json.decode(example.response)
-  local items = document.get(root, kit.collection.items)
+  local items = json_pointer.get(root, kit.collection.items)
   return type(items) == "table" and items or {}, root
 end
 
@@ -104,7 +104,7 @@ end
 local function find_ids(kit)
   local id, seen = kit.collection.id or "id", {}
   for _, item in ipairs(all_items(kit)) do
-    local value = document.get(item, json_pointer.of(id))
+    local value = json_pointer.get(item, json_pointer.of(id))
     need(value ~= nil and value ~= core.null, "id: a documented item has no field %s%s", id,
       near(json_pointer.of(id), item, function(found)
         return type(found) == "string" or type(found) == "number"
@@ -118,7 +118,7 @@ end
 local function is_shown(items, pointers)
   for _, item in ipairs(items) do
     for _, pointer in ipairs(pointers) do
-      if document.get(item, pointer) ~= nil then
+      if json_pointer.get(item, pointer) ~= nil then
         return true
       end
     end
@@ -182,7 +182,7 @@ local function is_said(example, source)
   if type(source) == "table" then
     return has_header(example, source.header)
   end
-  return document.get(json.decode(example.response), source) ~= nil
+  return json_pointer.get(json.decode(example.response), source) ~= nil
 end
 
 --- The name of a header that is in the examples, for who has misspelt one.
@@ -231,7 +231,7 @@ local function documented_at(example, asked, place)
       end
     end
   elseif type(place) == "table" and place.body and example.body then
-    return document.get(json.decode(example.body), place.body)
+    return json_pointer.get(json.decode(example.body), place.body)
   end
 end
 

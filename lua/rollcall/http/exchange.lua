@@ -44,6 +44,8 @@ local MAX_URL_SHOWN = 512
 -- text of some hundred KiB that takes long enough to be felt. A URL is cut by `shown_url`.
 local MAX_TEXT = 512
 local MAX_BYTES = { body = errors.MAX_BODY, url = math.huge }
+-- What rollcall says by itself, and retries and callers go by, even where a secret is spelled like it.
+local OURS = { kind = true, method = true, provider = true, failure = true }
 local MAX_HEADERS = 8192
 local IDLE_TIMEOUT = 60
 -- Seconds that step says where only the engine ends the wait.
@@ -88,10 +90,10 @@ function Exchange:shown_headers()
   return header.all(#lines > MAX_HEADERS and shown:match "^(.*)\n" or shown) -- no half header
 end
 
---- Blots the client's secrets out of every text of a table, and cuts what is long.
+--- Removes the client's secrets from every string of a table, and cuts what is long.
 function Exchange:clean(fields)
   for name, value in pairs(fields) do
-    if type(value) == "string" then
+    if type(value) == "string" and not OURS[name] then
       local most = MAX_BYTES[name] or MAX_TEXT
       local shown = self.client.redactor:clean(value, nil, most)
       if #value > most then

@@ -4,7 +4,7 @@ local core = require "rollcall.core"
 local header = require "rollcall.http.header"
 local json = require "rollcall.json"
 local limits = require "rollcall.http.limits"
-local path = require "rollcall.path"
+local pointers = require "rollcall.pointer"
 
 local problem = {}
 
@@ -188,7 +188,7 @@ function problem.without_token(body, document, message, place)
   end
   local tokens = {}
   add_tokens(document, tokens)
-  add_texts(place and path.compile(place)(document), tokens)
+  add_texts(place and pointers.get(document, place), tokens)
   for _, token in ipairs(tokens) do
     if message and message:find(token, 1, true) then
       message = nil

@@ -25,7 +25,8 @@ end }
 ---@param address string the URL of a request
 ---@return string?
 function proxy.of(given, address)
-  return given or (url.is_loopback(url.parse(address)) and "" or nil)
+  local parsed = url.parse(address)
+  return given or parsed and url.is_loopback(parsed) and "" or nil
 end
 
 --- User and password in a proxy's URL, or a key alone.

@@ -258,11 +258,11 @@ end
 
 --- Where the longest secret begins that ends at a byte of a view; nil where none does. Once patience is at its end, all
 --- that end like this one do.
-function Redactor:beginning_of(view, last, alike, left_out)
+function Redactor:beginning_of(view, last, alike, is_left_out)
   local lowest
   for _, one in ipairs(alike) do
     local first = math.max(1, last - one.length + 1)
-    if first < (lowest or last) and not (left_out and left_out[one.use]) then
+    if first < (lowest or last) and not (is_left_out and is_left_out(one.use, one.text)) then
       self.patience = self.patience - one.length
       if self.patience < 0 or view:sub(first, last) == one.write(one.text) then
         lowest = first
@@ -273,12 +273,12 @@ function Redactor:beginning_of(view, last, alike, left_out)
 end
 
 --- Adds where secrets stand in a view to the spans, as places in the text; those that overlap as one.
-function Redactor:search(view, moves, spans, left_out)
+function Redactor:search(view, moves, spans, is_left_out)
   local endings = self.endings
   local from, to
   for last = SHORTEST, #view do
     local alike = endings[view:sub(last - SHORTEST + 1, last)]
-    local first = alike and self:beginning_of(view, last, alike, left_out)
+    local first = alike and self:beginning_of(view, last, alike, is_left_out)
     if first then
       if from and first <= to then
         from = math.min(from, first)
@@ -297,16 +297,16 @@ function Redactor:search(view, moves, spans, left_out)
 end
 
 --- The same for a view and what it is with its escapes undone.
-function Redactor:search_all(view, moves, spans, left_out, undo, seen)
+function Redactor:search_all(view, moves, spans, is_left_out, undo, seen)
   if not seen[view] then
     seen[view] = true
-    self:search(view, moves, spans, left_out)
+    self:search(view, moves, spans, is_left_out)
   end
   for _, one in ipairs(undo) do
     local deeper, shifts = unescape(view, one[1])
     if deeper then
       moves[#moves + 1] = shifts
-      self:search_all(deeper, moves, spans, left_out, one[2], seen)
+      self:search_all(deeper, moves, spans, is_left_out, one[2], seen)
       moves[#moves] = nil
     end
   end
@@ -324,10 +324,10 @@ end
 --- The text without them, also where characters of theirs are escaped. All are looked for before any
 --- is taken out: one may be part of another.
 ---@param text string
----@param left_out table<any, boolean>? uses that do not count
+---@param is_left_out (fun(use: any, secret: string): boolean)? secrets that are not looked for
 ---@param most integer? of the text's bytes, only so many first ones
 ---@return string
-function Redactor:clean(text, left_out, most)
+function Redactor:clean(text, is_left_out, most)
   most = math.min(most or #text, #text)
   if #text < self.shortest then
     return text:sub(1, most)
@@ -335,7 +335,7 @@ function Redactor:clean(text, left_out, most)
   text = text:sub(1, most + math.min(math.max(REACH, self.longest), LONGEST_SPELLING * self.longest))
   self.patience = PATIENCE
   local spans = {}
-  self:search_all(text, {}, spans, left_out, text:find "[\\%%+&]" and spellings or {}, {})
+  self:search_all(text, {}, spans, is_left_out, text:find "[\\%%+&]" and spellings or {}, {})
   local firsts = {}
   for first in pairs(spans) do
     firsts[#firsts + 1] = first

@@ -92,12 +92,12 @@ function Answer:shown(text, most)
   return (self.exchange.client.redactor:clean(text, nil, most):gsub("[%z\1-\31\127]", " "))
 end
 
---- A whole number; nil where nothing or null is there; nil and what is wrong.
+--- A whole number; nil where nothing or null is there, or a negative one, which says "unknown"; nil and what is wrong.
 ---@return integer?
 ---@return string? problem
 function Answer:number(source)
   local value = self:at(source)
-  if value == nil or value == core.null or value == "" then
+  if value == nil or value == core.null or value == "" or type(value) == "string" and value:find "^%-%d+$" then
     return nil
   end
   local number = type(value) == "string" and #value <= 64 and value:find("^%d+%.?0*$") and tonumber(value)

@@ -11,7 +11,9 @@ local function built_in(name)
   local known, found = pcall(require, module)
   if known then
     return found
-  elseif not tostring(found):find(("module '%s' not found"):format(module), 1, true) then
+  end
+  package.loaded[module] = nil -- LuaJIT would say next time that it was tried before, and not why it failed
+  if not tostring(found):find(("module '%s' not found"):format(module), 1, true) then
     error(("the provider %q: %s"):format(name, tostring(found)), 0)
   end
 end

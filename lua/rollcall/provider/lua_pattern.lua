@@ -2,13 +2,15 @@
 
 --- What is wrong with a Lua pattern. Lua itself says so only when a match gets there.
 local function problem_of(pattern)
-  local captures, i = 0, 1
+  local captures, closed, i = 0, 0, 1
   while i <= #pattern do
     local c, after = pattern:match("^(.)(.?)", i)
     local last = i
     if c == "%" then
       if after == "" or after == "b" and i + 3 > #pattern or after == "f" and pattern:sub(i + 2, i + 2) ~= "[" then
         return "a % that breaks off"
+      elseif after:find "%d" and (tonumber(after) == 0 or tonumber(after) > closed) then
+        return ("%%%s refers to no capture before it"):format(after)
       end
       last = after == "b" and i + 3 or i + 1
     elseif c == "[" then
@@ -21,6 +23,7 @@ local function problem_of(pattern)
       end
     elseif c == "(" or c == ")" then
       captures = captures + (c == "(" and 1 or -1)
+      closed = closed + (c == ")" and 1 or 0)
       if captures < 0 then
         return "a ) without its ("
       end

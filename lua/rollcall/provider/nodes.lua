@@ -70,6 +70,8 @@ function nodes.url(options)
     local named = check_names(value, options)
     if named ~= true then
       return named
+    elseif (value:match "^[^/]*//[^/]*" or ""):find("{", 1, true) then
+      return "an option stands in its path only, not in its host"
     end
     return nodes.base_url.test((value:gsub("{[%w_]*}", "x")))
   end }
