@@ -38,6 +38,11 @@ void rc_push_count(lua_State *L, unsigned long long count) {
 #endif
 }
 
+int rc_answer_nil(lua_State *L) {
+  lua_pushnil(L);
+  return 1;
+}
+
 const char *rc_push_pointer(lua_State *L, int index, rc_pointer *pointer) {
   size_t length;
   const char *text = lua_tolstring(L, index, &length);

@@ -19,6 +19,10 @@ void *rc_check_self(lua_State *L, const char *name);
 /* A whole number that may be beyond 2^31: an integer where the Lua has them. */
 void rc_push_count(lua_State *L, unsigned long long count);
 
+/* Returns one nil from a C function: with no result at all, tostring(f()) and the like would raise.
+ */
+int rc_answer_nil(lua_State *L);
+
 /* Parses the JSON Pointer that is the string at the index; NULL, or what is wrong with it. Pushes
  * what the pointer refers to, which must stay alive as long as it is used. */
 const char *rc_push_pointer(lua_State *L, int index, rc_pointer *pointer);

@@ -204,7 +204,7 @@ static int decoder_captured(lua_State *L) {
   }
   const rc_capture *capture = rc_items_captured(decoder->items, (unsigned)lua_tointeger(L, -1));
   if (!capture->found) {
-    return 0;
+    return rc_answer_nil(L);
   }
   const rc_span span = {capture->bytes, capture->length, capture->type, capture->flags};
   push_pinned(L, decoder, span, as);
@@ -267,12 +267,12 @@ static int decoder_edge(lua_State *L) {
     own = lua_newuserdatauv(L, room + 1, 0);
   }
   if (bytes == NULL) {
-    return 0;
+    return rc_answer_nil(L);
   }
   item.bytes = memcpy(own, bytes, item.length);
   rc_span found;
   if (!rc_pointer_find(&pointer, 0, item, &found)) {
-    return 0;
+    return rc_answer_nil(L);
   }
   push_plain(L, found, as);
   return 1;
@@ -284,10 +284,9 @@ static int decoder_document(lua_State *L) {
   size_t length;
   const char *text = rc_items_document(rc_decoder_check(L, 1)->items, &length);
   if (text == NULL) {
-    return 0;
+    return rc_answer_nil(L);
   }
-  char copy[RC_ITEMS_KEPT]; /* a finalizer may run before Lua copies, and feed or close the decoder
-                             */
+  char copy[RC_ITEMS_KEPT]; /* a finalizer may feed or close the decoder before Lua copies */
   memcpy(copy, text, length);
   lua_pushlstring(L, copy, length);
   return 1;
@@ -309,6 +308,16 @@ static int decoder_gc(lua_State *L) {
   return 0;
 }
 
+/* Raises unless the string on top is a JSON Pointer; `option` is whose value it is. */
+static void check_pointer(lua_State *L, const char *option) {
+  rc_pointer pointer;
+  const char *problem = rc_push_pointer(L, -1, &pointer);
+  if (problem != NULL) {
+    luaL_error(L, "decoder: %s: \"%s\": %s", option, lua_tostring(L, -2), problem);
+  }
+  lua_pop(L, 1);
+}
+
 /* Reads options.capture into the arrays; the strings stay alive in the table. Leaves the position
  * of each pointer in the table at index `positions`. */
 static unsigned check_captures(lua_State *L, int options, int positions, const char **captures,
@@ -328,9 +337,14 @@ static unsigned check_captures(lua_State *L, int options, int positions, const c
     if (lua_isnil(L, -1)) {
       break;
     }
-    if (lua_type(L, -1) != LUA_TSTRING || count == RC_ITEMS_CAPTURES) {
-      luaL_error(L, "decoder: capture: expected a list of at most 16 JSON Pointers");
+    if (count == RC_ITEMS_CAPTURES) {
+      luaL_error(L, "decoder: capture: expected at most %d JSON Pointers", RC_ITEMS_CAPTURES);
     }
+    if (lua_type(L, -1) != LUA_TSTRING) {
+      luaL_error(L, "decoder: capture: %d: expected a JSON Pointer, got %s", (int)count + 1,
+                 luaL_typename(L, -1));
+    }
+    check_pointer(L, "capture");
     captures[count] = lua_tolstring(L, -1, &lengths[count]);
     lua_pushinteger(L, (lua_Integer)count);
     lua_rawset(L, positions);
@@ -357,7 +371,12 @@ static int decoder_new(lua_State *L) {
       (unsigned)rc_options_size(L, 1, "decoder", "max_depth", 512, RC_JSON_DEPTH_CAP);
 
   options.id = rc_options_string(L, 1, "decoder", "id");
-  options.id_length = options.id != NULL ? strlen(options.id) : 0;
+  if (options.id != NULL) {
+    options.id_length = strlen(options.id);
+    rc_options_push(L, 1, "id");
+    check_pointer(L, "id");
+    lua_pop(L, 1);
+  }
   options.edges = rc_options_boolean(L, 1, "decoder", "edges", false);
   options.containers = rc_options_boolean(L, 1, "decoder", "containers", false);
 
@@ -381,6 +400,7 @@ static int decoder_new(lua_State *L) {
   if (lua_type(L, -1) != LUA_TSTRING) {
     return luaL_error(L, "decoder: items: expected a JSON Pointer, got %s", luaL_typename(L, -1));
   }
+  check_pointer(L, "items");
   options.pointer = lua_tolstring(L, -1, &options.pointer_length);
   options.captures = captures;
   options.capture_lengths = lengths;

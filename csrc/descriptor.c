@@ -40,7 +40,7 @@ static int descriptor_new(lua_State *L) {
 static int descriptor_number(lua_State *L) {
   const descriptor *d = luaL_checkudata(L, 1, DESCRIPTOR);
   if (d->fd < 0) {
-    return 0;
+    return rc_answer_nil(L);
   }
   lua_pushinteger(L, d->fd);
   return 1;

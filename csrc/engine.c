@@ -85,7 +85,7 @@ static int engine_notify(lua_State *L) {
 static int engine_counters(lua_State *L) {
   const rc_engine *e = luaL_checkudata(L, 1, ENGINE);
   if (e->http == NULL) {
-    return 0;
+    return rc_answer_nil(L);
   }
   rc_push_count(L, activity(e));
   rc_push_count(L, rc_http_sockets_version(e->http));
@@ -125,7 +125,7 @@ static int engine_timeout(lua_State *L) {
   const rc_engine *e = rc_engine_check(L, 1);
   const long wait = rc_http_timeout(e->http);
   if (wait < 0) {
-    return 0;
+    return rc_answer_nil(L);
   }
   lua_pushnumber(L, (lua_Number)wait / 1000);
   return 1;
@@ -164,7 +164,7 @@ static int engines_wait(lua_State *L) {
     }
     engines[count] = luaL_testudata(L, -1, ENGINE);
     if (engines[count] == NULL) {
-      return luaL_error(L, "wait: %d: expected an engine, got a %s", (int)count + 1,
+      return luaL_error(L, "wait: %d: expected an engine, got %s", (int)count + 1,
                         luaL_typename(L, -1));
     }
     if (engines[count]->http == NULL) {

@@ -126,25 +126,27 @@ size_t rc_http_on_body(char *bytes, size_t size, size_t count, void *context) {
   if (transfer->status / 100 != 2) {
     return collect_body(transfer, bytes, length);
   }
-  if (transfer->max_body > 0 && length > transfer->max_body - transfer->received) {
-    return fail(transfer, RC_HTTP_TOO_LARGE, "the body is too large");
-  }
+  const uint64_t room =
+      transfer->max_body > 0 ? transfer->max_body - transfer->received : UINT64_MAX;
   if (transfer->sink.write == NULL) {
-    return collect_body(transfer, bytes, length);
+    return length > room ? fail(transfer, RC_HTTP_TOO_LARGE, "the body is too large")
+                         : collect_body(transfer, bytes, length);
   }
   if (transfer->sink.full != NULL && transfer->sink.full(transfer->sink.context)) {
     transfer->paused = true;
     transfer->engine->sockets_version++; /* see rc_http_sockets */
     return CURL_WRITEFUNC_PAUSE;
   }
-  if (!transfer->sink.write(transfer->sink.context, bytes, length)) {
+  /* What the limit allows is taken, however the network cut the body. */
+  const size_t taken = length < room ? length : (size_t)room;
+  if (!transfer->sink.write(transfer->sink.context, bytes, taken)) {
     /* libcurl forgets how much has come where its user does not take it. It may not have counted
      * the bytes of its last buffer yet. */
     transfer->wire_bytes = rc_http_wire_bytes_of(transfer->easy);
     return fail(transfer, RC_HTTP_REFUSED, "the body was refused");
   }
-  transfer->received += length;
-  return length;
+  transfer->received += taken;
+  return taken == length ? length : fail(transfer, RC_HTTP_TOO_LARGE, "the body is too large");
 }
 
 rc_http_state rc_transfer_state(const rc_transfer *transfer) {

@@ -48,7 +48,7 @@ static int ledger_take(lua_State *L) {
   rc_record_check_object(L, 2, &object);
   const rc_verdict verdict = rc_delivery_judge(&ledger->delivery, &object);
   if (verdict == RC_CONFLICT) {
-    return 0;
+    return rc_answer_nil(L);
   }
   if (verdict == RC_GIVE) {
     rc_delivery_gave(&ledger->delivery);
@@ -105,7 +105,7 @@ static int ledger_new(lua_State *L) {
     }
     const char *saved = lua_tolstring(L, -1, &length);
     if (!rc_delivery_load(&ledger->delivery, saved, length)) {
-      return 0;
+      return rc_answer_nil(L);
     }
   }
   lua_pop(L, 1);

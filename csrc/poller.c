@@ -66,7 +66,7 @@ static poller *check_poller(lua_State *L) {
 static int poller_number(lua_State *L) {
   const poller *p = luaL_checkudata(L, 1, POLLER);
   if (p->fd < 0) {
-    return 0;
+    return rc_answer_nil(L);
   }
   lua_pushinteger(L, p->fd);
   return 1;

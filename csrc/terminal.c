@@ -13,12 +13,24 @@
 
 #include "terminal.h"
 
-/* A variable without an owner: a signal handler can reach nothing else. It is written by the
- * handler and by `caught` alone. */
-static volatile sig_atomic_t last_signal;
+enum { ENDING = 3 };
+
+/* The signals that ask the process to end, and their names for Lua. */
+static const struct {
+  int number;
+  const char *name;
+} ending[ENDING] = {{SIGINT, "INT"}, {SIGTERM, "TERM"}, {SIGHUP, "HUP"}};
+
+/* Which of them have arrived. Without an owner, since a signal handler can reach nothing else; set
+ * by the handler and cleared by `caught` alone. One flag each, so that none is lost. */
+static volatile sig_atomic_t arrived[ENDING];
 
 static void remember(int number) {
-  last_signal = number;
+  for (size_t i = 0; i < ENDING; i++) {
+    if (ending[i].number == number) {
+      arrived[i] = 1;
+    }
+  }
 }
 
 static void ignore(int number) {
@@ -42,8 +54,6 @@ static int terminal_columns(lua_State *L) {
   return 1;
 }
 
-static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
-
 /* catch(): from now on SIGINT, SIGTERM and SIGHUP end a wait and are there for `caught`, each once:
  * the second one kills, as it would have. One that is ignored (nohup) stays so. A read or write
  * under way goes on. */
@@ -54,9 +64,9 @@ static int terminal_catch(lua_State *L) {
   (void)sigemptyset(&action.sa_mask);
   action.sa_handler = remember;
   action.sa_flags = (int)(SA_RESTART | SA_RESETHAND);
-  for (size_t i = 0; i < sizeof ending / sizeof *ending; i++) {
-    if (sigaction(ending[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
-      (void)sigaction(ending[i], &action, NULL);
+  for (size_t i = 0; i < ENDING; i++) {
+    if (sigaction(ending[i].number, NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+      (void)sigaction(ending[i].number, &action, NULL);
     }
   }
   return 0;
@@ -76,9 +86,9 @@ static void set(int number, void (*handler)(int)) {
 static int terminal_release(lua_State *L) {
   struct sigaction now;
   (void)L;
-  for (size_t i = 0; i < sizeof ending / sizeof *ending; i++) {
-    if (sigaction(ending[i], NULL, &now) == 0 && now.sa_handler == remember) {
-      set(ending[i], SIG_DFL);
+  for (size_t i = 0; i < ENDING; i++) {
+    if (sigaction(ending[i].number, NULL, &now) == 0 && now.sa_handler == remember) {
+      set(ending[i].number, SIG_DFL);
     }
   }
   return 0;
@@ -102,15 +112,16 @@ static int terminal_fail_writes(lua_State *L) {
 
 /* caught() -> "INT", "TERM" or "HUP" once, and the status that a shell gives it; nil for none */
 static int terminal_caught(lua_State *L) {
-  const int number = last_signal;
-  if (number == 0) {
-    lua_pushnil(L);
-    return 1;
+  for (size_t i = 0; i < ENDING; i++) {
+    if (arrived[i]) {
+      arrived[i] = 0;
+      lua_pushstring(L, ending[i].name);
+      lua_pushinteger(L, 128 + ending[i].number);
+      return 2;
+    }
   }
-  last_signal = 0;
-  lua_pushstring(L, number == SIGINT ? "INT" : number == SIGTERM ? "TERM" : "HUP");
-  lua_pushinteger(L, 128 + number);
-  return 2;
+  lua_pushnil(L);
+  return 1;
 }
 
 /* occupy(): what is closed of stdin, stdout and stderr is /dev/null from now on, so that no socket

@@ -61,7 +61,7 @@ static void check_headers(lua_State *L, int options, const char **lines) {
   rc_options_push(L, options, "headers");
   if (!lua_isnil(L, -1)) {
     if (!lua_istable(L, -1)) {
-      luaL_error(L, "request: headers: expected a list of strings, got a %s", luaL_typename(L, -1));
+      luaL_error(L, "request: headers: expected a list of strings, got %s", luaL_typename(L, -1));
     }
     for (;;) {
       size_t length;
@@ -70,8 +70,12 @@ static void check_headers(lua_State *L, int options, const char **lines) {
         lua_pop(L, 1);
         break;
       }
-      if (lua_type(L, -1) != LUA_TSTRING || count == MAX_REQUEST_HEADERS) {
-        luaL_error(L, "request: headers: expected at most 64 strings");
+      if (count == MAX_REQUEST_HEADERS) {
+        luaL_error(L, "request: headers: expected at most %d strings", MAX_REQUEST_HEADERS);
+      }
+      if (lua_type(L, -1) != LUA_TSTRING) {
+        luaL_error(L, "request: headers: %d: expected a string, got %s", count + 1,
+                   luaL_typename(L, -1));
       }
       lines[count] = lua_tolstring(L, -1, &length);
       if (strlen(lines[count]) != length || strpbrk(lines[count], "\r\n") != NULL) {
@@ -130,7 +134,7 @@ static void read_request(lua_State *L, rc_http_request *request,
   rc_options_push(L, 2, "body");
   if (!lua_isnil(L, 3)) {
     if (lua_type(L, 3) != LUA_TSTRING) {
-      luaL_error(L, "request: body: expected a string, got a %s", luaL_typename(L, 3));
+      luaL_error(L, "request: body: expected a string, got %s", luaL_typename(L, 3));
     }
     request->body = lua_tolstring(L, 3, &request->body_length);
   }
@@ -321,7 +325,7 @@ static int push_decoder(lua_State *L) {
 static int transfer_next(lua_State *L) {
   transfer *t = check_transfer(L);
   if (!gives_now(t) || !rc_decoder_push_next(L, push_decoder(L), t->decoder)) {
-    return 0;
+    return rc_answer_nil(L);
   }
   gave(t);
   return 1;
@@ -335,7 +339,7 @@ static int transfer_values(lua_State *L) {
   const int size = rc_selection_size(rc_selection_check(L, 2));
   luaL_checkstack(L, size + LUA_MINSTACK, "too many values");
   if (!gives_now(t) || !rc_decoder_push_values(L, push_decoder(L), t->decoder, 2)) {
-    return 0;
+    return rc_answer_nil(L);
   }
   gave(t);
   return size;
@@ -367,7 +371,7 @@ static int transfer_failure(lua_State *L) {
   const char *name = NULL;
   switch (rc_transfer_result(t->http)) {
   case RC_HTTP_OK:
-    return 0;
+    return rc_answer_nil(L);
   case RC_HTTP_NETWORK:
     name = "network";
     break;
@@ -407,7 +411,7 @@ static int transfer_status(lua_State *L) {
   const transfer *t = check_transfer(L);
   const long status = rc_transfer_status(t->http);
   if (status == 0) {
-    return 0;
+    return rc_answer_nil(L);
   }
   lua_pushinteger(L, (lua_Integer)status);
   return 1;
@@ -421,7 +425,7 @@ static int transfer_header(lua_State *L) {
   luaL_Buffer joined;
   const char *value = rc_transfer_header(t->http, name, &at, &length);
   if (value == NULL) {
-    return 0;
+    return rc_answer_nil(L);
   }
   luaL_buffinit(L, &joined);
   luaL_addlstring(&joined, value, length);

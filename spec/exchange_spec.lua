@@ -627,6 +627,20 @@ describe("an answer that is no HTTP, or too much of it", function()
     assert.equal("too_large", err.code)
   end)
 
+  it("has given every user before max_page_bytes, however its bytes come", function()
+    local users = {}
+    for id = 1, 400 do
+      users[id] = ('{"id":"%03d"}'):format(id) -- 12 bytes, and a comma
+    end
+    local body = '{"data":[' .. table.concat(users, ",") .. '],"nextPaginationToken":null}'
+    for _, answer in ipairs { { body = body }, { body = body, chunked = true, step = 100 } } do
+      local n, err = walk({ answer }, { max_page_bytes = 9 + 13 * 100 })
+      assert.equal(100, n)
+      assert.equal("too_large", err.code)
+      assert.equal(9 + 13 * 100, err.offset)
+    end
+  end)
+
   it("is taken where it has no content type, or another one", function()
     for _, kind in ipairs { false, "text/plain", "application/problem+json", "text/html" } do
       assert.equal(2, (walk { { type = kind, body = GOOD.body } }))

@@ -186,7 +186,7 @@ describe("a capture", function()
     assert(decoder:finish())
     assert.equal(core.null, decoder:captured "/a")
     assert.is_nil(decoder:captured "/b")
-    assert.equal(0, select("#", decoder:captured "/b"))
+    assert.equal(1, select("#", decoder:captured "/b"))
   end)
 
   it("takes several, at any depth, by escapes and by index", function()
@@ -562,8 +562,17 @@ describe("core.decoder", function()
     raises("'~' must be followed by 0 or 1", { items = "/a~2" })
     raises("'~' must be followed by 0 or 1", { items = "/a~" })
     raises("more than 16 segments", { items = ("/a"):rep(17) })
-    raises("must be empty or begin with '/'", { items = "", capture = { "/a", "b" } })
-    raises("'~' must be followed by 0 or 1", { items = "", capture = { "/~x" } })
+    raises("capture: \"b\": it must be empty or begin with '/'", { items = "", capture = { "/a", "b" } })
+    raises("capture: \"/~x\": '~' must be followed by 0 or 1", { items = "", capture = { "/~x" } })
+    raises("items: \"data\": it must be empty", { items = "data" })
+    raises("id: \"/~\": '~' must", { items = "", id = "/~" })
+  end)
+
+  it("answers nil, and not nothing, where there is nothing", function()
+    local decoder = core.decoder { items = "/data", capture = { "/next" }, edges = true }
+    for _, call in ipairs { { "next" }, { "captured", "/next" }, { "edge", "last", "/id" }, { "document" } } do
+      assert.equal(1, select("#", decoder[call[1]](decoder, call[2], call[3])), call[1])
+    end
   end)
 
   it("raises what is wrong with an option, by its name", function()
@@ -572,7 +581,7 @@ describe("core.decoder", function()
     raises('there is no option "itmes"', { itmes = "" })
     raises("an option's name must be a string, got number", { "" })
     raises("capture: expected a list of JSON Pointers, got string", { items = "", capture = "/a" })
-    raises("at most 16 JSON Pointers", { items = "", capture = { 1 } })
+    raises("capture: 1: expected a JSON Pointer, got number", { items = "", capture = { 1 } })
     raises("record: expected a type made by record_type, got string", { items = "", record = "x" })
     raises("record: expected a type made by record_type, got table", { items = "", record = {} })
     for _, name in ipairs { "max_bytes", "max_item", "max_depth" } do

@@ -172,7 +172,9 @@ function Exchange:transfer_error(failure, line, proxy_status)
   if proxy and proxy ~= "" and not self.transfer:status() then
     line = line .. ", by way of the proxy"
   end
-  return self:error(transfer_kinds[failure] or "network", line, { code = failure })
+  local is_of_body = failure == "too_large" and self.transfer:status()
+  return self:error(transfer_kinds[failure] or "network", line, { code = failure,
+    offset = is_of_body and self.client.limits_of_bodies.max_page_bytes or nil })
 end
 
 --- The error of a body that is not what was declared.
