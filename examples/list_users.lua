@@ -41,6 +41,7 @@ local function clients()
       client_id = env "TESOURO_CLIENT_ID",
       client_secret = needed("TESOURO_CLIENT_SECRET", "TESOURO_CLIENT_ID"),
       environment = env "TESOURO_ENVIRONMENT",
+      base_url = env "TESOURO_BASE_URL",
     }
   end
   if env "DINTERO_CLIENT_ID" then
@@ -48,6 +49,7 @@ local function clients()
       client_id = env "DINTERO_CLIENT_ID",
       client_secret = needed("DINTERO_CLIENT_SECRET", "DINTERO_CLIENT_ID"),
       accounts = split(env "DINTERO_ACCOUNTS" or needed("DINTERO_ACCOUNT", "DINTERO_CLIENT_ID")),
+      base_url = env "DINTERO_BASE_URL",
     }
   end
   if #list == 0 and env "SANDBOX_TESOURO_URL" then

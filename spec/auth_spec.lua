@@ -422,10 +422,28 @@ describe("a failing token endpoint", function()
 
   it("is asked five times at most", function()
     local err = failed { status = 503, body = "busy" }
-    check.failure(err, "http")
+    check.failure(err, "auth")
+    check.contains(err.message, "503", "its answer is not shown")
     assert.equal(503, err.status)
     assert.equal(5, err.attempts)
     assert.equal(5, #server:requests(TOKEN))
+  end)
+
+  it("is an auth error whatever it answers, but for a limit of rate", function()
+    for status, kind in pairs { [302] = "auth", [404] = "auth", [500] = "auth", [429] = "rate_limit" } do
+      server:script { [TOKEN] = { { status = status } }, [USERS] = { page { "a" } } }
+      local _, err = tesouro { retry = false }:users():collect()
+      check.failure(err, kind)
+      assert.equal(status, err.status)
+    end
+  end)
+
+  it("says where it answers HTML, or an error's document with a status of success", function()
+    check.contains(failed({ body = "<html>hello</html>", type = "text/html" }).message, "is HTML, not JSON")
+    local body = '{"error":"invalid_client","error_description":"unknown client"}'
+    local err = failed { body = body }
+    assert.equal("invalid_client", err.code)
+    assert.equal(body, err.body)
   end)
 
   it("that is not there is a network error", function()

@@ -112,7 +112,7 @@ describe("rollcall review", function()
     assert.equal("", errors)
     assert.equal(0, status)
     local lines = command.lines(output:gsub("\r\n", "\n"))
-    assert.equal("source,users,active,invited,inactive,deleted,no_mfa,stale,never_came,admin", lines[1])
+    assert.equal("source,users,active,invited,inactive,deleted,no_mfa,stale,never_came,admin,complete", lines[1])
     local expected = { dintero = counted(dintero), tesouro = counted(tesouro) }
     expected.tesouro.no_mfa = "" -- it says nothing of it
     for i, name in ipairs { "dintero", "tesouro" } do
@@ -121,6 +121,7 @@ describe("rollcall review", function()
         "admin" } do
         cells[#cells + 1] = count[column] or 0
       end
+      cells[#cells + 1] = "true"
       assert.equal(table.concat(cells, ","), lines[i + 1])
     end
     assert.equal("total," .. (#tesouro + #dintero), lines[4]:match "^total,%d+")
@@ -138,9 +139,16 @@ describe("rollcall review", function()
       "| --- | ---: |", "| tesouro | 3,500 |")
   end)
 
+  it("is not sure where a limit of the configuration has cut a source", function()
+    local name = cli.configuration(cli.source_text(cli.CREDENTIALS .. ", query = { status = "ACTIVE", limit = 50 }"))
+    local _, errors, status = run { "review", "--config", name, "--fail-on", "never-came" }
+    assert.equal(3, status)
+    check.contains(errors, "tesouro was cut by a limit of its configuration: the review is incomplete")
+  end)
+
   it("marks what is not whole, since a source failed", function()
     for format, line in pairs { table = "^%s %%(incomplete%%)  ", markdown = "^| %s %%(incomplete%%) |",
-      csv = "^%s %%(incomplete%%)," } do
+      csv = "^%s,.*,false\r$" } do
       sandbox.reset()
       sandbox.plan_faults { provider = "tesouro", script = { { kind = "html" } } }
       local output, _, status = run { "review", "--format", format }
@@ -206,8 +214,8 @@ describe("rollcall review", function()
     local output, errors, status = review("--format", "csv")
     assert.equal("", errors)
     assert.equal(0, status)
-    assert.equal("source,users,?,no_mfa,stale,never_came,admin\r\nsilent,2,2,,,,1\r\nspeaking,5,5,,2,,\r\n"
-      .. "total,7,7,,2,,1\r\n", output)
+    assert.equal("source,users,?,no_mfa,stale,never_came,admin,complete\r\nsilent,2,2,,,,1,true\r\n"
+      .. "speaking,5,5,,2,,,true\r\ntotal,7,7,,2,,1,true\r\n", output)
     output = review("--list", "stale,admin", "--format", "ndjson", "--fields", "id,findings")
     local found = {}
     for _, one in ipairs(decoded(output)) do
@@ -251,7 +259,7 @@ describe("rollcall review", function()
       users = { path = "/u", items = "", paging = { type = "none" } } } } } }]]):format(server.url))
     local output = run { "review", "--config", name, "--format", "csv" }
     assert.equal("source,users,active,invited,?,status_Active,status_no mfa,status_users,no_mfa,stale,never_came,"
-      .. "admin\r\nown,6,1,1,1,1,1,1,,,1,\r\n", output)
+      .. "admin,complete\r\nown,6,1,1,1,1,1,1,,,1,,true\r\n", output)
     output = run { "users", "--config", name, "--where", "last_seen_at<90d", "--format", "csv", "--fields", "id" }
     assert.equal("id\r\n1\r\n2\r\n3\r\n4\r\n5\r\n6\r\n", output)
   end)

@@ -408,7 +408,7 @@ describe("a walk that is interrupted", function()
     for text, problem in pairs {
       [""] = "it is empty",
       ["\n"] = "it is empty",
-      ["nonsense\n"] = "expected a checkpoint",
+      ["nonsense\n"] = "expected a checkpoint, got another text",
       ['{"rollcall":1,"parts":{"tesouro":"?"},"output":{"format":[1]}}\n'] = "it does not say of which output it is",
     } do
       command.write(saved, text)

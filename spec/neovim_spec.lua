@@ -212,6 +212,20 @@ describe("a task in Neovim", function()
     check.contains(text, "on_done 1", "on_done 2", "on_done 3")
   end)
 
+  it("is told of its end where the editor is left right behind spawn", function()
+    sandbox.configure "delay_ms=2000"
+    local _, text, status = nvim [[
+      require("rollcall").spawn(function()
+        for _ in tesouro():users() do end
+      end, function(err)
+        io.stdout:write("TOLD ", tostring(err), "\n")
+      end)
+      vim.cmd "qall"
+    ]]
+    assert.equal(0, status, text)
+    assert.equal(1, select(2, text:gsub("TOLD closed", "")), text)
+  end)
+
   it("is told of its end also where it begins when another ends as the editor is left, a few times", function()
     sandbox.configure "delay_ms=2000"
     local _, text, status, seconds = nvim [[

@@ -87,7 +87,7 @@ describe("schema.check", function()
     end
     local node = { fields = { a = { type = "string", expected = "a good one", test = test } } }
     assert.same({}, check({ a = "good" }, node))
-    assert.same({ "a: an odd one" }, check({ a = "odd" }, node))
+    assert.same({ 'a: an odd one; got "odd"' }, check({ a = "odd" }, node))
     assert.same({ 'a: expected a good one, got "bad"' }, check({ a = "bad" }, node))
   end)
 

@@ -22,6 +22,7 @@ if env "TESOURO_CLIENT_ID" then
     client_id = env "TESOURO_CLIENT_ID",
     client_secret = env "TESOURO_CLIENT_SECRET",
     environment = env "TESOURO_ENVIRONMENT",
+    base_url = env "TESOURO_BASE_URL",
   }
 end
 if env "DINTERO_CLIENT_ID" then
@@ -29,6 +30,7 @@ if env "DINTERO_CLIENT_ID" then
     account = env "DINTERO_ACCOUNT",
     client_id = env "DINTERO_CLIENT_ID",
     client_secret = env "DINTERO_CLIENT_SECRET",
+    base_url = env "DINTERO_BASE_URL",
   }
 end
 if not next(clients) and env "SANDBOX_TESOURO_URL" then
@@ -54,12 +56,23 @@ local function refuse(status, message)
   return ngx.exit(status)
 end
 
---- The stream that the request's arguments ask for: `provider`, and filters by their names, which rollcall checks.
+-- The arguments that are numbers.
+local numbers = { page_size = true, limit = true, prefetch = true, deadline = true, max_requests = true,
+  max_bytes = true }
+
+--- The stream that the request's arguments ask for: `provider`, and options of client:users, which rollcall checks. It
+--- is of the whole directory by default, whatever the status.
 local function stream_of_request()
   local query = ngx.req.get_uri_args(20)
   local client = clients[query.provider]
   if not client then
     return refuse(404, "there is no such provider")
+  end
+  for name, value in pairs(query) do
+    query[name] = numbers[name] and tonumber(value) or value
+  end
+  if query.provider == "tesouro" then
+    query.status = query.status or "ALL"
   end
   query.provider = nil
   local good, stream = pcall(client.users, client, query)

@@ -83,7 +83,7 @@ end
 local function read(text)
   local saved = type(text) == "string" and json.decode(text)
   if type(saved) ~= "table" or type(saved.rollcall) ~= "number" then
-    return nil, "expected a checkpoint"
+    return nil, "expected a checkpoint, got another text"
   elseif saved.rollcall ~= FORMAT then
     return nil, ("a checkpoint of format %s, which this version does not know"):format(show(saved.rollcall))
   end

@@ -257,7 +257,7 @@ local function merged(self, collection, name, accounts, variables, checked)
   end
   local merge = require "rollcall.merge" -- here, since most scripts need none
   return merge.new(streams, { limit = checked.limit, concurrency = checked.concurrency, on_error = checked.on_error },
-    self.loop, names)
+    self.loop, names, self.provider.name)
 end
 
 --- What a client shares with its streams; nil where this is no client.

@@ -69,6 +69,7 @@ local url = require "rollcall.http.url"
 ---@field wait number seconds
 ---@field kind rollcall.ErrorKind
 ---@field status integer?
+---@field request_id string?
 ---@field message string
 
 --- Of a page whose users were all given; not of one that a limit, an error or the script ended the walk in.
@@ -311,6 +312,8 @@ local function check_together(declared, config, problems)
     lists[#lists + 1] = many and option.list or nil
     if one ~= nil and many ~= nil then
       problems[#problems + 1] = ("%s and %s exclude each other"):format(name, option.list)
+    elseif many and #many == 0 then
+      problems[#problems + 1] = ("%s: expected at least one, each %s"):format(option.list, option.expected)
     elseif option.required and one == nil and (many == nil or #many == 0) then
       problems[#problems + 1] = ("%s: missing; expected %s"):format(name, option.expected)
     end
@@ -331,7 +334,8 @@ local function check_base_url(declared, config, problems)
     problem = "plain http would show the token to the network; use https, or say insecure = true"
   end
   if problem then
-    problems[#problems + 1] = "base_url: " .. problem
+    local has_credentials = address:find("@", 1, true)
+    problems[#problems + 1] = "base_url: " .. problem .. (has_credentials and "" or "; got " .. schema.show(address))
   end
   return (address:gsub("/+$", ""))
 end

@@ -37,7 +37,7 @@ local options_schema = { type = "table", fields = {
 ---@param loop rollcall.Loop
 ---@param names string[]? of the streams, by which a checkpoint knows them
 ---@return rollcall.Stream
-function merge.new(streams, options, loop, names)
+function merge.new(streams, options, loop, names, provider)
   options = options or {}
   local self = setmetatable({
     front = sources.nothing_at_once,
@@ -58,7 +58,7 @@ function merge.new(streams, options, loop, names)
     self.all[i] = one
     one.source().holder = self
   end
-  return stream.new(self, loop)
+  return stream.new(self, loop, { provider = provider })
 end
 
 --- Checks what the public rollcall.merge was given.

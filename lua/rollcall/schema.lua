@@ -227,8 +227,10 @@ local function check_scalar(value, node, path, problems, secret)
   if node.test then
     local good = node.test(value)
     if good ~= true then
-      problems[#problems + 1] = good and named(path, good)
-        or named(path, ("expected %s, got %s"):format(schema.expected(node), shown))
+      local is_said = good and (type(value) == "table" or good:find("got ", 1, true))
+      problems[#problems + 1] = named(path, is_said and good
+        or good and ("%s; got %s"):format(good, shown)
+        or ("expected %s, got %s"):format(schema.expected(node), shown))
       return false
     end
   end

@@ -302,9 +302,11 @@ end
 
 ---@return rollcall.Stats
 function Walk:statistics()
+  local page = self.pages[1]
+  local has_come = page and (page.cleared or page.ended) -- it has users, or has come to its end
   return {
     users = self:count(),
-    pages = self.page_count - math.max(0, #self.pages - 1),
+    pages = self.page_count - #self.pages + (has_come and 1 or 0),
     requests = self.stats.requests,
     retries = self.stats.retries,
     waits = self.stats.waits,

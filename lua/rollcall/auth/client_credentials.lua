@@ -71,8 +71,6 @@ end
 
 -- A token is renewed before its last five minutes, or the last tenth of a shorter life.
 local MARGIN, MARGIN_SHARE = 300, 0.1
--- What a token endpoint answers to credentials that it does not take (RFC 6749, 5.2), beside 401 and 403.
-local REFUSED = 400
 -- Where the server does not say how long a token lives.
 local UNKNOWN_LIFE = 3600
 -- Bytes of a token: servers take no longer headers.
@@ -150,7 +148,8 @@ end
 
 --- Reads the answer of the token endpoint; nil and an error where it is none.
 function Credentials:accept(asked, now)
-  local declared, document = self.client.provider.auth, json.decode((asked.transfer:body()))
+  local declared, body = self.client.provider.auth, (asked.transfer:body())
+  local document = json.decode(body)
   local place = declared.token or "/access_token"
   local token = pointers.get(document, place)
   token = token ~= core.null and token or nil
@@ -158,9 +157,12 @@ function Credentials:accept(asked, now)
     -- Nothing of an answer that may be a token of another shape.
     local is_error = type(document) == "table" and token == nil and problem.refuses_token(document)
     local message, code = problem.read(is_error and document or nil)
+    local is_shown = is_error and problem.without_token(body, document, message, place)
     local said = message or code
-    return nil, asked:error("auth", ("the token endpoint's answer has no usable token at %s%s"):format(place,
-      said and "; the server says: " .. said or ""), { code = code })
+    local what = problem.is_html(asked.transfer) and "is HTML, not JSON"
+      or ("has no usable token at %s%s"):format(place, said and "; the server says: " .. said or "")
+    return nil, asked:error("auth", "the token endpoint's answer " .. what,
+      { code = code, body = is_shown and body or nil })
   elseif #token > LONGEST_TOKEN then
     return nil, asked:error("auth", ("the token endpoint's token has %d bytes; expected at most %d"):format(#token,
       LONGEST_TOKEN))
@@ -187,9 +189,9 @@ function Credentials:step(ticket, now)
       ticket.err = select(2, self:accept(ticket.exchange, now))
     else
       ticket.err = ticket.exchange.err
-      if ticket.err.status then
-        local is_refusal = ticket.err.status == REFUSED and ticket.err.code ~= "proxy"
-        ticket.err.kind = is_refusal and "auth" or ticket.err.kind
+      if ticket.err.status then -- it has answered, and there is no token: but for a limit of rate, auth has failed
+        local is_answer = ticket.err.kind == "http" and ticket.err.code ~= "proxy"
+        ticket.err.kind = is_answer and "auth" or ticket.err.kind
         ticket.err.message = "no token: " .. ticket.err.message
       end
     end

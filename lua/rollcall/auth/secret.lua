@@ -51,7 +51,9 @@ function secret.get(client, name)
     return value -- which was looked at when it was remembered
   end
   if is_asked and value == nil and why ~= nil then
-    local reason = client.redactor:clean(tostring(why), nil, LONGEST_REASON):gsub("[%z\1-\31\127]", " ")
+    local is_readable = type(why) ~= "table" or (getmetatable(why) or {}).__tostring ~= nil
+    local shown = is_readable and tostring(why) or "a table"
+    local reason = client.redactor:clean(shown, nil, LONGEST_REASON):gsub("[%z\1-\31\127]", " ")
     return nil, errors.new("auth", ("%s: its function answered nil, and: %s"):format(name, reason),
       { provider = client.provider.name })
   elseif type(value) ~= "string" or value == "" or value:find("%c") then

@@ -82,7 +82,9 @@ end
 ---@return string?
 function failure.advice(err, name)
   local text = advice[err.kind]
-  if err.kind == "auth" and err.status == 403 then
+  if err.kind == "auth" and err.status and err.status ~= 400 and err.status ~= 401 and err.status ~= 403 then
+    text = advice.http -- of a token endpoint that is not one, or is in trouble
+  elseif err.kind == "auth" and err.status == 403 then
     text = "These credentials may not read the users of this account: ask its administrator for the right to"
   elseif err.kind == "decode" and err.body then
     text = "The server answered without users, and may say why: look at the account, the filters and base_url"

@@ -28,11 +28,11 @@ Who can sign in is whose status is not INVITED, INACTIVE or DELETED, nor one of 
 were invited, SUSPENDED and DEPROVISIONED. Where a provider says nothing of second
 factors there is a "-", and so there is where it says nothing of last visits (who was made long ago may come daily), of
 statuses (nobody knows who was invited), or of roles and scopes. A source that failed, or was cut by a
-limit of its configuration, is marked as incomplete, and so is the total.]]
+limit of its configuration, is marked as incomplete, and so is the total; CSV has a column for it.]]
 
 review.epilog = [[
 Exit status: 0 reviewed, 1 no users, or one of the findings of --fail-on, 2 wrong usage or configuration, 3 a
-source failed. Of what a source says nothing of, --fail-on finds nothing: that is said, unless --quiet.
+source failed, or was cut by a limit of its configuration. Of what a source says nothing of, --fail-on finds nothing: that is said, unless --quiet.
 
 Memory does not grow with the number of users, but for --list while a source has told of no last visit: those to be
 listed who were made long ago are kept until then.
@@ -269,6 +269,7 @@ local function grid(counts, sum)
     for _, name in ipairs(FINDINGS) do
       row[#row + 1] = is_known(count, name) and (count.found[name] or 0) or "-"
     end
+    row.name, row.is_complete = count.name, not count.is_incomplete
     rows[i] = row
   end
   return header, rows
@@ -332,6 +333,12 @@ function shows.csv(session, header, rows)
       return row[i] ~= "-" and row[i] or nil
     end }
   end
+  columns[1].get = function(row)
+    return row.name
+  end
+  columns[#columns + 1] = { name = "complete", get = function(row)
+    return row.is_complete
+  end }
   local writer = listing.csv(session, columns)
   session.output:write(writer:header())
   for _, row in ipairs(rows) do
@@ -450,8 +457,13 @@ function review.run(session)
       list.see(user, source, found, by_source[source])
     end
   end)
+  local is_cut = false
   for i, source in ipairs(sources) do
     counts[i].is_incomplete = source.has_failed or source.is_cut
+    if source.is_cut and not source.has_failed then
+      session:complain(source.name .. " was cut by a limit of its configuration: the review is incomplete")
+      is_cut = true
+    end
   end
   for _, source in ipairs(session.unavailable) do
     counts[#counts + 1] = new_count(source.name)
@@ -474,7 +486,10 @@ function review.run(session)
   if #reasons > 0 then
     session:say("found what --fail-on names: " .. table.concat(reasons, ", "))
   end
-  return failures > 0 and failure.FAILED or (users == 0 or #reasons > 0) and failure.NONE or failure.FOUND
+  if failures > 0 or is_cut and #reasons == 0 then
+    return failure.FAILED
+  end
+  return (users == 0 or #reasons > 0) and failure.NONE or failure.FOUND
 end
 
 return review

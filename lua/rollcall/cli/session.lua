@@ -233,21 +233,21 @@ end
 --- failed, which is told, and the others are left: not where a walk is gone on with, whose place it would lose.
 ---@param sources rollcall.cli.Source[] changed: those that are left
 function Session:clients(sources)
-  local left, problems = {}, {}
+  local left, problems, mistakes = {}, {}, {}
   for _, source in ipairs(sources) do
     local client, problem, is_secret = self:try_client(source)
     if client then
       source.client = client
       left[#left + 1] = source
     elseif not is_secret or self.args.resume then
-      failure.usage("%s", problem)
+      mistakes[#mistakes + 1] = problem
     else
       source.has_failed = true
       problems[#problems + 1], self.unavailable[#self.unavailable + 1] = problem, source
     end
   end
-  if #left == 0 then
-    failure.usage("%s", table.concat(problems, "\n"))
+  if #mistakes > 0 or #left == 0 then
+    failure.usage("%s", table.concat(#mistakes > 0 and mistakes or problems, "\n"))
   end
   for _, problem in ipairs(problems) do
     self:complain(problem)

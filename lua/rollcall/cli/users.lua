@@ -13,7 +13,7 @@ local FILTERS = { "status", "organization_type", "organization_id", "expand", "s
 
 users.description = [[
 Lists users as they arrive, in constant memory. Everybody is listed, whatever the status, unless a filter says
-otherwise.
+otherwise, or the provider: Okta leaves out whom it has deprovisioned.
 
 Filters (--status and those below) are the provider's own and save requests; --where works on every field of
 every provider.]]

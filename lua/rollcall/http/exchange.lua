@@ -39,6 +39,8 @@ Exchange.__index = Exchange
 
 local exchange = {}
 
+local tointeger = math.tointeger -- luacheck: ignore 143 (Lua 5.4 alone has it)
+
 local MAX_URL_SHOWN = 512
 -- Bytes of what a server says of itself, and of its whole answer in `body`. Secrets are looked for in no more: in a
 -- text of some hundred KiB that takes long enough to be felt. A URL is cut by `shown_url`.
@@ -75,6 +77,8 @@ function Exchange:error(kind, message, fields)
   err.method = spec.method
   err.url = self:shown_url()
   err.attempts = self.attempts
+  -- Lua 5.4 would write 5.0 for whole seconds that were calculated.
+  err.retry_after = tointeger and tointeger(err.retry_after) or err.retry_after
   if self.transfer then
     err.status = err.status or self.transfer:status()
     err.request_id = problem.request_id(self.transfer)
@@ -131,13 +135,14 @@ function Exchange:status_error(body)
   end
   if status >= 300 and status < 400 and status ~= 304 then -- 304: "not modified", asked for by nobody
     local target = transfer:header("location")
-    target = target and target:gsub("[?#].*", "?...") -- which may have a token
+    target = target and target:gsub("[?#].*", "?..."):gsub("^([%w+.-]*:?//)[^/]*@", "%1") -- which may be secrets
     message = "a redirect" .. (target and " to " .. target or "") .. "; redirects are not followed"
   elseif not message and problem.is_html(transfer) then
     local title = problem.title(body)
     message = "the server answered HTML, not JSON" .. (title and ": " .. title or "")
   end
-  message = message or is_shown and problem.first_line(body) or "no message"
+  message = message or (is_shown or body == "") and (problem.first_line(body) or "no message")
+    or "its answer is not shown, since a token may be in it"
   local who = status == 407 and "the proxy" or "the server"
   return self:error(kind, ("%s answered %d: %s"):format(who, status, message), {
     status = status,
@@ -188,7 +193,7 @@ function Exchange:decode_error(err, text, document)
   local full = self:error("decode", message, { code = err.code, offset = err.offset, body = text,
     retry_after = err.code == "unexpected_end" and header.retry_after(self.transfer) or nil })
   if problem.is_html(self.transfer) or err.message:find("expected a value, got '<'", 1, true) then
-    full.message = "the server answered HTML, not JSON; " .. full.message
+    full.message = ("the server answered %s, not JSON; %s"):format(problem.markup(self.transfer, text), full.message)
   end
   return full
 end
@@ -349,7 +354,8 @@ function Exchange:again_or_fail(err, now)
   end
   count(self, "retries", 1)
   back_off(self, now, delay)
-  self:tell("retry", { wait = delay, kind = err.kind, status = err.status, message = err.message })
+  self:tell("retry", { wait = delay, kind = err.kind, status = err.status, message = err.message,
+    request_id = err.request_id })
 end
 
 --- An answer that is no success.

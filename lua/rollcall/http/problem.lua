@@ -31,10 +31,19 @@ function problem.is_html(transfer)
   return (transfer:header("content-type") or ""):lower():find("html", 1, true) ~= nil
 end
 
+--- What an answer is that begins with "<": by its type, or by its text where that is known.
+---@param transfer rollcall.Transfer
+---@param text string?
+---@return "HTML"|"XML"
+function problem.markup(transfer, text)
+  local is_xml = (transfer:header("content-type") or ""):lower():find("xml", 1, true) or (text or ""):find "^%s*<%?xml"
+  return is_xml and not problem.is_html(transfer) and "XML" or "HTML"
+end
+
 local function first_text(...)
   for i = 1, select("#", ...) do
     local value = select(i, ...)
-    if type(value) == "string" then
+    if type(value) == "string" and value:find "%S" then
       return value
     end
   end

@@ -526,9 +526,14 @@ if vim then
     end
   end
 
-  vim.schedule(function()
+  local function watch_leaving()
     vim.api.nvim_create_autocmd("VimLeavePre", { callback = leave, desc = "rollcall: end its tasks" })
-  end)
+  end
+  if vim.in_fast_event() then -- where the API may not be called
+    vim.schedule(watch_leaving)
+  else
+    watch_leaving()
+  end
 end
 
 return loop

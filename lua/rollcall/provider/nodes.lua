@@ -56,7 +56,7 @@ function nodes.template(options)
 end
 
 --- The URL of an API.
-nodes.base_url = { type = "string", expected = "an https URL without a query", test = function(value)
+nodes.base_url = { type = "string", secret = true, expected = "an https URL without a query", test = function(value)
   local parsed, problem = url.parse(value)
   return parsed and (parsed.scheme == "https" or url.is_loopback(parsed)) and not parsed.path:find("?", 1, true)
     or problem or false

@@ -19,6 +19,7 @@ local function from_environment(provider)
     client_id = env(name .. "_CLIENT_ID"),
     client_secret = env(name .. "_CLIENT_SECRET"),
     environment = env(name .. "_ENVIRONMENT"),
+    base_url = env(name .. "_BASE_URL"),
     accounts = accounts and vim.split(accounts, "[,%s]+", { trimempty = true }) or nil,
   }
 end
