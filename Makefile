@@ -86,7 +86,7 @@ $(ALONE): spec/support/alone.c
 	$(Q)gcc $(OWN_CFLAGS) -shared -o $@ $<
 
 # The sources that know no Lua.
-PURE := json scan field pointer queue items items_beside items_error seen \
+PURE := json scan field pointer queue items items_outside items_error seen \
   delivery http http_request http_response http_wait
 C_OBJECTS := $(patsubst csrc/%.c,$(BUILD)/c-asan/obj/%.o,$(wildcard $(PURE:%=csrc/%.c)))
 $(eval $(call flavour,c-asan,c,gcc,$$(SANITIZE)))

@@ -16,15 +16,15 @@ void rc_new_metatable(lua_State *L, const char *name, const luaL_Reg *methods, l
  * luaL_checkudata, without a look-up by name. */
 void *rc_check_self(lua_State *L, const char *name);
 
-/* A whole number that may be beyond 2^31: an integer where the Lua has them. */
+/* A whole number that may exceed 2^31: an integer if Lua has them. */
 void rc_push_count(lua_State *L, unsigned long long count);
 
 /* Returns one nil from a C function: with no result at all, tostring(f()) and the like would raise.
  */
 int rc_answer_nil(lua_State *L);
 
-/* Parses the JSON Pointer that is the string at the index; NULL, or what is wrong with it. Pushes
- * what the pointer refers to, which must stay alive as long as it is used. */
+/* Parses the string at the index as a JSON Pointer; NULL, or what is wrong with it. Pushes what the
+ * pointer refers to, which must stay alive as long as it is used. */
 const char *rc_push_pointer(lua_State *L, int index, rc_pointer *pointer);
 
 #pragma GCC visibility pop

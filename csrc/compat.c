@@ -12,6 +12,7 @@ int rc_absindex(lua_State *L, int index) {
 /* Light userdata of older LuaJITs hold 47 bits, and static data of AArch64 may lie above. */
 static void push_key(lua_State *L, const void *key) {
   const uint64_t low = (uint64_t)(uintptr_t)key & (((uint64_t)1 << 47) - 1);
+  /* It is only compared, never followed. NOLINTNEXTLINE(performance-no-int-to-ptr) */
   lua_pushlightuserdata(L, (void *)(uintptr_t)low);
 }
 

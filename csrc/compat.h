@@ -10,7 +10,8 @@
 #endif
 
 #if LUA_VERSION_NUM < 502
-/* LuaJIT has them; who builds for it may have Lua 5.1's headers, which do not declare them. */
+/* LuaJIT has these, but Lua 5.1's headers, which may be used to build for it, do not declare
+ * them. */
 int lua_isyieldable(lua_State *L);
 void luaL_setfuncs(lua_State *L, const luaL_Reg *functions, int upvalues);
 void *luaL_testudata(lua_State *L, int index, const char *name);

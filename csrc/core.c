@@ -25,8 +25,8 @@
 RC_EXPORT int luaopen_rollcall_core(lua_State *L);
 
 /* Keeps this module and libcurl in memory when the last Lua state that loaded them ends: a thread
- * of libcurl's that still waits for a name server returns into them, and a finalizer of a script
- * may call a method after its state has let go of the module. */
+ * of libcurl's that still waits for a name server returns into them, and a script's finalizer may
+ * call a method after its state has unloaded the module. */
 static void stay_loaded(void) {
   static const char here = 0;
   Dl_info module;
@@ -35,14 +35,15 @@ static void stay_loaded(void) {
   }
 }
 
-/* set_null(value): what JSON null is from now on, for a JSON library that has another sentinel. */
+/* set_null(value): the sentinel of JSON null from now on, for a JSON library that has another
+ * one. */
 static int set_null(lua_State *L) {
   lua_settop(L, 1);
   rc_set_null(L);
   return 0;
 }
 
-/* can_yield() -> boolean: no function in C is between the one that runs and its coroutine. */
+/* can_yield() -> boolean: is there a coroutine that can yield, with no C function in between? */
 static int can_yield(lua_State *L) {
   lua_pushboolean(L, lua_isyieldable(L));
   return 1;

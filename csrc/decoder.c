@@ -1,8 +1,10 @@
 /* decoder.c - see decoder.h.
  *
- * Beside its memory a decoder keeps one Lua table: at [1] the type of its records, and for each
- * captured pointer its position.
- */
+ * Besides its memory a decoder has one Lua table, its user value: at [1] the type of its records,
+ * and for each captured pointer its position.
+ *
+ * next and values run once a record, so they use rc_check_self, which saves luaL_checkudata's
+ * look-up by name; all others use luaL_checkudata. */
 #include "decoder.h"
 
 #include <string.h>
@@ -69,13 +71,13 @@ static bool peek(const rc_decoder *decoder, rc_item *item) {
   return is_open(decoder) && rc_items_peek(decoder->items, item);
 }
 
-/* The same, after Lua made room: a finalizer may have closed the decoder, fed it, or taken the item
+/* The same, after Lua allocated: a finalizer may have closed the decoder, fed it, or taken the item
  * that was seen before. */
 static bool peek_again(const rc_decoder *decoder, const rc_item *seen, rc_item *item) {
   return peek(decoder, item) && item->offset == seen->offset;
 }
 
-/* Pushes the item that was seen as a record; false where it is gone. */
+/* Pushes the item that was seen as a record; false if it is gone. */
 static bool push_record(lua_State *L, int index, const rc_decoder *decoder, const rc_item *seen) {
   rc_item item;
   lua_getiuservalue(L, index, 1);
@@ -116,7 +118,7 @@ bool rc_decoder_push_values(lua_State *L, int index, rc_decoder *decoder, int se
   return true;
 }
 
-/* What `next` and `values` answer where no item waits: nil | nil, err */
+/* What `next` and `values` return when no item waits: nil | nil, err */
 static int nothing_more(lua_State *L, const rc_decoder *decoder) {
   lua_pushnil(L);
   if (!is_open(decoder) || rc_items_failure(decoder->items) == RC_ITEMS_OK) {
@@ -169,7 +171,7 @@ static form form_of(lua_State *L, int index) {
   return (form)luaL_checkoption(L, index, "", names);
 }
 
-/* Pushes a value. */
+/* Pushes a value in this form. */
 static void push_plain(lua_State *L, rc_span span, form as) {
   if (as == AS_JSON || (as == NUMBERS_AS_TEXT && span.type == RC_JSON_NUMBER)) {
     lua_pushlstring(L, span.bytes, span.length);
@@ -178,19 +180,18 @@ static void push_plain(lua_State *L, rc_span span, form as) {
   }
 }
 
-/* The same where the text belongs to the decoder. */
+/* The same for text that belongs to the decoder. */
 static void push_pinned(lua_State *L, rc_decoder *decoder, rc_span span, form as) {
   decoder->pins++;
   push_plain(L, span, as);
-  decoder->pins--; /* where memory was short it stays pinned, until it is collected */
+  decoder->pins--; /* if that raised, it stays pinned until it is collected */
   if (decoder->closing && decoder->pins == 0) {
     release(decoder);
   }
 }
 
-/* decoder:captured(pointer, form) -> value | null | nil for none. `form` is "text" where a number
- * shall come as it stands in the document, which a double might not hold; "json" where all shall.
- */
+/* decoder:captured(pointer, form) -> value | null | nil for none. `form` is "text" for numbers as
+ * they stand in the document, which a double might not hold; "json" for every value so. */
 static int decoder_captured(lua_State *L) {
   luaL_checkstring(L, 2);
   const form as = form_of(L, 3);
@@ -217,7 +218,7 @@ static int decoder_found(lua_State *L) {
   return 1;
 }
 
-/* Pushes a text for a hash, another one for each mark. */
+/* Pushes a text made of a mark and a hash. */
 static void push_marked(lua_State *L, unsigned mark, uint64_t hash) {
   char text[1 + sizeof hash];
   text[0] = (char)mark;
@@ -225,9 +226,9 @@ static void push_marked(lua_State *L, unsigned mark, uint64_t hash) {
   lua_pushlstring(L, text, sizeof text);
 }
 
-/* decoder:opening() -> how many records are in it, at most 16; a text for the first one, and a text
- * for all of them in their order, by their ids, which is never one of the former; the bytes that
- * wait to be taken. */
+/* decoder:opening() -> how many records are in it, at most 16; a text for the id of the first; a
+ * text for the ids of all, in their order, which is never one of the former; the bytes that wait to
+ * be taken. */
 static int decoder_opening(lua_State *L) {
   const rc_decoder *decoder = rc_decoder_check(L, 1);
   const rc_opening opening = rc_items_opening(decoder->items);
@@ -239,8 +240,8 @@ static int decoder_opening(lua_State *L) {
   return 4;
 }
 
-/* decoder:edge(which, pointer, form) -> what stands at the pointer in the "first" or the "last"
- * record found, as `captured` gives it; nil where nothing does. For a decoder with `edges`. */
+/* decoder:edge(which, pointer, form) -> the value at the pointer in the "first" or the "last"
+ * record found, as `captured` gives it; nil for none. For a decoder with `edges`. */
 static int decoder_edge(lua_State *L) {
   static const char *const names[] = {"first", "last", NULL};
   rc_decoder *decoder = rc_decoder_check(L, 1);
@@ -251,7 +252,7 @@ static int decoder_edge(lua_State *L) {
   rc_pointer pointer;
   const char *problem = rc_push_pointer(L, 3, &pointer);
   luaL_argcheck(L, problem == NULL, 3, problem);
-  /* A copy: whenever Lua makes room, a finalizer may feed the decoder, and the edge moves. */
+  /* A copy: whenever Lua allocates, a finalizer may feed the decoder, and the edge moves. */
   rc_span item = {.type = RC_JSON_OBJECT};
   const char *bytes;
   size_t room = 0;
@@ -279,20 +280,21 @@ static int decoder_edge(lua_State *L) {
 }
 
 /* decoder:document() -> the text of a short document that has ended without items, or what had come
- * of one that has something else in the array's place; nil for any other. */
+ * of one with something other than an array in its place; nil for any other. */
 static int decoder_document(lua_State *L) {
   size_t length;
   const char *text = rc_items_document(rc_decoder_check(L, 1)->items, &length);
   if (text == NULL) {
     return rc_answer_nil(L);
   }
-  char copy[RC_ITEMS_KEPT]; /* a finalizer may feed or close the decoder before Lua copies */
+  /* A finalizer may feed or close the decoder before Lua copies. */
+  char copy[RC_ITEMS_DOCUMENT_SIZE];
   memcpy(copy, text, length);
   lua_pushlstring(L, copy, length);
   return 1;
 }
 
-/* decoder:close(): gives its memory back at once. */
+/* decoder:close(): frees its memory at once. */
 static int decoder_close(lua_State *L) {
   rc_decoder *decoder = luaL_checkudata(L, 1, METATABLE);
   if (decoder->pins > 0) {
@@ -308,7 +310,7 @@ static int decoder_gc(lua_State *L) {
   return 0;
 }
 
-/* Raises unless the string on top is a JSON Pointer; `option` is whose value it is. */
+/* Raises unless the string on top is a JSON Pointer; `option` names it in the message. */
 static void check_pointer(lua_State *L, const char *option) {
   rc_pointer pointer;
   const char *problem = rc_push_pointer(L, -1, &pointer);

@@ -33,7 +33,7 @@ void rc_delivery_begin_body(rc_delivery *delivery) {
   rc_seen_clear(&delivery->seen);
 }
 
-/* Of what a value means: a string is the same however its characters are escaped. */
+/* Of what the value means: the same however a string's characters are escaped. */
 static uint64_t hash_value(rc_span value) {
   if ((value.flags & RC_JSON_ESCAPED) == 0) {
     return rc_hash(value.bytes, value.length);
@@ -53,7 +53,7 @@ static uint64_t hash_value(rc_span value) {
   return hash;
 }
 
-/* The hash of the item's id; of its text where it has none. The last bit says which. */
+/* The hash of the item's id, or of its text if it has none. The last bit says which. */
 static uint64_t identify(const rc_delivery *delivery, const rc_object *object, bool *has_id) {
   rc_span id;
   *has_id = rc_field_find_id(object, &delivery->id, &id);
@@ -63,7 +63,7 @@ static uint64_t identify(const rc_delivery *delivery, const rc_object *object, b
   return hash_value(id) | HAS_ID;
 }
 
-/* From here on the body is not what was given: its items are looked up one by one. */
+/* From here on the body differs from what was given: its items are looked up one by one. */
 static bool begin_difference(rc_delivery *delivery) {
   for (size_t i = 0; i < delivery->before; i++) {
     if (!rc_seen_add(&delivery->seen, delivery->kept[i])) {
@@ -110,7 +110,7 @@ rc_verdict rc_delivery_judge(rc_delivery *delivery, const rc_object *item) {
 static bool keep(rc_delivery *delivery, uint64_t hash) {
   if (delivery->kept_count == delivery->kept_capacity) {
     const size_t capacity = delivery->kept_capacity > 0 ? delivery->kept_capacity * 2 : 128;
-    uint64_t *grown = delivery->kept_count < RC_DELIVERY_KEPT
+    uint64_t *grown = delivery->kept_count < RC_DELIVERY_MAX_KEPT
                           ? realloc(delivery->kept, capacity * sizeof *grown)
                           : NULL;
     if (grown == NULL) {
@@ -127,7 +127,7 @@ void rc_delivery_gave(rc_delivery *delivery) {
   delivery->given++;
   delivery->fingerprint_before = delivery->fingerprint;
   delivery->fingerprint = rc_hash_mix(delivery->fingerprint, delivery->hash);
-  /* An item is given after the prefix or after a difference: this body needs `kept` no more. */
+  /* An item is given after the prefix or after a difference: this body no longer needs `kept`. */
   if (delivery->all_kept && !keep(delivery, delivery->hash)) {
     delivery->all_kept = false;
     forget_kept(delivery);

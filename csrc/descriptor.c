@@ -1,7 +1,7 @@
 /* descriptor.c - see descriptor.h.
  *
- * libcurl closes its sockets when it likes, also while a loop still watches them; the number may
- * then be another file's at once. A loop that watches a duplicate watches what it owns. */
+ * libcurl may close a socket at any time, also while a loop watches it, and its number may at once
+ * be another file's. A loop that watches a duplicate owns what it watches. */
 #define _POSIX_C_SOURCE 200809L
 #include "descriptor.h"
 

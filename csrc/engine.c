@@ -22,27 +22,27 @@ rc_engine *rc_engine_check(lua_State *L, int index) {
   return e;
 }
 
-/* Grows with whatever a poll of a walk could find new. */
+/* Grows with everything that a poll of a walk could find new. */
 static uint64_t activity(const rc_engine *e) {
   return e->writes + e->notices + rc_http_finished_count(e->http);
 }
 
 /* engine{turn = seconds, multiplex = boolean} -> engine
  *
- * turn: next of its transfers answers nil so often, for whoever reads to give a loop its turn.
- * multiplex: see rc_http_new; true by default. */
+ * turn: how often next of its transfers returns nil to give the caller's loop its turn; never by
+ * default. multiplex: see rc_http_new; true by default. */
 static int engine_new(lua_State *L) {
   static const char *const known[] = {"turn", "multiplex", NULL};
-  int64_t turn = 0;
+  int64_t turn_interval = 0;
   bool multiplex = true;
   if (!lua_isnoneornil(L, 1)) {
     rc_options_check(L, 1, "engine", known);
-    turn = rc_options_nanoseconds(L, 1, "engine", "turn", 0);
+    turn_interval = rc_options_nanoseconds(L, 1, "engine", "turn", 0);
     multiplex = rc_options_boolean(L, 1, "engine", "multiplex", true);
   }
   rc_engine *e = lua_newuserdatauv(L, sizeof *e, 0);
   memset(e, 0, sizeof *e);
-  e->turn = turn;
+  e->turn_interval = turn_interval;
   luaL_getmetatable(L, ENGINE);
   lua_setmetatable(L, -2);
   e->http = rc_http_new(multiplex);
@@ -52,7 +52,7 @@ static int engine_new(lua_State *L) {
   return 1;
 }
 
-/* engine:close(), and __gc. Transfers that run become failed ones. */
+/* engine:close(), and __gc. Running transfers fail. */
 static int engine_close(lua_State *L) {
   rc_engine *e = luaL_checkudata(L, 1, ENGINE);
   rc_http *http = e->http;
@@ -63,7 +63,7 @@ static int engine_close(lua_State *L) {
   return 0;
 }
 
-/* engine:drive(): what can be done without waiting; nothing where it is closed. */
+/* engine:drive(): does what can be done without waiting; nothing if it is closed. */
 static int engine_drive(lua_State *L) {
   const rc_engine *e = rc_engine_self(L, 1);
   if (e->http != NULL) {
@@ -72,16 +72,16 @@ static int engine_drive(lua_State *L) {
   return 0;
 }
 
-/* engine:notify(): whoever waits for it looks again. */
+/* engine:notify(): ends a wait for it, so that its caller looks again. */
 static int engine_notify(lua_State *L) {
   rc_engine_self(L, 1)->notices++;
   return 0;
 }
 
-/* -- for a foreign loop; http.h has the contract */
+/* -- for a foreign loop; http.h has the contract -------------------------------------------- */
 
-/* engine:counters() -> activity, sockets | nil where it is closed. The first grows with whatever a
- * poll of a walk could find new, the second whenever other sockets are to be watched. */
+/* engine:counters() -> activity, sockets | nil if it is closed. The first grows with everything
+ * that a poll of a walk could find new, the second whenever other sockets are to be watched. */
 static int engine_counters(lua_State *L) {
   const rc_engine *e = luaL_checkudata(L, 1, ENGINE);
   if (e->http == NULL) {
@@ -92,15 +92,15 @@ static int engine_counters(lua_State *L) {
   return 2;
 }
 
-/* engine:sockets(list) -> how many. The list, the caller's to keep, becomes fd, id, "r", "w" or
- * "rw" of the first, then of the second, and so on. */
+/* engine:sockets(list) -> how many. Fills the caller's list with fd, id and "r", "w" or "rw" of the
+ * first, then of the second, and so on. */
 static int engine_sockets(lua_State *L) {
   static const char *const events[] = {"", "r", "w", "rw"};
   const rc_engine *e = rc_engine_check(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   size_t count = rc_http_sockets(e->http, NULL, 0);
   rc_http_socket *found = lua_newuserdatauv(L, (count + 1) * sizeof *found, 0);
-  e = rc_engine_check(L, 1); /* making room may have run a finalizer that closed it, or drove it */
+  e = rc_engine_check(L, 1); /* allocating may have run a finalizer that closed or drove it */
   const size_t now = rc_http_sockets(e->http, found, count);
   count = now < count ? now : count;
   int at = 0;
@@ -141,10 +141,10 @@ static int engine_action(lua_State *L) {
   return 0;
 }
 
-/* wait(engines, seconds): until something happened on one of them, at most so long (nil: an hour).
+/* wait(engines, seconds): until something happens on one of them, at most that long (nil: an hour).
  *
- * What happened between two waits (transfer:next gives its engine a turn, too) ends the second one
- * at once: whoever waits looked before it. So does one that is closed. */
+ * What happened between two waits (transfer:next drives its engine, too) ends the second at once,
+ * as the caller may have looked before it happened. So does a closed engine. */
 static int engines_wait(lua_State *L) {
   rc_engine *engines[MAX_WAIT_ENGINES];
   rc_http *https[MAX_WAIT_ENGINES];
@@ -198,10 +198,10 @@ bool rc_engine_loop_is_due(rc_engine *e) {
   struct timespec now;
   (void)clock_gettime(CLOCK_MONOTONIC, &now);
   const int64_t at = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-  if (at - e->turned < e->turn) {
+  if (at - e->last_turn < e->turn_interval) {
     return false;
   }
-  e->turned = at;
+  e->last_turn = at;
   return true;
 }
 

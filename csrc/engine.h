@@ -11,24 +11,25 @@
 #pragma GCC visibility push(hidden)
 
 typedef struct rc_engine {
-  rc_http *http;    /* owned; NULL once closed */
-  uint64_t writes;  /* times that a body's bytes arrived */
-  uint64_t notices; /* calls of notify */
-  uint64_t noticed; /* the activity that the last wait ended with */
-  int64_t turn;     /* nanoseconds after which next asks for the loop's turn; 0: never */
-  int64_t turned;   /* when it did last */
+  rc_http *http;         /* owned; NULL once closed */
+  uint64_t writes;       /* how often body bytes arrived */
+  uint64_t notices;      /* calls of notify */
+  uint64_t noticed;      /* the activity that the last wait ended with */
+  int64_t turn_interval; /* nanoseconds after which next asks for the loop's turn; 0: never */
+  int64_t last_turn;     /* when it last did, in nanoseconds of the monotonic clock */
 } rc_engine;
 
-/* The engine at the index; raises where there is none, or a closed one. */
+/* The engine at the index, which must be open: raises if it is closed. */
 rc_engine *rc_engine_check(lua_State *L, int index);
 
-/* The same of one that may be closed: http is NULL then. */
+/* The same, open or closed (http is NULL then): for methods that must not raise, since a finalizer
+ * may close an engine at any time. */
 rc_engine *rc_engine_self(lua_State *L, int index);
 
-/* Is the loop to have its turn, so long after the last time? Then that was its last time. */
+/* Is the loop's turn due? If so, the interval begins anew. */
 bool rc_engine_loop_is_due(rc_engine *engine);
 
-/* Gives engines a method more. */
+/* Adds a method to engines. */
 void rc_engine_add_method(lua_State *L, const char *name, lua_CFunction method);
 
 /* Adds engine, wait and now to the table on top. */

@@ -25,7 +25,7 @@ static int failure_tostring(lua_State *L) {
 void rc_failure_open(lua_State *L) {
   (void)luaL_newmetatable(L, METATABLE);
   lua_getfield(L, -1, "__tostring");
-  if (lua_isnil(L, -1)) { /* loaded twice, the Lua layer's stays */
+  if (lua_isnil(L, -1)) { /* on a second load the Lua layer's stays */
     lua_pushcfunction(L, failure_tostring);
     lua_setfield(L, -3, "__tostring");
   }

@@ -20,7 +20,7 @@ size_t rc_field_name_length(const rc_object *object, const rc_field *field) {
   return tagged < RC_FIELD_LONG_NAME ? tagged : long_name_length(object->bytes + field->name);
 }
 
-/* Between the parts of a valid object nothing stands but these, commas, colons and values. */
+/* Between the tokens of a valid object stand no other bytes up to ' '. */
 static bool is_space(char c) {
   return (unsigned char)c <= ' ';
 }
@@ -58,7 +58,7 @@ rc_span rc_field_value(const rc_object *object, const rc_field *field) {
                    flags};
 }
 
-/* Is it the field of this name? One whose tag says that it may be. */
+/* Is it the field of this name, whose tag says that it may be? */
 static bool is_named(const rc_object *object, const rc_field *field, const char *name,
                      size_t length) {
   if ((field->tag & RC_FIELD_NAME_ESCAPED) == 0 && length < RC_FIELD_LONG_NAME) {
@@ -102,7 +102,7 @@ static inline unsigned block_may_be(const rc_field *fields, uint32_t wanted) {
 
 const rc_field *rc_field_find(const rc_object *object, const char *name, size_t length) {
   const uint32_t wanted = rc_field_name_tag(name, length);
-  uint32_t left = object->field_count; /* from the last on: of several the last one counts */
+  uint32_t left = object->field_count; /* from the last on, as of several the last counts */
   for (; left % BLOCK != 0; left--) {
     const rc_field *field = &object->fields[left - 1];
     if (may_be(field->tag, wanted) && is_named(object, field, name, length)) {

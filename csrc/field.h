@@ -6,8 +6,8 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Small, because each user carries as many as it has fields: where the value begins and ends is
- * told from the names around it. */
+/* 8 bytes, as every record has one for each field. A value's bounds are not stored: they follow
+ * from this name and the next. */
 typedef struct rc_field {
   uint32_t name; /* the offset of its first byte, after its quote, from the object's first */
   uint32_t tag;  /* see below */
@@ -30,10 +30,10 @@ typedef struct rc_object {
 #define RC_FIELD_NAME_ESCAPED 0x1000u
 #define RC_FIELD_VALUE_ESCAPED 0x2000u
 #define RC_FIELD_VALUE_INTEGER 0x4000u
-/* What is equal for equal unescaped names. */
+/* The bits in which equal unescaped names agree. */
 #define RC_FIELD_NAME_MASK 0xFFFF00FFu
 
-/* The bits under RC_FIELD_NAME_MASK of a name's tag. Inlined: once a field read. */
+/* The bits under RC_FIELD_NAME_MASK of a name's tag. Inlined, as every read of a field needs it. */
 static inline uint32_t rc_field_name_tag(const char *name, size_t length) {
   if (length == 0) {
     return 0;
@@ -50,14 +50,13 @@ size_t rc_field_name_length(const rc_object *object, const rc_field *field);
 /* The text of a field's value, with quotes or brackets, its type and flags. */
 rc_span rc_field_value(const rc_object *object, const rc_field *field);
 
-/* The field of this name, the last of several; NULL where there is none. */
+/* The field of this name, the last of several; NULL if there is none. */
 const rc_field *rc_field_find(const rc_object *object, const char *name, size_t length);
 
-/* Finds the value that the pointer leads to; false where there is none. */
+/* Finds the value that the pointer leads to; false if there is none. */
 bool rc_field_find_at(const rc_object *object, const rc_pointer *pointer, rc_span *found);
 
-/* The same for the value that tells the object from others; false where none does: it is missing,
- * null or the empty string. */
+/* The same for the object's id; false if it has none: it is missing, null or the empty string. */
 bool rc_field_find_id(const rc_object *object, const rc_pointer *pointer, rc_span *found);
 
 #pragma GCC visibility pop

@@ -1,5 +1,7 @@
-/* See http.h. libcurl is driven by curl_multi_socket_action only, so that one engine can be waited
- * on by poll(2) and by a foreign loop alike. No callback of libcurl's calls libcurl's multi API. */
+/* http.c - see http.h: the engine, and how transfers end.
+ *
+ * libcurl is driven by curl_multi_socket_action only, so that one engine can be waited on by
+ * poll(2) and by a foreign loop alike. No callback of libcurl's calls libcurl's multi API. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "http_private.h"
@@ -13,8 +15,9 @@
 
 #define LEEWAY_MS 1000 /* charged to timeouts even if the caller was away for longer */
 #define TIMER_ROUNDS 8
+#define LINE_SIZE 64 /* of a text that `wording` makes */
 
-/* ---- Ends of transfers ---- */
+/* -- ends of transfers ---------------------------------------------------------------------- */
 
 void rc_http_release_request(rc_transfer *transfer) {
   curl_slist_free_all(transfer->headers);
@@ -23,7 +26,7 @@ void rc_http_release_request(rc_transfer *transfer) {
   transfer->sent_body = NULL;
 }
 
-/* Takes the transfer out of its engine. A message of NULL keeps what libcurl wrote. */
+/* Takes the transfer out of its engine. A NULL message keeps what libcurl wrote. */
 static void finish(rc_http *engine, rc_transfer *transfer, rc_http_result result,
                    const char *message) {
   CURL *easy = transfer->easy;
@@ -65,7 +68,7 @@ static void finish_all(rc_http *engine, rc_http_result result, const char *messa
   }
 }
 
-/* Handshakes that the network broke are reported like those that a certificate broke. */
+/* libcurl reports handshakes that the network broke like those that a certificate broke. */
 static bool is_broken_handshake(const char *error) {
   static const char *const signs[] = {"SSL_ERROR_SYSCALL", "reset by peer", "unexpected eof"};
   for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
@@ -94,7 +97,7 @@ static rc_http_result result_of(CURLcode code, const rc_transfer *transfer) {
   if (transfer->proxy_status != 0) {
     return RC_HTTP_PROXY;
   }
-  /* No callback of ours has refused the bytes: what libcurl decompresses them with has. */
+  /* No callback of ours refused the bytes, so libcurl's decompressor did. */
   if (code == CURLE_BAD_CONTENT_ENCODING || code == CURLE_WRITE_ERROR) {
     return RC_HTTP_ENCODING;
   }
@@ -104,7 +107,7 @@ static rc_http_result result_of(CURLcode code, const rc_transfer *transfer) {
   }
 #endif
   if (code == CURLE_OUT_OF_MEMORY) {
-    /* libcurl's answer to limits of its own as well: a header line, a paused body that inflates. */
+    /* libcurl's code for limits of its own, too: a header line, a paused body that inflates. */
     curl_off_t first_byte = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_STARTTRANSFER_TIME_T, &first_byte);
     const bool in_headers = first_byte > 0 && !transfer->headers_complete;
@@ -118,13 +121,38 @@ static rc_http_result result_of(CURLcode code, const rc_transfer *transfer) {
   return RC_HTTP_NETWORK;
 }
 
-/* The status by which a proxy refused to tunnel; 0 where none did. */
+/* The status with which a proxy refused to tunnel; 0 if none did. */
 static long refusal_of_proxy(const rc_transfer *transfer) {
   long status = 0;
   curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
   return !transfer->headers_complete && status >= 300 ? status : 0;
 }
 
+/* What to say of it; NULL: what libcurl wrote. `line` is for a text that is made. */
+static const char *wording(const rc_transfer *transfer, CURLcode code, rc_http_result result,
+                           char line[LINE_SIZE]) {
+  const bool is_silent = transfer->error[0] == '\0';
+  if (result == RC_HTTP_TOO_LARGE) {
+    return "more headers, or more of a paused body, than libcurl keeps";
+  }
+  if (result == RC_HTTP_PROXY) {
+    snprintf(line, LINE_SIZE, "the proxy answered %ld", transfer->proxy_status);
+    return line;
+  }
+  if (code == CURLE_WRITE_ERROR) { /* libcurl's text speaks of disks */
+    return "bytes follow what was compressed, or cannot be decompressed";
+  }
+  if (code == CURLE_BAD_FUNCTION_ARGUMENT && is_silent &&
+      !transfer->headers_complete) { /* libcurl's code for it */
+    return "the server sent a line among its headers that is none";
+  }
+  if (strncmp(transfer->error, "Unsupported proxy", 17) == 0) { /* which goes on with its URL */
+    return "the proxy's URL is malformed, or of a kind that libcurl does not know";
+  }
+  return is_silent ? curl_easy_strerror(code) : NULL;
+}
+
+/* Ends a transfer that libcurl is done with: CURLcode -> result and text. */
 static void conclude(rc_http *engine, rc_transfer *transfer, CURLcode code) {
   if (transfer->failure != RC_HTTP_OK) {
     finish(engine, transfer, transfer->failure, transfer->failure_text);
@@ -133,29 +161,14 @@ static void conclude(rc_http *engine, rc_transfer *transfer, CURLcode code) {
   } else if (code == CURLE_OK || transfer->gave_up) {
     finish(engine, transfer, RC_HTTP_OK, "");
   } else {
+    char line[LINE_SIZE];
     transfer->proxy_status = refusal_of_proxy(transfer);
-    rc_http_result result = result_of(code, transfer);
-    char line[64];
-    const bool is_silent = transfer->error[0] == '\0';
-    const char *text = is_silent ? curl_easy_strerror(code) : NULL;
-    if (result == RC_HTTP_TOO_LARGE) {
-      text = "more headers, or more of a paused body, than libcurl keeps";
-    } else if (result == RC_HTTP_PROXY) {
-      snprintf(line, sizeof line, "the proxy answered %ld", transfer->proxy_status);
-      text = line;
-    } else if (code == CURLE_WRITE_ERROR) { /* whose text is of disks */
-      text = "bytes follow what was compressed, or cannot be decompressed";
-    } else if (code == CURLE_BAD_FUNCTION_ARGUMENT && is_silent &&
-               !transfer->headers_complete) { /* libcurl's word for it */
-      text = "the server sent a line among its headers that is none";
-    } else if (strncmp(transfer->error, "Unsupported proxy", 17) == 0) { /* and all of its URL */
-      text = "the proxy's URL is malformed, or of a kind that libcurl does not know";
-    }
-    finish(engine, transfer, result, text);
+    const rc_http_result result = result_of(code, transfer);
+    finish(engine, transfer, result, wording(transfer, code, result, line));
   }
 }
 
-/* ---- Callbacks of libcurl ---- */
+/* -- libcurl's callbacks -------------------------------------------------------------------- */
 
 static int on_timer(CURLM *multi, long timeout_ms, void *context) {
   rc_http *engine = context;
@@ -173,7 +186,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
   if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer) == CURLE_OK &&
       transfer != NULL) {
     transfer->active_at = attended(engine); /* a step of connecting, or of a handshake */
-    if (what != CURL_POLL_REMOVE) {         /* which may come after its next one was named */
+    if (what != CURL_POLL_REMOVE) {         /* may come after its next socket was named */
       transfer->fd = fd;
     }
   }
@@ -208,7 +221,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
   return 0;
 }
 
-/* ---- The engine ---- */
+/* -- the engine ----------------------------------------------------------------------------- */
 
 static pthread_once_t initialised = PTHREAD_ONCE_INIT;
 static CURLcode initialisation;
@@ -230,13 +243,13 @@ static CURLM *new_multi(rc_http *engine) {
   curl_multi_setopt(multi, CURLMOPT_PIPELINING,
                     engine->multiplex ? (long)CURLPIPE_MULTIPLEX : (long)CURLPIPE_NOTHING);
 #if LIBCURL_VERSION_NUM >= 0x081400
-  curl_multi_setopt(multi, CURLMOPT_QUICK_EXIT, 1L); /* see CURLOPT_QUICK_EXIT below */
+  curl_multi_setopt(multi, CURLMOPT_QUICK_EXIT, 1L); /* see `configure` in http_request.c */
 #endif
   return multi;
 }
 
-/* After a fork, in the child: the connections are the parent's, and to close one can end it for the
- * parent, too (TLS says goodbye on it). They are left alone, and the engine begins anew. */
+/* In a child of fork the connections are the parent's, and closing one can end it for the parent,
+ * too (TLS says goodbye on it). They are left alone, and the engine begins anew. */
 static void leave_parent(rc_http *engine) {
   static struct left_alone {
     struct left_alone *next;
@@ -254,7 +267,7 @@ static void leave_parent(rc_http *engine) {
     }
   }
   engine->process = getpid();
-  engine->multi = new_multi(engine); /* without it nothing can be started */
+  engine->multi = new_multi(engine); /* NULL: nothing can be started */
   engine->timer_at = engine->check_at = NEVER;
   engine->socket_count = 0;
   engine->sockets_version++;
@@ -276,7 +289,7 @@ rc_http *rc_http_new(bool multiplex) {
     free(engine);
     return NULL;
   }
-  /* Where it is refused, each connection shakes hands in full. */
+  /* If this is refused, each connection makes a full handshake. */
   curl_share_setopt(engine->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
   engine->process = getpid();
   engine->timer_at = engine->check_at = NEVER;
@@ -321,7 +334,8 @@ static void time_out(rc_http *engine, rc_transfer *transfer, bool is_whole) {
            is_whole ? "the exchange took more than %g seconds"
                     : "nothing was received for %g seconds",
            (double)ms / 1000);
-  /* It is not used again, nor what was idle meanwhile: see configure. */
+  /* This connection is not reused, nor are those that were idle: see `configure` in
+   * http_request.c. */
   curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
   engine->silent_at = engine->clock;
   finish(engine, transfer, RC_HTTP_TIMEOUT, line);
@@ -344,7 +358,7 @@ void rc_http_expire(rc_http *engine) {
 }
 
 /* libcurl's connect timeout runs on while nobody drives it, and fires before it looks at the
- * socket. Where that is the cause, nothing has been sent yet: begin again, with another handle (see
+ * socket. If that is the cause, nothing has been sent yet: begin again, with another handle (see
  * `easy`), since a proxy's answer may have come to this one. */
 static bool connect_again(rc_transfer *transfer) {
   rc_http *engine = transfer->engine;
@@ -414,7 +428,7 @@ uint64_t rc_http_finished_count(const rc_http *engine) {
   return engine->finished;
 }
 
-/* ---- Transfers ---- */
+/* -- transfers ------------------------------------------------------------------------------ */
 
 void rc_transfer_cancel(rc_transfer *transfer) {
   if (transfer->engine != NULL) {

@@ -1,12 +1,13 @@
-/* HTTP requests over one libcurl multi handle, waited on by poll(2) or by a foreign event loop.
+/* http.h - HTTP requests over one libcurl multi handle, waited on by poll(2) or by a foreign event
+ * loop.
  *
- * An engine and its transfers belong to one thread at a time. Nothing here calls out but the sinks,
+ * An engine and its transfers belong to one thread at a time. Only the sinks are called from here,
  * and a sink must not call back into the engine. A name that is being resolved when its transfer
  * ends leaves libcurl's resolver thread behind until the system's resolver gives up: whatever links
  * this must stay loaded (see core.c).
  *
- * A child of fork can go on with an engine and free it: what runs fails with RC_HTTP_NETWORK there,
- * and the parent's connections are left alone. */
+ * A child of fork can go on using an engine, and free it: running transfers fail there with
+ * RC_HTTP_NETWORK, and the parent's connections are left alone. */
 #ifndef RC_HTTP_H
 #define RC_HTTP_H
 
@@ -22,12 +23,12 @@ typedef struct rc_http rc_http;
 /* One request and its response. Freed by rc_transfer_free, before or after its engine. */
 typedef struct rc_transfer rc_transfer;
 
-/* Where the body of a 2xx answer goes as it arrives. Called from inside rc_http_drive, _wait,
- * _wait_many, _action and rc_transfer_resume only. */
+/* Where the body of a 2xx answer goes as it arrives. Called from inside rc_http_drive, _wait_many,
+ * _action and rc_transfer_resume only. */
 typedef struct rc_http_sink {
   /* Takes the bytes whole; false ends the transfer with RC_HTTP_REFUSED. */
   bool (*write)(void *context, const char *bytes, size_t length);
-  /* No more now: the transfer pauses until rc_transfer_resume. NULL: never full. */
+  /* True: no more for now, and the transfer pauses until rc_transfer_resume. NULL: never full. */
   bool (*full)(void *context);
   void *context; /* must outlive the running transfer */
 } rc_http_sink;
@@ -43,19 +44,17 @@ typedef struct rc_http_request {
   const char *proxy;                    /* NULL: from the environment; "": none */
   /* Resolving, connecting and TLS; 0: no limit. Counted as idle_timeout_ms is. */
   long connect_timeout_ms;
-  /* No byte for so long ends it with RC_HTTP_TIMEOUT; 0: never. Not counted: while paused, and
-   * what goes beyond a second between two calls, when the caller was busy with something else. */
+  /* Ends it with RC_HTTP_TIMEOUT after this long without a byte; 0: never. Time does not count
+   * while paused, nor after the first second of a gap between two calls. */
   long idle_timeout_ms;
   long timeout_ms;       /* the whole exchange, pauses included; 0: none */
   bool fresh_connection; /* not one that was used before */
   uint64_t max_body;     /* bytes of a 2xx body after decompression; 0: any number */
   size_t max_headers;    /* bytes of all header lines; 0: libcurl's own limits only */
   size_t max_collected;  /* bytes kept of a collected body */
-  /* write NULL: every body is collected. Otherwise those of other answers than 2xx are. */
+  /* write NULL: every body is collected. Else only those of answers other than 2xx are. */
   rc_http_sink sink;
 } rc_http_request;
-
-typedef enum { RC_HTTP_RUNNING, RC_HTTP_DONE } rc_http_state;
 
 typedef enum {
   RC_HTTP_OK,      /* a whole answer, whatever its status */
@@ -69,17 +68,17 @@ typedef enum {
   RC_HTTP_NOMEM
 } rc_http_result;
 
-/* A socket that a foreign loop has to watch. The same fd under another id is another socket, or the
- * same one after a time unwatched: an old watch on it is void, even if it asks for the same. */
+/* A socket that a foreign loop has to watch. If an fd comes back under a new id, replace its watch
+ * even if the events are the same: it is another socket, or was unwatched meanwhile. */
 typedef struct rc_http_socket {
   int fd;
   bool wants_read, wants_write;
   uint64_t id;
 } rc_http_socket;
 
-/* multiplex: transfers over HTTP/2 share a connection. A paused one then holds what comes for it in
- * memory, as libcurl reads the connection for the others: not for bodies of any length. NULL when
- * memory is out or libcurl does not initialise. */
+/* multiplex: transfers over HTTP/2 share a connection. What arrives for a paused one is then held
+ * in memory, since libcurl reads the connection for the others: not for bodies of any length. NULL
+ * if memory is out or libcurl does not initialise. */
 rc_http *rc_http_new(bool multiplex);
 
 /* Closes every connection. Transfers still running become done with RC_HTTP_NETWORK, "closed". */
@@ -93,9 +92,8 @@ rc_http_result rc_http_start(rc_http *engine, const rc_http_request *request,
 /* Does what can be done without blocking: at most one poll(2), none if nothing is under way. */
 void rc_http_drive(rc_http *engine);
 
-/* Waits until something can be done, timeout_ms (0 or more) are over or a signal arrives, then
- * drives. With nothing under way it sleeps for timeout_ms. */
-void rc_http_wait(rc_http *engine, long timeout_ms);
+/* Waits until something can be done on one of them, timeout_ms (0 or more) are over or a signal
+ * arrives, then drives them all. With nothing under way it sleeps for timeout_ms. */
 void rc_http_wait_many(rc_http *const *engines, size_t count, long timeout_ms);
 
 /* How many transfers have become done since rc_http_new, in whatever way. */
@@ -125,16 +123,15 @@ void rc_transfer_free(rc_transfer *transfer);
 
 /* Pointers that the accessors return belong to the transfer; those to an unfinished header block or
  * body last until its engine is next called. */
-rc_http_state rc_transfer_state(const rc_transfer *transfer);
+bool rc_transfer_is_done(const rc_transfer *transfer);
 rc_http_result rc_transfer_result(const rc_transfer *transfer); /* RC_HTTP_OK while running */
 const char *rc_transfer_error(const rc_transfer *transfer);     /* one line, "" if all is well */
 long rc_transfer_status(const rc_transfer *transfer);           /* 0 before the final headers */
 long rc_transfer_proxy_status(const rc_transfer *transfer);     /* with RC_HTTP_PROXY; else 0 */
-bool rc_transfer_headers_complete(const rc_transfer *transfer);
 
-/* The value of the final response's next header of that name, in any case, without the blanks
- * around it and not NUL-terminated; NULL if there is none. *at is 0 for the first one; it is moved
- * on. */
+/* The value of the final response's next header of that name (case ignored), without the blanks
+ * around it and not NUL-terminated; NULL if there is none. *at is 0 for the first call, and is
+ * moved on. */
 const char *rc_transfer_header(const rc_transfer *transfer, const char *name, size_t *at,
                                size_t *length);
 
@@ -145,7 +142,6 @@ const char *rc_transfer_header_block(const rc_transfer *transfer, size_t *length
  * is dropped and *cut set; after a further MiB the connection is given up, the result still OK. */
 const char *rc_transfer_body(const rc_transfer *transfer, size_t *length, bool *cut);
 
-uint64_t rc_transfer_received(const rc_transfer *transfer);   /* body bytes, decompressed */
 uint64_t rc_transfer_wire_bytes(const rc_transfer *transfer); /* headers and body, as received */
 uint64_t rc_transfer_elapsed_ms(const rc_transfer *transfer); /* from start until done, or now */
 

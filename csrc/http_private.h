@@ -28,10 +28,10 @@ struct rc_http {
   uint64_t sockets_version, finished;
   rc_transfer *running; /* a list; the callers own its members */
   int64_t timer_at;     /* when libcurl wants its timer */
-  int64_t check_at;     /* no timeout of ours is over before */
+  int64_t check_at;     /* no timeout of ours expires before */
   int64_t clock;        /* monotonic milliseconds, as of the last entry */
-  /* The attended clock, which the idle timeout runs on, is `clock - unattended`: a caller that was
-   * busy elsewhere did not give the server's bytes a chance. */
+  /* Idle timeouts run on a clock that stops while the caller is busy elsewhere and nobody reads:
+   * attended() is clock - unattended. */
   int64_t unattended, attended_until;
   int64_t silent_at; /* when a transfer last timed out, monotonic; 0: never */
   bool multiplex;
@@ -42,8 +42,8 @@ struct rc_http {
 struct rc_transfer {
   rc_http *engine; /* not owned; NULL when done, as is `easy` */
   rc_transfer *previous, *next;
-  /* Owned, and never used for a second transfer: libcurl 7.84 to 8.0 then takes a folded line that
-   * an answer's headers begin with for one of the headers before, which it has freed. */
+  /* Owned. A handle for each transfer: on a reused one, libcurl 7.84 to 8.0 appends a folded line
+   * that begins a header block to the previous answer's last header, which it has freed. */
   CURL *easy;
   struct curl_slist *headers; /* owned, as is sent_body; libcurl reads both while it runs */
   char *sent_body;
@@ -84,7 +84,7 @@ static inline int64_t attended(const rc_http *engine) {
   return engine->clock - engine->unattended;
 }
 
-/* http.c */
+/* -- http.c --------------------------------------------------------------------------------- */
 
 /* Brings the clocks up to date on entry: see `unattended`. */
 void rc_http_attend(rc_http *engine);
@@ -98,16 +98,19 @@ int64_t rc_http_timeout_at(const rc_transfer *transfer);
 /* Has libcurl look at the socket (CURL_CSELECT_IN, _OUT), or at its timer (CURL_SOCKET_TIMEOUT). */
 void rc_http_act(rc_http *engine, curl_socket_t fd, int events);
 
-/* Runs libcurl's timer where it is due, and concludes the transfers that have ended. */
+/* Runs libcurl's timer if it is due, and concludes the transfers that have ended. */
 void rc_http_settle(rc_http *engine);
 
 /* Ends the transfers whose time is over. */
 void rc_http_expire(rc_http *engine);
 
-/* http_response.c: libcurl's callbacks, whose context is the transfer; what a handle has brought */
+/* -- http_response.c ------------------------------------------------------------------------ */
 
+/* libcurl's callbacks, whose context is the transfer. */
 size_t rc_http_on_header(char *bytes, size_t size, size_t count, void *context);
 size_t rc_http_on_body(char *bytes, size_t size, size_t count, void *context);
+
+/* What a handle has brought. */
 uint64_t rc_http_wire_bytes_of(CURL *easy);
 int rc_http_version_of(CURL *easy);
 

@@ -1,4 +1,4 @@
-/* See http.h: how a transfer begins. */
+/* http_request.c - see http.h: how a transfer begins. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "http_private.h"
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define LONGEST_IDLE 118      /* seconds after which libcurl uses no connection again */
+#define LONGEST_IDLE_S 118    /* libcurl reuses no connection that was idle for longer */
 #define RECEIVE_BUFFER 65536L /* also what a paused transfer may still inflate */
 
 /* A process that the script starts does not inherit the connection. */
@@ -32,9 +32,9 @@ static const struct {
     {CURLOPT_TCP_NODELAY, 1},
 };
 
-/* Whether libcurl is told to leave signals alone. Before 7.88 it ignores SIGPIPE, which its writes
- * over TLS can raise, only where it is not told so; but without a thread for its resolver it would
- * then interrupt that one by SIGALRM, which is worse. */
+/* Whether to tell libcurl to leave signals alone. Before 7.88 it ignores SIGPIPE, which its writes
+ * over TLS can raise, only if it is not told so; but without a thread for its resolver it would
+ * then interrupt that by SIGALRM, which is worse. */
 static bool is_free_of_signals(void) {
   const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
   return info->version_num >= 0x075800 || (info->features & CURL_VERSION_ASYNCHDNS) == 0;
@@ -75,7 +75,7 @@ static CURLcode configure(const rc_http *engine, rc_transfer *transfer,
       {CURLOPT_SSLCERT, request->client_cert},
       {CURLOPT_SSLKEY, request->client_key},
       {CURLOPT_PROXY, request->proxy},
-      /* What the environment excepts does not count for a proxy that was asked for. */
+      /* The environment's exceptions do not count for a proxy that was asked for. */
       {CURLOPT_NOPROXY, request->proxy != NULL ? "" : NULL},
   };
   CURL *easy = transfer->easy;
@@ -84,13 +84,13 @@ static CURLcode configure(const rc_http *engine, rc_transfer *transfer,
     curl_easy_setopt(easy, fixed_options[i].option, fixed_options[i].value);
   }
 #if LIBCURL_VERSION_NUM >= 0x075700
-  /* Otherwise cancels and timeouts wait for getaddrinfo, and that for silent DNS servers. A thread
-   * of libcurl's may outlive the engine: whoever unloads libcurl must not (see core.c). */
+  /* Otherwise cancels and timeouts wait for getaddrinfo, and it for silent DNS servers. A thread of
+   * libcurl's may outlive the engine, so libcurl must stay loaded (see core.c). */
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, (long)is_free_of_signals());
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, /* whose own 0 is five minutes */
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, /* whose 0 means five minutes */
                    request->connect_timeout_ms > 0 ? request->connect_timeout_ms : (long)INT_MAX);
   /* A libcurl without HTTP/2 refuses this, and does without. */
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
@@ -100,10 +100,10 @@ static CURLcode configure(const rc_http *engine, rc_transfer *transfer,
   curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
   curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)request->fresh_connection);
-  /* What was idle while another connection fell silent may have done so, too. libcurl counts whole
-   * seconds, so that what was idle for less than two of them by then may be used again. */
+  /* Connections that were idle while another fell silent may have done so, too. libcurl counts
+   * whole seconds: those idle for less than two by then may be reused. */
   const int64_t since = (engine->clock - engine->silent_at) / 1000;
-  if (engine->silent_at > 0 && since < LONGEST_IDLE) {
+  if (engine->silent_at > 0 && since < LONGEST_IDLE_S) {
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, since > 0 ? (long)since : 1L);
   }
   curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_open);

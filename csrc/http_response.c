@@ -1,4 +1,4 @@
-/* See http.h: what a transfer receives, and what can be asked of it. */
+/* http_response.c - see http.h: what a transfer receives, and what can be asked of it. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "http_private.h"
@@ -89,7 +89,7 @@ size_t rc_http_on_header(char *bytes, size_t size, size_t count, void *context) 
     long status = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     transfer->block_ended = true;
-    if (status >= 200 || status == 101) { /* 101: nobody asked for it, libcurl takes it as final */
+    if (status >= 200 || status == 101) { /* 101: unasked for, but libcurl takes it as final */
       transfer->status = status;
       transfer->headers_complete = true;
     }
@@ -140,8 +140,8 @@ size_t rc_http_on_body(char *bytes, size_t size, size_t count, void *context) {
   /* What the limit allows is taken, however the network cut the body. */
   const size_t taken = length < room ? length : (size_t)room;
   if (!transfer->sink.write(transfer->sink.context, bytes, taken)) {
-    /* libcurl forgets how much has come where its user does not take it. It may not have counted
-     * the bytes of its last buffer yet. */
+    /* When its user refuses bytes, libcurl forgets how many have come. It may not have counted
+     * those of its last buffer yet. */
     transfer->wire_bytes = rc_http_wire_bytes_of(transfer->easy);
     return fail(transfer, RC_HTTP_REFUSED, "the body was refused");
   }
@@ -149,8 +149,8 @@ size_t rc_http_on_body(char *bytes, size_t size, size_t count, void *context) {
   return taken == length ? length : fail(transfer, RC_HTTP_TOO_LARGE, "the body is too large");
 }
 
-rc_http_state rc_transfer_state(const rc_transfer *transfer) {
-  return transfer->engine != NULL ? RC_HTTP_RUNNING : RC_HTTP_DONE;
+bool rc_transfer_is_done(const rc_transfer *transfer) {
+  return transfer->engine == NULL;
 }
 
 rc_http_result rc_transfer_result(const rc_transfer *transfer) {
@@ -167,10 +167,6 @@ const char *rc_transfer_error(const rc_transfer *transfer) {
 
 long rc_transfer_status(const rc_transfer *transfer) {
   return transfer->status;
-}
-
-bool rc_transfer_headers_complete(const rc_transfer *transfer) {
-  return transfer->headers_complete;
 }
 
 const char *rc_transfer_header(const rc_transfer *transfer, const char *name, size_t *at,
@@ -211,10 +207,6 @@ const char *rc_transfer_body(const rc_transfer *transfer, size_t *length, bool *
   *length = transfer->body.length;
   *cut = transfer->dropped > 0;
   return transfer->body.bytes != NULL ? transfer->body.bytes : "";
-}
-
-uint64_t rc_transfer_received(const rc_transfer *transfer) {
-  return transfer->received;
 }
 
 uint64_t rc_transfer_wire_bytes(const rc_transfer *transfer) {

@@ -1,4 +1,4 @@
-/* See http.h: waiting on engines, by poll(2) or by a foreign loop. */
+/* http_wait.c - see http.h: waiting on engines, by poll(2) or by a foreign loop. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "http_private.h"
@@ -9,7 +9,7 @@
 #define POLL_ON_STACK 64
 
 /* Is it the socket of a paused transfer, and of no other? Then it is left alone: libcurl 8.5 goes
- * on watching it, and would read on if it were told that there is something. */
+ * on watching it, and would read on if told of bytes. */
 static bool is_paused(const rc_http *engine, curl_socket_t fd) {
   for (const rc_transfer *transfer = engine->running; transfer != NULL; transfer = transfer->next) {
     if (transfer->fd == fd && transfer->paused) {
@@ -36,7 +36,7 @@ static int curl_events(short polled) {
   return events;
 }
 
-/* Brings their clocks up to date. Answers until when to wait for their sockets. */
+/* Brings their clocks up to date. Returns until when to wait for their sockets. */
 static int64_t attend_all(rc_http *const *engines, size_t count, long timeout_ms, int64_t *now) {
   int64_t until = NEVER;
   bool has_news = false; /* in a child of fork transfers end as soon as they are looked at */
@@ -54,7 +54,7 @@ static int64_t attend_all(rc_http *const *engines, size_t count, long timeout_ms
   return earlier(until, *now + bounded_ms(timeout_ms));
 }
 
-/* Writes what is to be watched, at most `capacity` of it; how much that is. */
+/* Writes what to watch, at most `capacity` entries; returns how many. */
 static size_t fill(struct pollfd *polled, size_t capacity, rc_http *const *engines, size_t count) {
   size_t filled = 0;
   for (size_t i = 0; i < count; i++) {
@@ -77,7 +77,7 @@ static void poll_until(struct pollfd *polled, size_t filled, int64_t until, int6
   }
 }
 
-/* Moves an engine on, of whose sockets the first `count` were polled. */
+/* Moves an engine on, the first `count` of whose sockets were polled. */
 static void drive_polled(rc_http *engine, const struct pollfd *polled, size_t count) {
   engine->clock = monotonic_ms();
   for (size_t i = 0; i < count; i++) {
@@ -121,10 +121,6 @@ void rc_http_wait_many(rc_http *const *engines, size_t count, long timeout_ms) {
   if (polled != on_stack) {
     free(polled);
   }
-}
-
-void rc_http_wait(rc_http *engine, long timeout_ms) {
-  rc_http_wait_many(&engine, 1, timeout_ms);
 }
 
 void rc_http_drive(rc_http *engine) {

@@ -67,7 +67,7 @@ rc_items *rc_items_new(const rc_items_options *options, const char **problem) {
   items->json.report_depth = items->longest;
   items->max_bytes = options->max_bytes;
   items->max_item = options->max_item < UINT32_MAX / 2 ? options->max_item : UINT32_MAX / 2;
-  items->led = ((pattern_set)1 << items->pattern_count) - 1;
+  items->matching = ((pattern_set)1 << items->pattern_count) - 1;
   return items;
 }
 
@@ -93,7 +93,7 @@ static entry *arriving(const rc_items *items) {
   return rc_queue_at(&items->entries, items->waiting_end);
 }
 
-/* An item begins; its entry's first part is at the end of `entries` now. */
+/* An item begins: its entry, which has no fields yet, is at the end of `entries`. */
 static bool begin_item(rc_items *items, uint64_t offset) {
   items->in_item = true;
   items->item_offset = offset;
@@ -105,7 +105,7 @@ static bool begin_item(rc_items *items, uint64_t offset) {
   return true;
 }
 
-/* Between two items of the array. */
+/* Takes an event between two items of the array. */
 static bool between(rc_items *items, rc_json_event event) {
   if (event == RC_JSON_CLOSE) {
     items->in_array = false;
@@ -147,7 +147,8 @@ static void note_opening(rc_items *items, const rc_object *item) {
   opening->count++;
 }
 
-/* What is remembered of an item that has just ended beside the item itself. */
+/* Notes what is remembered of an item that has just ended besides the item itself; false without
+ * memory. */
 static bool note_item(rc_items *items, const entry *whole) {
   const rc_object item = {rc_queue_at(&items->bytes, whole->offset), whole->length,
                           whole->field_count, whole->fields};
@@ -237,7 +238,7 @@ static bool take_event(rc_items *items, rc_json_event event) {
   return items->in_array ? between(items, event) : rc_items_outside(items, event);
 }
 
-/* The first byte that is still needed, whole items apart. */
+/* The first byte still needed for anything but whole items. */
 static uint64_t needed_from(const rc_items *items) {
   const rc_json *json = &items->json;
   if (items->in_item) {
@@ -259,21 +260,23 @@ static void drop_taken(rc_items *items) {
   rc_queue_drop_before(&items->bytes, front != NULL ? front->offset : needed_from(items));
 }
 
-/* An item that the scanner gave up may lack nothing but its end: the quick way is open to it, once,
- * when more bytes are there. It must not be too long already, which is found at its byte. */
+/* Is the item to wait for more bytes? Once, if the scanner stopped so near the end that it may
+ * merely be cut off. Not if it is over max_item already: the tokenizer must find that at its
+ * byte. */
 static bool hold(rc_items *items, const char *end) {
   const uint64_t offset = items->json.offset;
   const bool is_cut = end - items->scanner.stopped < RC_SCAN_TAIL;
-  if (!is_cut || items->held_at == offset + 1 ||
+  if (!is_cut || (items->held && items->held_offset == offset) ||
       rc_queue_end(&items->bytes) - offset > items->max_item) {
     return false;
   }
-  items->held_at = offset + 1;
+  items->held = true;
+  items->held_offset = offset;
   return true;
 }
 
-/* Takes items the quick way, as long as they are whole and *bytes stands between two. Sets *held
- * where, if more may come, all that is left is an item that waits for its end. */
+/* Takes items by the fast path, as long as they are whole and *bytes stands between two. Sets *held
+ * if what is left is an item that waits for more bytes. false on an error. */
 static bool take_whole_items(rc_items *items, const char **bytes, const char *end, bool more,
                              bool *held) {
   rc_json *json = &items->json;
@@ -299,10 +302,9 @@ static bool take_whole_items(rc_items *items, const char **bytes, const char *en
   return true;
 }
 
-/* Reads the bytes that have not been read. Where more may come, one item may stay unread; what is
- * wrong with it is found with them. The tokenizer gets bytes up to where the first of them could be
- * too many for an item: however a document is cut into chunks, the same is found at the same byte.
- */
+/* Reads what was fed and not yet read. more: bytes may follow, so a cut-off item may be left for
+ * the fast path (see hold). The tokenizer sees no byte beyond the first that exceeds max_item:
+ * however a document is chunked, the same error is found at the same byte. */
 static bool scan(rc_items *items, bool more) {
   const rc_json *json = &items->json;
   if (json->offset == rc_queue_end(&items->bytes)) {
@@ -334,14 +336,13 @@ static bool scan(rc_items *items, bool more) {
   return true;
 }
 
-/* Keeps the bytes that were fed behind `before` others, as long as there is nothing but the
- * beginning of a document without items. Without memory there is none, which only makes an error
- * say less. */
+/* Keeps the bytes that were fed after `before` others, as long as the document is short and no item
+ * was found. Without memory nothing is kept, which only makes an error say less. */
 static void keep_document(rc_items *items, const char *bytes, size_t length, uint64_t before) {
   const bool is_kept = before == 0 || items->document != NULL;
-  if (is_kept && items->found == 0 && length <= RC_ITEMS_KEPT - before) {
+  if (is_kept && items->found == 0 && length <= RC_ITEMS_DOCUMENT_SIZE - before) {
     if (items->document == NULL) {
-      items->document = malloc(RC_ITEMS_KEPT);
+      items->document = malloc(RC_ITEMS_DOCUMENT_SIZE);
     }
     if (items->document != NULL) {
       memcpy(items->document + before, bytes, length);
@@ -379,7 +380,7 @@ bool rc_items_feed(rc_items *items, const char *bytes, size_t length) {
   return taken == length || rc_items_fail(items, RC_ITEMS_BODY_SIZE, items->max_bytes);
 }
 
-/* After the last byte there is no need for memory but of what waits. */
+/* After the last byte only the items that wait need memory. */
 static void release_if_done(rc_items *items) {
   if (items->finished && front_item(items) == NULL) {
     rc_queue_release(&items->bytes);
@@ -401,10 +402,10 @@ bool rc_items_finish(rc_items *items) {
   if (event != RC_JSON_END) {
     return rc_items_fail(items, RC_ITEMS_MALFORMED, items->json.offset);
   }
-  if (items->null_at != 0) {
+  if (items->null_found) {
     items->error_pattern = ARRAY_POINTER;
     items->error_type = RC_JSON_NULL;
-    return rc_items_fail(items, RC_ITEMS_NULL_ARRAY, items->null_at - 1);
+    return rc_items_fail(items, RC_ITEMS_NULL_ARRAY, items->null_offset);
   }
   if (!items->array_found) {
     items->error_pattern = ARRAY_POINTER;
@@ -458,14 +459,11 @@ const char *rc_items_edge(const rc_items *items, bool last, size_t *length) {
 }
 
 const char *rc_items_document(const rc_items *items, size_t *length) {
-  const bool is_told = items->finished || items->error == RC_ITEMS_NOT_FOUND ||
+  const bool is_whole = items->finished && items->error == RC_ITEMS_OK;
+  const bool is_told = is_whole || items->error == RC_ITEMS_NOT_FOUND ||
                        items->error == RC_ITEMS_NULL_ARRAY || items->error == RC_ITEMS_NOT_ARRAY;
   *length = (size_t)rc_queue_end(&items->bytes);
   return is_told ? items->document : NULL;
-}
-
-uint64_t rc_items_bytes(const rc_items *items) {
-  return rc_queue_end(&items->bytes);
 }
 
 const rc_capture *rc_items_captured(const rc_items *items, unsigned index) {

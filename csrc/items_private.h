@@ -1,5 +1,5 @@
 /* items_private.h - what the files of items.h share: items.c (the bytes and the items in them),
- * items_beside.c (the document beside the items, and what is captured of it) and items_error.c
+ * items_outside.c (the document outside the array, and what is captured of it) and items_error.c
  * (what went wrong, in words). */
 #ifndef RC_ITEMS_PRIVATE_H
 #define RC_ITEMS_PRIVATE_H
@@ -14,7 +14,7 @@
 #define ARRAY_POINTER 0u /* patterns[0] is the array's, the captures' follow */
 #define MAX_PATTERNS (RC_ITEMS_CAPTURES + 1)
 
-typedef uint32_t pattern_set; /* a bit a pattern */
+typedef uint32_t pattern_set; /* a bit for each pattern */
 
 /* An item that waits or arrives; its fields follow. */
 typedef struct entry {
@@ -41,21 +41,22 @@ struct rc_items {
 
   rc_queue bytes;       /* of the document, from the first one still needed */
   rc_scanner scanner;   /* of the items */
-  rc_queue entries;     /* of the items that wait and, behind them, of the one that is arriving */
-  uint64_t waiting_end; /* the position in entries behind the items that wait */
+  rc_queue entries;     /* of the items that wait and, after them, of the one that is arriving */
+  uint64_t waiting_end; /* the position in entries after those of the items that wait */
   uint64_t item_offset; /* of the arriving item; its entry stands at waiting_end */
 
-  /* Where in the document the tokenizer is, as far as pointers go. Level 1 is the root container;
-   * open[level] are the patterns that lead into the container at that level, index[level] counts
-   * its elements where it is an array. `led` are those that lead to the next value. */
+  /* The patterns whose path so far is the tokenizer's. Level 1 is the root container; open[level]
+   * are those that match up to the container at that level, index[level] counts its elements if it
+   * is an array, `matching` are those that match up to the next value. */
   pattern_set open[RC_POINTER_SEGMENTS + 2];
   uint64_t index[RC_POINTER_SEGMENTS + 2];
   bool is_array[RC_POINTER_SEGMENTS + 2];
-  pattern_set led;
+  pattern_set matching;
   unsigned longest; /* segments of the longest pattern */
   bool in_array, in_item, array_found, finished;
-  uint64_t held_at;     /* the offset, and 1, of the item that was last held; 0: none was */
-  uint64_t null_at;     /* the same, of a null in the array's place */
+  bool held, null_found; /* an item was held (see hold); null stood in the array's place */
+  uint64_t held_offset;  /* of the item that was last held */
+  uint64_t null_offset;
   unsigned array_level; /* of the array of items, while in it */
 
   bool containers;       /* may be captured, too */
@@ -66,11 +67,11 @@ struct rc_items {
   } container[MAX_PATTERNS];
 
   uint64_t found;
-  rc_pointer id; /* of no segments: items are told apart by their text */
+  rc_pointer id; /* without segments: an item's id is its text */
   rc_opening opening;
   bool edges;
-  edge first, last; /* kept only where `edges` is set */
-  char *document;   /* owned: all that was fed while no item was found; NULL where it is too long */
+  edge first, last; /* kept only if `edges` is set */
+  char *document;   /* owned: all that was fed until an item is found; NULL if it is too long */
   rc_items_error error;
   uint64_t error_offset;
   unsigned error_pattern;
@@ -83,7 +84,7 @@ static inline bool rc_items_fail(rc_items *items, rc_items_error error, uint64_t
   return false;
 }
 
-/* At the tokenizer's token, on account of a pattern. */
+/* The same at the tokenizer's token, because of a pattern. */
 static inline bool rc_items_fail_at(rc_items *items, rc_items_error error, unsigned pattern) {
   items->error_pattern = pattern;
   items->error_type = items->json.type;
@@ -99,7 +100,7 @@ static inline size_t rc_items_token_length(const rc_items *items) {
   return (size_t)(items->json.offset - items->json.start);
 }
 
-/* items_beside.c */
+/* -- items_outside.c ------------------------------------------------------------------------ */
 
 /* Takes an event of the document outside the array of items; false on an error. */
 bool rc_items_outside(rc_items *items, rc_json_event event);

@@ -74,7 +74,7 @@ static rc_json_event fail(rc_json *json, rc_json_error error, const char *expect
   return RC_JSON_ERROR;
 }
 
-/* What may follow the first byte of a UTF-8 sequence (RFC 3629); false where none may. */
+/* What may follow the first byte of a UTF-8 sequence (RFC 3629); false if none may. */
 static bool begin_utf8(rc_json *json, unsigned char c) {
   json->lo = 0x80;
   json->hi = 0xBF;
@@ -94,7 +94,7 @@ static bool begin_utf8(rc_json *json, unsigned char c) {
   return true;
 }
 
-/* The state after one byte of a number; FAILED where the byte is not part of it. */
+/* The state after one byte of a number; FAILED if the byte is not part of it. */
 static int number_step(int state, char c) {
   switch (state) {
   case NUMBER_MINUS:
@@ -126,7 +126,7 @@ static const char *expected_in_number(int state) {
   return state == NUMBER_E ? "a digit or a sign of the exponent" : "a digit";
 }
 
-/* Where a value has ended: what comes next is decided by what is open. */
+/* The state after a value: what is open decides what comes next. */
 static int after_value(const rc_json *json) {
   return json->depth == 0 ? DONE : AFTER_VALUE;
 }
@@ -152,7 +152,7 @@ static void pop(rc_json *json) {
   json->state = after_value(json);
 }
 
-/* Sets up the token that begins with c, at json->start; false where no value begins with c. */
+/* Sets up the token that begins with c, at json->start; false if no value begins with c. */
 static bool begin_value(rc_json *json, char c) {
   json->flags = 0;
   json->is_key = false;
@@ -206,7 +206,7 @@ static bool end_hex(rc_json *json) {
   return true;
 }
 
-/* Takes one byte of a string that is neither plain nor its end. false where it may not stand there:
+/* Takes one byte of a string that is neither plain nor its end. false if it may not stand there:
  * error and expected say why. */
 static bool inside_string(rc_json *json, unsigned char c) {
   switch (json->state) {
@@ -275,8 +275,8 @@ static bool inside_literal(rc_json *json, const char **bytes, const char *end) {
   return *bytes == end;
 }
 
-/* Goes on in a number, as far as the bytes go; where a byte behind it is seen, it has ended. false:
- * *bytes stands on what may not be there, and expected says what may. */
+/* Goes on in a number, as far as the bytes go; a byte that follows it ends it. false: *bytes stands
+ * on what may not be there, and expected says what may. */
 static bool inside_number(rc_json *json, const char **bytes, const char *end) {
   const char *p = *bytes;
   int state = json->state;

@@ -32,7 +32,7 @@ typedef enum rc_json_event {
   RC_JSON_OPEN,   /* '[' or '{' */
   RC_JSON_CLOSE,  /* ']' or '}' */
   RC_JSON_END,    /* from rc_json_finish: the document is whole */
-  RC_JSON_ERROR   /* see error; every later call answers the same */
+  RC_JSON_ERROR   /* see error; every later call returns the same */
 } rc_json_event;
 
 typedef enum rc_json_error {
@@ -55,19 +55,19 @@ typedef enum rc_json_error {
 
 typedef struct rc_json {
   /* To read after an event; the token spans the bytes from start up to offset. */
-  uint64_t offset;     /* bytes taken so far */
-  uint64_t start;      /* where the token of the event, or the one that is being read, begins */
-  rc_json_type type;   /* of the value (SCALAR, OPEN, CLOSE) */
-  unsigned flags;      /* of the token */
-  unsigned depth;      /* containers open after the event */
-  rc_json_error error; /* after RC_JSON_ERROR; offset is then the byte at fault */
-  const char *expected;
-  int got; /* the byte at fault, -1 for none */
+  uint64_t offset;      /* bytes taken so far */
+  uint64_t start;       /* where the token of the event, or the one that is being read, begins */
+  rc_json_type type;    /* of the value (SCALAR, OPEN, CLOSE) */
+  unsigned flags;       /* of the token */
+  unsigned depth;       /* containers open after the event */
+  rc_json_error error;  /* after RC_JSON_ERROR; offset is then the byte at fault */
+  const char *expected; /* static text */
+  int got;              /* the byte at fault, -1 for none */
 
   /* To set at any time: what stands in more containers than this is checked, not reported. */
   unsigned report_depth;
 
-  /* The machine's own. */
+  /* Private. */
   unsigned max_depth;
   int state;
   bool in_object, is_key;
@@ -84,8 +84,8 @@ void rc_json_init(rc_json *json, unsigned max_depth);
 /* Takes bytes from *bytes up to the next event and moves *bytes past them. */
 rc_json_event rc_json_next(rc_json *json, const char **bytes, const char *end);
 
-/* Where the tokenizer stands in an array, moves on to the first byte of the next element, or to the
- * bracket that closes an empty array; false where that byte is not there yet, or there is none. */
+/* In an array: moves on to the first byte of the next element, or to the bracket that closes an
+ * empty array. false: that byte is not there yet, or there is none, or this is no array. */
 bool rc_json_seek_element(rc_json *json, const char **bytes, const char *end);
 
 /* After rc_json_seek_element: the `length` bytes from there on are one whole value, which the
@@ -109,7 +109,7 @@ void rc_json_describe(const rc_json *json, char *line, size_t size);
 const char *rc_json_type_name(rc_json_type type);
 
 /* Decodes the inside of a validated string (without quotes) to `to`, which has room for `length`
- * bytes and may be the same memory; answers the decoded length. */
+ * bytes and may be the same memory; returns the decoded length. */
 size_t rc_json_unescape(char *to, const char *from, size_t length);
 
 #pragma GCC visibility pop

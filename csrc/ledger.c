@@ -26,7 +26,7 @@ static int ledger_given(lua_State *L) {
   return 1;
 }
 
-/* ledger:short() -> true where the body, which has ended, is too short to tell what was given */
+/* ledger:short() -> true if the body, which has ended, is too short to tell what was given */
 static int ledger_short(lua_State *L) {
   lua_pushboolean(L, rc_delivery_is_short(&rc_ledger_check(L, 1)->delivery));
   return 1;
@@ -57,8 +57,8 @@ static int ledger_take(lua_State *L) {
   return 1;
 }
 
-/* ledger:save(most, less_last) -> a string that ledger{ saved = } takes, with at most so many ids'
- * hashes; less_last: as it was before the user given last */
+/* ledger:save(most, less_last) -> a string that ledger{ saved = } takes, with the ids' hashes if
+ * they are at most `most`; less_last: as it was before the last user given */
 static int ledger_save(lua_State *L) {
   const rc_ledger *ledger = rc_ledger_check(L, 1);
   const lua_Number n = luaL_checknumber(L, 2);
@@ -79,14 +79,14 @@ static int ledger_gc(lua_State *L) {
   return 0;
 }
 
-/* ledger{ id = pointer, saved = string? } -> ledger | nil where `saved` is none */
+/* ledger{ id = pointer, saved = string? } -> ledger | nil if `saved` is ill-formed */
 static int ledger_new(lua_State *L) {
   static const char *const known[] = {"id", "saved", NULL};
   lua_settop(L, 1);
   rc_options_check(L, 1, "ledger", known);
   const char *id = rc_options_string(L, 1, "ledger", "id");
-  const size_t id_length = id != NULL ? strlen(id) : RC_DELIVERY_ID;
-  if (id_length >= RC_DELIVERY_ID) {
+  const size_t id_length = id != NULL ? strlen(id) : RC_DELIVERY_ID_SIZE;
+  if (id_length >= RC_DELIVERY_ID_SIZE) {
     return luaL_error(L, "ledger: id: expected a JSON Pointer of at most 127 bytes");
   }
   rc_ledger *ledger = lua_newuserdatauv(L, sizeof *ledger, 0);
@@ -121,7 +121,7 @@ static int seen_new(lua_State *L) {
   return 1;
 }
 
-/* seen:add(text) -> true where it is new */
+/* seen:add(text) -> true if it is new */
 static int seen_add(lua_State *L) {
   rc_seen *seen = luaL_checkudata(L, 1, SEEN);
   size_t length;

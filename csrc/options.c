@@ -2,7 +2,6 @@
 #include "options.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,7 +32,7 @@ void rc_options_push(lua_State *L, int index, const char *name) {
   lua_rawget(L, index);
 }
 
-/* Pushes the option; false where it is absent (nothing is pushed then). */
+/* Pushes the option; false if it is absent (nothing is pushed then). */
 static bool push_option(lua_State *L, int index, const char *name) {
   rc_options_push(L, index, name);
   if (lua_isnil(L, -1)) {
@@ -48,22 +47,23 @@ static const char *shown(lua_State *L) {
   return lua_type(L, -1) == LUA_TNUMBER ? lua_tostring(L, -1) : luaL_typename(L, -1);
 }
 
-bool rc_options_boolean(lua_State *L, int index, const char *where, const char *name, bool value) {
+bool rc_options_boolean(lua_State *L, int index, const char *where, const char *name,
+                        bool fallback) {
   if (!push_option(L, index, name)) {
-    return value;
+    return fallback;
   }
   if (!lua_isboolean(L, -1)) {
     luaL_error(L, "%s: %s: expected a boolean, got %s", where, name, luaL_typename(L, -1));
   }
-  value = lua_toboolean(L, -1);
+  const bool value = lua_toboolean(L, -1);
   lua_pop(L, 1);
   return value;
 }
 
 uint64_t rc_options_size(lua_State *L, int index, const char *where, const char *name,
-                         uint64_t value, uint64_t most) {
+                         uint64_t fallback, uint64_t most) {
   if (!push_option(L, index, name)) {
-    return value;
+    return fallback;
   }
   const lua_Number n = lua_tonumber(L, -1);
   /* Written so that NaN fails. */
@@ -80,7 +80,7 @@ uint64_t rc_options_size(lua_State *L, int index, const char *where, const char 
   return whole;
 }
 
-/* Answers false, with nothing pushed, where it is absent. */
+/* Leaves the stack as it was; false if it is absent. */
 static bool read_seconds(lua_State *L, int index, const char *where, const char *name,
                          lua_Number *seconds) {
   if (!push_option(L, index, name)) {
@@ -100,15 +100,16 @@ static int64_t rounded_up(lua_Number n) {
   return (lua_Number)whole < n ? whole + 1 : whole;
 }
 
-long rc_options_seconds(lua_State *L, int index, const char *where, const char *name, long value) {
+long rc_options_seconds(lua_State *L, int index, const char *where, const char *name,
+                        long fallback) {
   lua_Number seconds;
-  return read_seconds(L, index, where, name, &seconds) ? (long)rounded_up(seconds * 1e3) : value;
+  return read_seconds(L, index, where, name, &seconds) ? (long)rounded_up(seconds * 1e3) : fallback;
 }
 
 int64_t rc_options_nanoseconds(lua_State *L, int index, const char *where, const char *name,
-                               int64_t value) {
+                               int64_t fallback) {
   lua_Number seconds;
-  return read_seconds(L, index, where, name, &seconds) ? rounded_up(seconds * 1e9) : value;
+  return read_seconds(L, index, where, name, &seconds) ? rounded_up(seconds * 1e9) : fallback;
 }
 
 const char *rc_options_string(lua_State *L, int index, const char *where, const char *name) {
@@ -119,7 +120,7 @@ const char *rc_options_string(lua_State *L, int index, const char *where, const 
   const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
   if (text == NULL) {
     luaL_error(L, "%s: %s: expected a string, got %s", where, name, luaL_typename(L, -1));
-    return NULL; /* not reached, as a reader of this file alone cannot know */
+    return NULL; /* not reached, which analyzers of this file cannot know */
   }
   if (memchr(text, '\0', length) != NULL) {
     luaL_error(L, "%s: %s: a NUL byte in it", where, name);

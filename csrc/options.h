@@ -14,25 +14,27 @@
  * `where` begins every message. */
 void rc_options_check(lua_State *L, int index, const char *where, const char *const *known);
 
-/* Pushes the option's value, nil where it is absent. No metamethod is asked: a value that is taken
- * from the table is kept alive by it. */
+/* Pushes the option's value, nil if it is absent. Raw, so that the table itself keeps the value
+ * alive. */
 void rc_options_push(lua_State *L, int index, const char *name);
 
-/* `value` where it is absent. */
-bool rc_options_boolean(lua_State *L, int index, const char *where, const char *name, bool value);
+/* `fallback` if it is absent. */
+bool rc_options_boolean(lua_State *L, int index, const char *where, const char *name,
+                        bool fallback);
 
-/* A whole number from 0 to `most`; `value` where it is absent. */
+/* A whole number from 0 to `most`; `fallback` if it is absent. */
 uint64_t rc_options_size(lua_State *L, int index, const char *where, const char *name,
-                         uint64_t value, uint64_t most);
+                         uint64_t fallback, uint64_t most);
 
-/* Seconds as milliseconds, rounded up; `value` (milliseconds) where it is absent. */
-long rc_options_seconds(lua_State *L, int index, const char *where, const char *name, long value);
+/* Seconds as milliseconds, rounded up; `fallback` (milliseconds) if it is absent. */
+long rc_options_seconds(lua_State *L, int index, const char *where, const char *name,
+                        long fallback);
 
 /* The same as nanoseconds. */
 int64_t rc_options_nanoseconds(lua_State *L, int index, const char *where, const char *name,
-                               int64_t value);
+                               int64_t fallback);
 
-/* A string without NUL, which the table keeps alive; NULL where it is absent. */
+/* A string without NUL, which the table keeps alive; NULL if it is absent. */
 const char *rc_options_string(lua_State *L, int index, const char *where, const char *name);
 
 #pragma GCC visibility pop

@@ -1,9 +1,8 @@
 /* plain.h - the hot loop of JSON: the search for what ends the plain text of a string. Pure.
  *
- * Plain are bytes from 0x20 to 0x7F but '"' and '\'. Compared as signed bytes, control bytes and
- * bytes of longer UTF-8 sequences are both below 0x20: one comparison finds them. Bodies stand in
- * this header because they must be inlined.
- */
+ * A plain byte is one from 0x20 to 0x7F other than '"' and '\'. As signed bytes, control bytes and
+ * those of longer UTF-8 sequences are all below 0x20, so one comparison finds both. The functions
+ * are defined here to be inlined. */
 #ifndef RC_PLAIN_H
 #define RC_PLAIN_H
 
@@ -20,7 +19,7 @@ static inline unsigned rc_plain_block(const char *p) {
   const __m128i marks =
       _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
   const __m128i plain = _mm_andnot_si128(marks, _mm_cmpgt_epi8(v, _mm_set1_epi8(0x1F)));
-  /* The bits above the block's are no plain bytes either: they end the count at the latest. */
+  /* The bits above the block's are not plain either: they end the count at the latest. */
   return (unsigned)__builtin_ctz(~(unsigned)_mm_movemask_epi8(plain));
 }
 
@@ -58,7 +57,7 @@ static inline const char *rc_plain_end(const char *p) {
   return p + n;
 }
 
-/* Keeps from the compiler what it knows of n. */
+/* Returns n, and hides its value from the optimizer. */
 static inline size_t rc_opaque(size_t n) {
 #if defined(__GNUC__)
   __asm__("" : "+r"(n));
@@ -66,9 +65,9 @@ static inline size_t rc_opaque(size_t n) {
   return n;
 }
 
-/* The same as rc_plain_end, for what often ends after as many bytes as the last time; *rest keeps
- * how many they were after the last whole block. Text is read from one end to the next, and where
- * each is found by a sum the processor has to wait for it; a comparison it guesses, and goes on. */
+/* The same as rc_plain_end, for strings whose lengths tend to repeat. *rest is how many plain bytes
+ * followed the last whole block the last time. A right guess replaces a data dependency by a
+ * predicted branch, so the CPU goes on to the next text without waiting. */
 static inline const char *rc_plain_end_again(const char *p, uint8_t *rest) {
   const unsigned before = *rest;
   unsigned n;
@@ -82,7 +81,7 @@ static inline const char *rc_plain_end_again(const char *p, uint8_t *rest) {
   return p + n;
 }
 
-/* The same where the bytes end: `end` for none. */
+/* The same for bytes that end at `end`, which it returns if all are plain. */
 static inline const char *rc_plain_end_before(const char *p, const char *end) {
   while (end - p >= RC_PLAIN_BLOCK) {
     const unsigned n = rc_plain_block(p);

@@ -35,8 +35,8 @@ typedef struct rc_span {
   unsigned flags; /* RC_JSON_ESCAPED, RC_JSON_INTEGER */
 } rc_span;
 
-/* Finds the value that the segments from `from` on lead to in a valid JSON text, and false where
- * there is none. Of equal keys the last wins. */
+/* Finds the value that the segments from `from` on lead to in a valid JSON text; false if there is
+ * none. Of equal keys the last wins. */
 bool rc_pointer_find(const rc_pointer *pointer, unsigned from, rc_span text, rc_span *found);
 
 #pragma GCC visibility pop

@@ -1,8 +1,8 @@
 /* poller.c - see poller.h.
  *
- * A loop that watches one of these watches what it owns: libcurl closes its sockets when it likes,
- * and the number may be another file's at once. Nor does it ever report an error, over which
- * libuv's Lua binding writes to the terminal. */
+ * libcurl may close a socket at any time, and its number may at once be another file's: a loop that
+ * watches a poller owns what it watches. An epoll descriptor never polls as an error either, which
+ * luv would print. */
 #define _GNU_SOURCE /* dup3 */
 #include "poller.h"
 
@@ -35,7 +35,7 @@ typedef struct poller {
   pid_t process; /* whose set it is */
 } poller;
 
-/* Answers nil and what the system says. */
+/* Returns nil and what the system says. */
 static int answer_failure(lua_State *L, int failure) {
   lua_pushnil(L);
   lua_pushstring(L, strerror(failure));
@@ -87,7 +87,7 @@ static int tell(const poller *p, int operation, const watched *socket) {
 }
 
 /* In a child of fork the set is the parent's, too: another one takes its place, under its number.
- * false, with errno, where there is none. */
+ * false, with errno, if there is none. */
 static bool own_set(poller *p) {
   if (p->process == getpid()) {
     return true;
@@ -107,7 +107,7 @@ static bool own_set(poller *p) {
   return is_placed;
 }
 
-/* Reads the list of engine:sockets at index 2. Pushes the array, which is Lua's. */
+/* Reads the list of engine:sockets at index 2. Pushes the array, which is Lua's memory. */
 static watched *push_wanted(lua_State *L, size_t count) {
   watched *wanted = lua_newuserdatauv(L, (count + 1) * sizeof *wanted, 0);
   for (size_t i = 0; i < count; i++) {
@@ -159,12 +159,12 @@ static int update(poller *p, watched *wanted, size_t count) {
 }
 
 /* poller:watch(list) -> true | nil, what the system says. The list is that of engine:sockets; what
- * is not in it is watched no more. */
+ * is not in it is no longer watched. */
 static int poller_watch(lua_State *L) {
   luaL_checktype(L, 2, LUA_TTABLE);
   const size_t count = (size_t)lua_rawlen(L, 2) / 3;
   watched *wanted = push_wanted(L, count);
-  poller *p = check_poller(L); /* last: a finalizer may have closed it while Lua made room */
+  poller *p = check_poller(L); /* last: a finalizer may have closed it while Lua allocated */
   const int failure = own_set(p) ? update(p, wanted, count) : errno;
   if (failure != 0) {
     return answer_failure(L, failure);

@@ -1,4 +1,4 @@
-/* poller.h - the Lua face of one descriptor that stands for several sockets, where the system has
+/* poller.h - the Lua face of one descriptor that stands for several sockets, on systems that have
  * it. */
 #ifndef RC_POLLER_H
 #define RC_POLLER_H

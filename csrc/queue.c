@@ -7,8 +7,9 @@
 #define QUEUE_LEAST ((size_t)4 << 10)
 #define QUEUE_LARGE ((size_t)64 << 10) /* from here on a queue grows by an eighth */
 
-/* Bytes are moved to the front. Where that was little work for what had left there, and makes room
- * enough, that is all; otherwise the block grows, a large one by less. */
+/* Moves the bytes to the front, and grows the block unless that made room enough and at least a
+ * quarter as many bytes had been dropped, which pays for the move. A large block grows by an eighth
+ * instead of doubling. */
 bool rc_queue_grow(rc_queue *q, size_t count) {
   const size_t used = q->tail - q->head;
   const bool is_room_in_front = q->capacity - used >= count && q->head >= used / 4;

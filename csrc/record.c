@@ -18,24 +18,22 @@ struct rc_record {
   rc_field fields[];
 };
 
-typedef struct rc_record record;
-
-/* Keys in the registry: a weak-keyed table whose keys are all the types, and the plain one. */
+/* Keys in the registry: a weak-keyed table whose keys are all the types, and the plain type. */
 static const char types_key = 0;
 static const char plain_type_key = 0;
 
-static rc_object record_object(const record *r) {
+static rc_object record_object(const rc_record *r) {
   const char *bytes = (const char *)(r->fields + r->field_count);
   return (rc_object){bytes, r->length, r->field_count, r->fields};
 }
 
 rc_record *rc_record_push_empty(lua_State *L, uint32_t field_count, uint32_t length) {
   const size_t most = (size_t)-1 / 2;
-  if (length > most - sizeof(record) ||
-      field_count > (most - sizeof(record) - length) / sizeof(rc_field)) {
+  if (length > most - sizeof(rc_record) ||
+      field_count > (most - sizeof(rc_record) - length) / sizeof(rc_field)) {
     luaL_error(L, "a record of %d fields is too large", (int)field_count);
   }
-  return lua_newuserdatauv(L, sizeof(record) + field_count * sizeof(rc_field) + length, 0);
+  return lua_newuserdatauv(L, sizeof(rc_record) + field_count * sizeof(rc_field) + length, 0);
 }
 
 void rc_record_fill(lua_State *L, rc_record *r, const rc_object *object, int type) {
@@ -65,8 +63,8 @@ void rc_record_check_type(lua_State *L, int index) {
   }
 }
 
-static const record *check_record(lua_State *L, int index) {
-  const record *r = lua_touserdata(L, index);
+static const rc_record *check_record(lua_State *L, int index) {
+  const rc_record *r = lua_touserdata(L, index);
   if (r != NULL && lua_getmetatable(L, index)) {
     const bool marked = is_type(L, -1);
     lua_pop(L, 1);
@@ -82,7 +80,7 @@ void rc_record_check_object(lua_State *L, int index, rc_object *object) {
   *object = record_object(check_record(L, index));
 }
 
-static void push_field(lua_State *L, const record *r, const char *name, size_t length) {
+static void push_field(lua_State *L, const rc_record *r, const char *name, size_t length) {
   const rc_object object = record_object(r);
   const rc_field *field = rc_field_find(&object, name, length);
   if (field == NULL) {
@@ -93,10 +91,10 @@ static void push_field(lua_State *L, const record *r, const char *name, size_t l
 }
 
 /* Pushes what the JSON Pointer on top leads to in the record, nil for nothing. */
-static void push_at(lua_State *L, const record *r) {
+static void push_at(lua_State *L, const rc_record *r) {
   size_t length;
   const char *text = lua_tolstring(L, -1, &length);
-  /* The commonest by far: one segment without an escape. */
+  /* By far the most common: one segment without an escape. */
   if (length > 1 && text[0] == '/' && memchr(text + 1, '/', length - 1) == NULL &&
       memchr(text, '~', length) == NULL) {
     push_field(L, r, text + 1, length - 1);
@@ -120,11 +118,11 @@ static void push_at(lua_State *L, const record *r) {
 /* What __index knows of its type. */
 typedef struct type_info {
   const void *type;      /* the table, as lua_topointer gives it */
-  uint64_t common_names; /* the set of the common fields' names, see name_bit */
+  uint64_t common_names; /* the filter of the common fields' names, see name_bit */
 } type_info;
 
-/* The bit of a name in a set of names that may say yes too often: most names that a script reads
- * are no common ones, and are not looked up among them. */
+/* A name's bit in a one-word Bloom filter of the common names: most names that a script reads are
+ * not among them, and skip the look-up. */
 static uint64_t name_bit(const char *name, size_t length) {
   const uint32_t tag = rc_field_name_tag(name, length);
   return (uint64_t)1 << ((tag ^ tag >> 16 ^ tag >> 23) & 63u);
@@ -132,7 +130,7 @@ static uint64_t name_bit(const char *name, size_t length) {
 
 /* Pushes the common field whose rule is on top: a JSON Pointer, a function of the record, or a
  * table whose [1] is a constant. false: it is none of these. */
-static bool push_common(lua_State *L, const record *r) {
+static bool push_common(lua_State *L, const rc_record *r) {
   switch (lua_type(L, -1)) {
   case LUA_TSTRING:
     push_at(L, r);
@@ -149,10 +147,11 @@ static bool push_common(lua_State *L, const record *r) {
   }
 }
 
-/* __index. Upvalues: a type_info, the common fields, the type itself (which keeps it alive). */
+/* record[name] -> value | nil; __index. Upvalues: a type_info, the common fields, the type itself
+ * (which keeps it alive). */
 static int record_index(lua_State *L) {
   const type_info *info = lua_touserdata(L, lua_upvalueindex(1));
-  const record *r = lua_touserdata(L, 1);
+  const rc_record *r = lua_touserdata(L, 1);
   if (r == NULL || !lua_getmetatable(L, 1) || lua_topointer(L, -1) != info->type) {
     r = check_record(L, 1);
   }
@@ -172,17 +171,19 @@ static int record_index(lua_State *L) {
   return 1;
 }
 
+/* record[name] = value raises; __newindex. */
 static int record_newindex(lua_State *L) {
   return luaL_error(L, "a user is read-only; rollcall.totable makes a table of it");
 }
 
+/* json(record) -> string: its text as it came; __tostring, too. */
 static int record_json(lua_State *L) {
   const rc_object object = record_object(check_record(L, 1));
   lua_pushlstring(L, object.bytes, object.length);
   return 1;
 }
 
-static void push_table(lua_State *L, const record *r, rc_nulls nulls) {
+static void push_table(lua_State *L, const rc_record *r, rc_nulls nulls) {
   const rc_object object = record_object(r);
   luaL_checkstack(L, 8, "a record as a table");
   lua_createtable(L, 0, r->field_count < 1024 ? (int)r->field_count : 1024);
@@ -195,22 +196,24 @@ static void push_table(lua_State *L, const record *r, rc_nulls nulls) {
   }
 }
 
+/* totable(record) -> table, with the null sentinel for nulls. */
 static int record_totable(lua_State *L) {
   push_table(L, check_record(L, 1), RC_NULLS_KEPT);
   return 1;
 }
 
-/* pairs(record) -> next, table, nil. The record's own fields that are not null. */
+/* pairs(record) -> next, table, nil: the record's own fields that are not null; __pairs, too. */
 static int record_pairs(lua_State *L) {
-  const record *r = check_record(L, 1);
+  const rc_record *r = check_record(L, 1);
   lua_pushvalue(L, lua_upvalueindex(1));
   push_table(L, r, RC_NULLS_OMITTED);
   lua_pushnil(L);
   return 3;
 }
 
+/* at(record, pointer) -> value | nil */
 static int record_at(lua_State *L) {
-  const record *r = check_record(L, 1);
+  const rc_record *r = check_record(L, 1);
   luaL_checkstring(L, 2);
   lua_settop(L, 2);
   push_at(L, r);
@@ -301,9 +304,9 @@ void rc_record_push_plain_type(lua_State *L) {
 }
 
 #if LUA_VERSION_NUM < 502
-/* What LuaJIT's FFI is told of a field, in one double, which record_type.lua takes apart: what it
- * is, and the place of its text in the record's memory. Nothing is kept between two calls: Lua code
- * may run there, of a finalizer or of a hook, and read another record. */
+/* What LuaJIT's FFI is told of a field, in one double that record_type.lua takes apart: what it is,
+ * and where its text is in the record's memory. No state is kept between two calls: in between a
+ * finalizer or a hook may read another record. */
 #define KIND_BITS 3
 #define LENGTH_BITS 18
 #define MOST_LENGTH ((1u << LENGTH_BITS) - 1)
@@ -370,7 +373,7 @@ static double read_integer(const void *memory, double offset, int length) {
   return (double)rc_read_integer((const char *)memory + (size_t)offset, (size_t)length);
 }
 
-/* Writes the text without its escapes to `text`, which has room for `length` bytes; answers how
+/* Writes the text without its escapes to `text`, which has room for `length` bytes; returns how
  * long it is. */
 static int read_escaped(const void *memory, double offset, int length, char *text) {
   return (int)rc_json_unescape(text, (const char *)memory + (size_t)offset, (size_t)length);
@@ -405,7 +408,7 @@ void rc_record_open(lua_State *L) {
 #endif
 
   lua_rawgetp(L, LUA_REGISTRYINDEX, &types_key);
-  if (lua_isnil(L, -1)) { /* loaded twice, the types of before stay types */
+  if (lua_isnil(L, -1)) { /* on a second load, earlier types stay types */
     lua_newtable(L);
     lua_newtable(L);
     lua_pushliteral(L, "k");

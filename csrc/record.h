@@ -9,12 +9,12 @@
 
 typedef struct rc_record rc_record;
 
-/* Pushes a record with room for so many fields and bytes, without a type. As every allocation it
- * may run finalizers, which are Lua: what was looked at before must be looked at again. */
+/* Pushes a record with room for this many fields and bytes, without a type. Like every allocation
+ * it may run finalizers, which are Lua: what was looked at before must be looked at again. */
 rc_record *rc_record_push_empty(lua_State *L, uint32_t field_count, uint32_t length);
 
-/* Copies the object into the record on top, which has room for just that, and gives it the type at
- * stack index `type`. Allocates nothing. */
+/* Copies the object into the record on top, which has room for exactly that, and gives it the type
+ * at stack index `type`. Allocates nothing. */
 void rc_record_fill(lua_State *L, rc_record *record, const rc_object *object, int type);
 
 /* Shows the record at the index as an object, which lasts as long as the record; raises unless one

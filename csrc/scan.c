@@ -1,10 +1,10 @@
 /* scan.c - see scan.h. No bounds are checked: the padding's NULs fit nothing that is expected, so
- * every way ends there at the latest. */
+ * every path ends there at the latest. */
 #include "scan.h"
 
 #include "plain.h"
 
-#define MAX_DEPTH 64 /* a bit each; it gives up on deeper ones */
+#define MAX_DEPTH 64 /* a bit each; the scan gives up on deeper ones */
 
 _Static_assert(RC_PLAIN_BLOCK <= RC_SCAN_PADDING, "a block may begin at the last byte's end");
 _Static_assert(RC_SCAN_FIELDS <= RC_SCAN_PLACES, "each field has a place of its own");
@@ -18,7 +18,7 @@ static bool is_tail(char c) {
 }
 
 static inline const char *skip_space(const char *p) {
-  /* One comparison where there is none, as is usual. */
+  /* One comparison if there is none, as is usual. */
   while ((unsigned char)*p <= ' ' && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) {
     p++;
   }
@@ -100,7 +100,7 @@ static const char *scan_escape(const char *p) {
 /* Past a string, and what is known of it: two registers. */
 typedef struct scanned {
   const char *end; /* past the closing quote, or NULL */
-  uint32_t flags;  /* `escaped` of scan_rest where there is an escape, else 0 */
+  uint32_t flags;  /* `escaped` of scan_rest if there is an escape, else 0 */
 } scanned;
 
 /* The rest of a string, from the first byte that is not plain. */
@@ -147,7 +147,7 @@ static inline const char *skip_digits(const char *p) {
   return p;
 }
 
-/* Past the number, or NULL; sets *tag where it is an integer. */
+/* Past the number, or NULL; adds its type and flags to *tag. */
 static const char *scan_number(const char *p, uint32_t *tag) {
   bool integer = true;
   if (*p == '-') {
@@ -196,7 +196,7 @@ static const char *scan_word(const char *p, uint32_t *tag) {
   }
 }
 
-/* It gives up at p, where the text may have been cut. */
+/* Gives up at p, where the text may have been cut. */
 static inline const char *give_up(rc_scanner *scanner, const char *p) {
   scanner->stopped = p;
   return NULL;
@@ -213,11 +213,15 @@ static inline const char *scan_colon(const char *p, rc_scanner *scanner) {
   return skip_space(p + 1);
 }
 
-/* Past the array or object that p stands on, or NULL. */
+/* Past the array or object that p stands on, or NULL.
+ *
+ * A pushdown automaton without recursion. value: p where a value is to begin; after_value: after
+ * one, inside a container; name: where a name's quote is to be; close: on the closing bracket.
+ * `objects` and `outer` are its stack, `depth` their height. */
 static const char *scan_container(const char *p, unsigned max_depth, rc_scanner *scanner) {
-  uint8_t outer[MAX_DEPTH]; /* the places in what is around */
-  uint8_t place = 0;        /* names so far */
-  uint64_t objects = 0;     /* a bit a level, the innermost lowest */
+  uint8_t outer[MAX_DEPTH]; /* `place` in each container around */
+  uint8_t place = 0;        /* names so far in the innermost */
+  uint64_t objects = 0;     /* is it an object? A bit for each level, the innermost lowest */
   unsigned depth = 0;
   if (max_depth > MAX_DEPTH) {
     max_depth = MAX_DEPTH;

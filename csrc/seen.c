@@ -34,7 +34,7 @@ uint64_t rc_hash(const void *bytes, size_t length) {
   return h;
 }
 
-/* 0 marks a free slot, so it is kept as another value. */
+/* 0 marks a free slot, so it is stored as 1. */
 static uint64_t stored(uint64_t hash) {
   return hash != 0 ? hash : 1;
 }
@@ -52,7 +52,7 @@ bool rc_seen_has(const rc_seen *seen, uint64_t hash) {
   return seen->capacity > 0 && seen->slots[find(seen, hash)] == hash;
 }
 
-/* What no server knows of this process. */
+/* A seed that no server can predict. */
 static uint64_t new_key(const void *memory) {
   struct timespec now = {0};
   (void)timespec_get(&now, TIME_UTC);

@@ -13,8 +13,7 @@ typedef struct rc_seen {
   uint64_t *slots; /* owned; 0 is a free one */
   size_t capacity; /* a power of two, or 0 */
   size_t count;
-  uint64_t key; /* what decides where a hash stands: hashes may have been chosen to be in each
-                   other's way */
+  uint64_t key; /* seeds the probe position, so that no server can choose ids that collide */
 } rc_seen;
 
 /* The same on every machine and in every run, so that it can be stored. */

@@ -53,7 +53,7 @@ static void push_referred(lua_State *L, int index, unsigned number) {
   lua_remove(L, -2);
 }
 
-/* Pushes what was found; nil, where its bytes are NULL. */
+/* Pushes what was found; nil if its bytes are NULL. */
 static void push_found(lua_State *L, const rc_span *found) {
   if (found->bytes != NULL) {
     rc_push_value(L, *found, RC_NULLS_OMITTED);
@@ -64,7 +64,7 @@ static void push_found(lua_State *L, const rc_span *found) {
 
 bool rc_selection_push(lua_State *L, int index, const rc_object *object) {
   char scratch[SCRATCH];
-  rc_span found[RC_SELECTION_MOST];
+  rc_span found[RC_SELECTION_MAX];
   const rc_selection *selection = lua_touserdata(L, index);
   size_t used = 0;
   if (selection->takes_record) {
@@ -143,7 +143,7 @@ static void read_rule(lua_State *L, rule *r, int number) {
 /* How many rules the list at index 1 has, up to the first nil. */
 static int count_rules(lua_State *L) {
   int count = 0;
-  for (; count <= RC_SELECTION_MOST; count++) {
+  for (; count <= RC_SELECTION_MAX; count++) {
     lua_rawgeti(L, 1, count + 1);
     const bool is_end = lua_isnil(L, -1);
     lua_pop(L, 1);
@@ -151,8 +151,8 @@ static int count_rules(lua_State *L) {
       break;
     }
   }
-  if (count == 0 || count > RC_SELECTION_MOST) {
-    luaL_error(L, "selection: expected a list of 1 to %d rules", RC_SELECTION_MOST);
+  if (count == 0 || count > RC_SELECTION_MAX) {
+    luaL_error(L, "selection: expected a list of 1 to %d rules", RC_SELECTION_MAX);
   }
   return count;
 }
@@ -181,7 +181,7 @@ static int selection_new(lua_State *L) {
 
 void rc_selection_open(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
-  if (lua_isnil(L, -1)) { /* loaded twice, the selections of before stay selections */
+  if (lua_isnil(L, -1)) { /* on a second load, earlier selections stay selections */
     lua_newtable(L);
     lua_pushliteral(L, METATABLE);
     lua_setfield(L, -2, "__name");
@@ -192,7 +192,7 @@ void rc_selection_open(lua_State *L) {
   lua_pop(L, 1);
   lua_pushcfunction(L, selection_new);
   lua_setfield(L, -2, "selection");
-  lua_pushinteger(L, RC_SELECTION_MOST);
+  lua_pushinteger(L, RC_SELECTION_MAX);
   lua_setfield(L, -2, "most_values");
   lua_pushinteger(L, RC_POINTER_SEGMENTS);
   lua_setfield(L, -2, "most_steps");

@@ -7,20 +7,22 @@
 
 #pragma GCC visibility push(hidden)
 
-#define RC_SELECTION_MOST 64 /* values */
+#define RC_SELECTION_MAX 64 /* values */
 
 typedef struct rc_selection rc_selection;
 
-/* Raises unless a selection stands at the index. Without a look-up by name: once a user. */
+/* The selection at the index; raises unless one stands there. Without a look-up by name, as it runs
+ * once a record. */
 rc_selection *rc_selection_check(lua_State *L, int index);
 
 /* How many values it pushes, with the true before them. */
 int rc_selection_size(const rc_selection *selection);
 
-/* Pushes true and what the selection at stack index `index` gives of the object. Its bytes are not
- * looked at any more when the first value is made, since a finalizer may run then. false, with
- * nothing pushed: it takes a record. Like the next one, it needs room for the values and
- * LUA_MINSTACK more, and absolute indices. */
+/* Pushes true and what the selection at stack index `index` gives of the object, whose text it
+ * copies into scratch memory before it pushes anything, since a finalizer may then run and free it.
+ * false, with nothing pushed: it takes a record, for a rule that is a function or a text that is
+ * too long. Like the next one, it needs room for the values and LUA_MINSTACK more, and absolute
+ * indices. */
 bool rc_selection_push(lua_State *L, int index, const rc_object *object);
 
 /* The same of a record, which stands at stack index `record`. */

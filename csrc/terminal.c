@@ -43,7 +43,7 @@ static int terminal_is(lua_State *L) {
   return 1;
 }
 
-/* columns(fd) -> how wide its terminal is; nil where it is none or does not say */
+/* columns(fd) -> how wide its terminal is; nil if it is not one, or does not say */
 static int terminal_columns(lua_State *L) {
   struct winsize size;
   if (ioctl((int)luaL_checkinteger(L, 1), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
@@ -124,8 +124,9 @@ static int terminal_caught(lua_State *L) {
   return 1;
 }
 
-/* occupy(): what is closed of stdin, stdout and stderr is /dev/null from now on, so that no socket
- * and no file gets its number. It is open the wrong way round: to read or write it still fails. */
+/* occupy(): those of stdin, stdout and stderr that are closed become /dev/null, so that no socket
+ * or file gets their numbers. It is opened the wrong way round: reading or writing it still
+ * fails. */
 static int terminal_occupy(lua_State *L) {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
     if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
@@ -136,12 +137,12 @@ static int terminal_occupy(lua_State *L) {
   return 0;
 }
 
-/* replace(program, ...) -> nil and why not; where it works this process is that program */
+/* replace(program, ...) -> nil and why not; on success this process becomes that program */
 static int terminal_replace(lua_State *L) {
   const int count = lua_gettop(L);
   char **words;
   (void)luaL_checkstring(L, 1);
-  words = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *words, 0); /* Lua's, as each word */
+  words = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *words, 0); /* Lua's, like each word */
   for (int i = 0; i < count; i++) {
     words[i] = (char *)luaL_checkstring(L, i + 1); /* which execv leaves as it is */
   }
@@ -152,8 +153,8 @@ static int terminal_replace(lua_State *L) {
   return 2;
 }
 
-/* truncate(fd, length) -> whether what is behind `length` bytes is gone; false of what is no file,
- * and where a system with small offsets cannot say so many bytes */
+/* truncate(fd, length) -> whether what follows the first `length` bytes is gone; false if it is not
+ * a file, or if the system's offsets are too small for the length */
 static int terminal_truncate(lua_State *L) {
   const int fd = (int)luaL_checkinteger(L, 1);
   const lua_Number length = luaL_checknumber(L, 2);
@@ -179,9 +180,9 @@ static bool write_all(int fd, const char *text, size_t length) {
 /* Letters that mkostemp chooses, at the end of a name that has an X for each. */
 #define CHOSEN 6
 
-/* beside(path, text) -> the name of a new file that has the text, in the folder of `path`, which it
- * is to replace; nil and why there is none. Nobody can know the name before, and nobody but the
- * owner may read it, nor the owner more than `path`, where that is there. */
+/* beside(path, text) -> the name of a new file with this text, in the folder of `path`, which it is
+ * to replace; nil and why not. Nobody can predict the name, and only the owner may read or write
+ * it, as far as `path`, if it exists, allows the owner. */
 static int terminal_beside(lua_State *L) {
   size_t path_length, length;
   const char *path = luaL_checklstring(L, 1, &path_length);

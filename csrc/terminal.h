@@ -1,4 +1,5 @@
-/* terminal.h - what a command line needs of its terminal and of signals, and Lua does not have. */
+/* terminal.h - what the command line needs of POSIX and Lua lacks: terminals, signals, standard
+ * descriptors, exec, and files written beside others. */
 #ifndef RC_TERMINAL_H
 #define RC_TERMINAL_H
 

@@ -1,9 +1,8 @@
 /* transfer.c - see transfer.h.
  *
- * curl's callbacks end in the two sink functions below, which only move bytes into the decoder's
- * items: Lua is never called from them. A transfer keeps its engine and its decoder alive by the
- * table that is its user value.
- */
+ * libcurl's callbacks end in the two sink functions below, which only move bytes into the decoder's
+ * items: Lua is never called from them. A transfer keeps its engine, decoder and ledger alive by
+ * the table that is its user value. */
 #define _POSIX_C_SOURCE 200809L
 #include "transfer.h"
 
@@ -23,7 +22,7 @@
 #define TRANSFER "rollcall.transfer"
 
 #define MAX_REQUEST_HEADERS 64
-#define TICK 4000000 /* nanoseconds of a clock that is made coarse here */
+#define TICK_NS 4000000 /* of a clock that is made coarse here */
 
 typedef struct transfer {
   rc_transfer *http;   /* owned; NULL until it is started */
@@ -31,14 +30,15 @@ typedef struct transfer {
   rc_decoder *decoder; /* NULL: the body is collected */
   rc_ledger *ledger;   /* NULL: every record is given */
   size_t watermark;    /* bytes that may wait unread before the transfer pauses */
-  time_t tick_seconds; /* when next last gave the engine its turn, or it began */
+  time_t tick_seconds; /* the coarse clock, when clock_moved last read it */
   long tick_nanoseconds;
   bool cancelled;      /* its memory is freed when it is collected: a call may be reading from it */
   bool judged;         /* the ledger has seen the item that next gives now */
   bool conflict;       /* the ledger cannot tell what was given before */
   bool yields_on_tick; /* next yields every few milliseconds, for a budget to be checked */
   bool end_announced;  /* next has yielded because the last byte arrived */
-  bool yielded;        /* next's last answer was a yield, see transfer_next: this one is none */
+  bool yielded; /* next has yielded and given nothing since (see transfer_next): it must not yield
+                   now */
 } transfer;
 
 /* -- the sink: from curl, no Lua ------------------------------------------------------------ */
@@ -140,15 +140,15 @@ static void read_request(lua_State *L, rc_http_request *request,
   }
 }
 
-/* Has a clock that ticks every few milliseconds done so since the last call? Where there is a
- * coarse one reading it costs nanoseconds. */
+/* Has a clock that ticks every few milliseconds ticked since the last call? If the system has a
+ * coarse one, reading it costs nanoseconds. */
 static bool clock_moved(transfer *t) {
   struct timespec now;
 #if defined(CLOCK_MONOTONIC_COARSE)
   (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 #else
   (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  now.tv_nsec -= now.tv_nsec % TICK;
+  now.tv_nsec -= now.tv_nsec % TICK_NS;
 #endif
   const bool moved = now.tv_nsec != t->tick_nanoseconds || now.tv_sec != t->tick_seconds;
   t->tick_nanoseconds = now.tv_nsec;
@@ -156,8 +156,8 @@ static bool clock_moved(transfer *t) {
   return moved;
 }
 
-/* engine:request{…} -> transfer | nil, err; an error, too, where it is closed: a finalizer may have
- * done so at any time */
+/* engine:request{…} -> transfer | nil, err; an error, too, if it is closed, as a finalizer may
+ * close it at any time */
 static int engine_request(lua_State *L) {
   const char *lines[MAX_REQUEST_HEADERS + 1];
   rc_http_request request;
@@ -206,7 +206,7 @@ static int engine_request(lua_State *L) {
                         : "the request could not be started: libcurl refuses one of its options");
     return 2;
   }
-  (void)clock_moved(t); /* since now, from here on */
+  (void)clock_moved(t); /* the first tick counts from here */
   return 1;
 }
 
@@ -218,7 +218,7 @@ static transfer *check_transfer(lua_State *L) {
   return t;
 }
 
-/* Drops what was given before; false where the item in front must not be given. */
+/* Drops what was given before; false if there is no item, or the one in front must not be given. */
 static bool next_is_due(transfer *t) {
   rc_items *items = t->decoder->items;
   rc_item item;
@@ -266,18 +266,18 @@ static bool record_waits(transfer *t) {
   return ledger != NULL ? next_is_due(t) : rc_items_peek(t->decoder->items, &item);
 }
 
-/* What gives_now answers where `next` is to yield. */
+/* What gives_now returns for `next` to yield. */
 static bool yield(transfer *t) {
   t->yielded = true;
   return false;
 }
 
-/* Moves the transfer on, and says whether `next` is to give a record now, where one waits. */
+/* Moves the transfer on, and says whether `next` is to give a record now, if one waits. */
 static bool gives_now(transfer *t) {
   if (!may_give(t)) {
     return false;
   }
-  if (t->engine->turn != 0 && !t->yielded && rc_engine_loop_is_due(t->engine)) {
+  if (t->engine->turn_interval != 0 && !t->yielded && rc_engine_loop_is_due(t->engine)) {
     return yield(t);
   }
   if (clock_moved(t)) {
@@ -293,7 +293,7 @@ static bool gives_now(transfer *t) {
   if (!is_due) {
     return false;
   }
-  if (!t->end_announced && !t->yielded && rc_transfer_state(t->http) == RC_HTTP_DONE) {
+  if (!t->end_announced && !t->yielded && rc_transfer_is_done(t->http)) {
     t->end_announced = true;
     return yield(t);
   }
@@ -308,7 +308,7 @@ static void gave(transfer *t) {
   t->judged = t->yielded = false;
 }
 
-/* Pushes the decoder, and answers where it stands. */
+/* Pushes the decoder and returns its index. */
 static int push_decoder(lua_State *L) {
   lua_getiuservalue(L, 1, 1);
   lua_rawgeti(L, -1, 2);
@@ -317,11 +317,10 @@ static int push_decoder(lua_State *L) {
 
 /* transfer:next() -> record | nil
  *
- * nil is no end: it says that there is something to look at. No whole item waits, or the ledger
- * allows no more, or (once) the last byte has arrived, so that the next request can leave before
- * the records that wait are read, or a loop is to have its turn, or a budget is to be looked at. Of
- * the last three there is never one after the other: whoever calls again gets a record, where one
- * waits. */
+ * nil is not the end, but says: look around. Either there is nothing to give: no whole record
+ * waits, or the ledger allows no more. Or next yields, though a record may wait: the last byte has
+ * arrived (said once, so that the next page is asked for before these records are read), the loop's
+ * turn is due, or a budget is to be checked. It never yields twice in a row. */
 static int transfer_next(lua_State *L) {
   transfer *t = check_transfer(L);
   if (!gives_now(t) || !rc_decoder_push_next(L, push_decoder(L), t->decoder)) {
@@ -333,7 +332,7 @@ static int transfer_next(lua_State *L) {
 
 /* transfer:values(selection) -> true, value… | nil
  *
- * The same as next, with values of the record in its place. */
+ * The same as next, with values of the record instead of it. */
 static int transfer_values(lua_State *L) {
   transfer *t = check_transfer(L);
   const int size = rc_selection_size(rc_selection_check(L, 2));
@@ -345,13 +344,14 @@ static int transfer_values(lua_State *L) {
   return size;
 }
 
-/* transfer:conflict() -> true where the body is not the one that its ledger knows */
+/* transfer:conflict() -> true if the body is not the one that its ledger knows */
 static int transfer_conflict(lua_State *L) {
   lua_pushboolean(L, check_transfer(L)->conflict);
   return 1;
 }
 
-/* transfer:waits() -> boolean: a record, which next gives, if not at the first call. */
+/* transfer:waits() -> boolean: whether there is a record that next gives, at its second call if not
+ * at the first. */
 static int transfer_waits(lua_State *L) {
   lua_pushboolean(L, record_waits(check_transfer(L)));
   return 1;
@@ -360,7 +360,7 @@ static int transfer_waits(lua_State *L) {
 /* transfer:done() -> boolean */
 static int transfer_done(lua_State *L) {
   const transfer *t = check_transfer(L);
-  lua_pushboolean(L, rc_transfer_state(t->http) == RC_HTTP_DONE);
+  lua_pushboolean(L, rc_transfer_is_done(t->http));
   return 1;
 }
 
@@ -447,14 +447,14 @@ static int transfer_headers(lua_State *L) {
 }
 
 /* transfer:body() -> the collected body, and whether it was cut; "" until the transfer has ended.
- * Only then it stays where it is: while Lua makes room for the copy, a finalizer may drive the
+ * It stays where it is only then: while Lua allocates the copy, a finalizer may drive the
  * engine. */
 static int transfer_body(lua_State *L) {
   const transfer *t = check_transfer(L);
   size_t length = 0;
   bool cut = false;
   const char *body = "";
-  if (rc_transfer_state(t->http) == RC_HTTP_DONE) {
+  if (rc_transfer_is_done(t->http)) {
     body = rc_transfer_body(t->http, &length, &cut);
   }
   lua_pushlstring(L, body, length);

@@ -1,4 +1,4 @@
-/* transfer.h - the Lua face of a transfer, which feeds a decoder: what engine:request answers. */
+/* transfer.h - the Lua face of a transfer, which feeds a decoder: what engine:request returns. */
 #ifndef RC_TRANSFER_H
 #define RC_TRANSFER_H
 
@@ -6,7 +6,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Gives engines, which are open, their method `request`. */
+/* Adds the method `request` to engines; after rc_engine_open. */
 void rc_transfer_open(lua_State *L);
 
 #pragma GCC visibility pop

@@ -40,7 +40,7 @@ void rc_push_string(lua_State *L, const char *bytes, size_t length, bool escaped
   }
 }
 
-/* A number that does not fit the quick way: by Lua's own conversion, which knows its integers. */
+/* A number that is not for the fast path: by Lua's own conversion, which knows its integers. */
 static void push_number_text(lua_State *L, const char *text, size_t length) {
   lua_pushlstring(L, text, length);
 #if LUA_VERSION_NUM >= 503
@@ -52,8 +52,8 @@ static void push_number_text(lua_State *L, const char *text, size_t length) {
   }
 #endif
   if (!is_read) {
-    /* Lua gives up: long, in a locale whose decimal point is another; on LuaJIT a million digits.
-     */
+    /* Lua gives up on long ones in a locale with another decimal point, LuaJIT on a million
+     * digits. */
     const char *const local = localeconv()->decimal_point;
     const size_t local_length = strlen(local);
     const char *const point = memchr(text, '.', length);

@@ -18,13 +18,14 @@ typedef enum rc_nulls {
 /* The sentinel is the NULL light userdata, which is cjson.null, unless another one was set. */
 void rc_push_null(lua_State *L);
 
-/* Pops what is the sentinel of this state from now on; nil: that of the start. */
+/* Pops this state's sentinel from now on; nil: that of the start. */
 void rc_set_null(lua_State *L);
 
 /* Pushes the inside of a string (without its quotes). */
 void rc_push_string(lua_State *L, const char *bytes, size_t length, bool escaped);
 
-/* The whole number that a text of at most RC_QUICK_DIGITS digits says, which fit 64 bits. */
+/* The integer that at most RC_QUICK_DIGITS digits write, with or without '-': so many always
+ * fit. */
 #define RC_QUICK_DIGITS 18u
 int64_t rc_read_integer(const char *text, size_t length);
 

@@ -258,7 +258,7 @@ describe("role_names that are no list", function()
     local output, errors, status = run { "review", "--config", name, "--format", "csv" }
     assert.equal("", errors)
     assert.equal(0, status)
-    assert.equal("1", output:match "\nacme,2,.*,(%d+)\r?\n")
+    assert.equal("1", output:match "\nacme,2,.*,(%d+),true\r?\n")
     name = acme("", 'users = { path = "/people", items = "", paging = { type = "none" }, '
       .. 'fields = { role_names = "/own" } }')
     server:script { ["/people"] = { { body = '[{"id":1,"own":true}]' } } }

@@ -140,7 +140,7 @@ describe("rollcall review", function()
   end)
 
   it("is not sure where a limit of the configuration has cut a source", function()
-    local name = cli.configuration(cli.source_text(cli.CREDENTIALS .. ", query = { status = "ACTIVE", limit = 50 }"))
+    local name = cli.configuration(cli.source_text(cli.CREDENTIALS .. ', query = { status = "ACTIVE", limit = 50 }'))
     local _, errors, status = run { "review", "--config", name, "--fail-on", "never-came" }
     assert.equal(3, status)
     check.contains(errors, "tesouro was cut by a limit of its configuration: the review is incomplete")

@@ -155,7 +155,7 @@ describe("a fault, once:", function()
         { { kind = "html" }, "decode", "auth" },
         { { kind = "spoil", share = 0.5 }, "decode" },
         { { kind = "rate_limit", wait = 3600 }, "rate_limit", "rate_limit" },
-        { { kind = "status", status = 501 }, "http", "http" },
+        { { kind = "status", status = 501 }, "http", "auth" },
       }
       for _, one in ipairs(fatal) do
         for place, kind in pairs { [where] = one[2], ["token:1"] = one[3] } do
@@ -244,7 +244,7 @@ describe("streams that wait for one token", function()
     local streams = { (client:users { status = "ACTIVE" }), (client:users { status = "INACTIVE" }) }
     local failures = {}
     assert(rollcall.merge(streams, { on_error = function(err, stream)
-      failures[stream] = check.failure(err, "http", { sandbox.secret })
+      failures[stream] = check.failure(err, "auth", { sandbox.secret })
     end }):collect())
     assert.equal(1, sandbox.stats().tesouro.token_requests)
     for _, stream in ipairs(streams) do
@@ -271,7 +271,7 @@ describe("streams that wait for one token", function()
     walk_slowly() -- as far as the token, and waits
     main = true
     sandbox.plan_faults { at = { ["users:1"] = { kind = "expire" }, ["token:2"] = { kind = "status", status = 501 } } }
-    check.failure(select(2, quick:count()), "http") -- had the token, which expired, and got no other
+    check.failure(select(2, quick:count()), "auth") -- had the token, which expired, and got no other
     main = false
     local count
     for _ = 1, 1000 do

@@ -488,7 +488,7 @@ describe("a redirect", function()
       check.contains(ended.err.message, other.url)
       server:script { [TOKEN] = { { status = status, headers = { there } } } }
       local client = rollcall.tesouro { client_id = "me", client_secret = SECRET, base_url = server.url }
-      check.failure(select(2, client:users():next()), "http", { SECRET })
+      check.failure(select(2, client:users():next()), "auth", { SECRET })
     end
     assert.equal(0, #other:requests())
     other:stop()

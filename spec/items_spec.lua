@@ -568,6 +568,15 @@ describe("core.decoder", function()
     raises("id: \"/~\": '~' must", { items = "", id = "/~" })
   end)
 
+  it("gives no document once more than blanks has come behind its end", function()
+    for _, count in ipairs { 1, 100, 100000 } do
+      local decoder = core.decoder { items = "" }
+      assert(decoder:feed "[]" and decoder:finish())
+      assert.is_nil((decoder:feed(("x"):rep(count))))
+      assert.is_nil(decoder:document())
+    end
+  end)
+
   it("answers nil, and not nothing, where there is nothing", function()
     local decoder = core.decoder { items = "/data", capture = { "/next" }, edges = true }
     for _, call in ipairs { { "next" }, { "captured", "/next" }, { "edge", "last", "/id" }, { "document" } } do

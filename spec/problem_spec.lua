@@ -74,19 +74,6 @@ describe("problem.says_error", function()
   end)
 end)
 
-describe("problem.is_declared", function()
-  it("compares the status, and looks for the text in any case", function()
-    local declared = { status = 400, message = "Token Expired" }
-    assert.is_true(problem.is_declared(declared, 400, '{"m":"the token expired today"}'))
-    assert.is_false(problem.is_declared(declared, 401, "token expired"))
-    assert.is_false(problem.is_declared(declared, 400, "token"))
-    assert.is_false(problem.is_declared(declared, 400, nil))
-    assert.is_false(problem.is_declared(nil, 400, "token expired"))
-    assert.is_true(problem.is_declared({ { status = 403, message = "x" }, declared }, 400, "TOKEN EXPIRED"))
-    assert.is_true(problem.is_declared({ status = 400, message = "%w+ [" }, 400, "a %w+ [b")) -- to the letter
-  end)
-end)
-
 describe("a body that is no document", function()
   it("is told by its first line, or by its title", function()
     assert.equal("upstream is gone", problem.first_line "\r\n  upstream is gone\nand more")

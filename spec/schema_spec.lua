@@ -1,4 +1,5 @@
 local schema = require "rollcall.schema"
+local tables = require "rollcall.tables"
 
 local function check(value, node)
   return schema.check(value, node)
@@ -107,13 +108,13 @@ describe("schema.check", function()
   end)
 end)
 
-describe("schema.is_list", function()
+describe("tables.is_list", function()
   it("is true of the keys from 1 on, and of no others", function()
     for _, list in ipairs { {}, { "a" }, { "a", "b", "c" } } do
-      assert.is_true(schema.is_list(list))
+      assert.is_true(tables.is_list(list))
     end
     for _, other in ipairs { { a = 1 }, { "a", nil, "c" }, { "a", nil, "c", x = 1 }, { [2] = "b" }, { "a", x = 1 } } do
-      assert.is_false(schema.is_list(other))
+      assert.is_false(tables.is_list(other))
     end
   end)
 end)

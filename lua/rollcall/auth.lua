@@ -4,10 +4,9 @@
 --   takes             lists of the client's secrets, of which it needs one whole list; takes_any: or less
 --   new(client, variables) -> an object with
 --     authorize(asker, now) -> "ready" and header lines; "wait" and seconds at most; "failed" and an error
---     refused(lines) -> whether another attempt may be less unwelcome
+--     renew(lines) -> drops credentials that were refused; true where another attempt may succeed
 
 local header = require "rollcall.auth.header"
-local problem = require "rollcall.http.problem"
 
 local auth = {}
 
@@ -33,23 +32,15 @@ function auth.takes(provider)
   return kind.takes, kind.takes_any or false
 end
 
---- Does this answer say that the token is the trouble?
-local function is_refusal(self, err)
-  local declared = self.client.provider.auth
-  return err.status == 401 or problem.is_declared(declared and declared.expired, err.status, err.body)
-end
-
 --- Who answers for the requests of one account.
----@param client rollcall.Shared
+---@param client rollcall.ClientState
 ---@param variables table<string, string> what {name}s in the provider's paths stand for
 function auth.new(client, variables)
   local kind = type_of(client.provider)
   if kind == "client_credentials" and client.config.token ~= nil then
     kind = "header"
   end
-  local made = auth.types[kind].new(client, variables)
-  made.is_refusal = is_refusal
-  return made
+  return (auth.types[kind].new(client, variables))
 end
 
 return auth

@@ -9,7 +9,7 @@ local core = require "rollcall.core"
 local fields = require "rollcall.fields"
 local frozen = require "rollcall.provider.frozen"
 local header = require "rollcall.http.header"
-local limits = require "rollcall.http.limits"
+local rate_limits = require "rollcall.http.rate_limits"
 local loops = require "rollcall.loop"
 local paging_types = require "rollcall.paging"
 local provider = require "rollcall.provider"
@@ -19,8 +19,8 @@ local record_type = require "rollcall.record_type"
 local redact = require "rollcall.http.redact"
 local request = require "rollcall.http.request"
 local retry = require "rollcall.http.retry"
-local schema = require "rollcall.schema"
 local stream = require "rollcall.stream"
+local tables = require "rollcall.tables"
 local version = require "rollcall.version"
 local walk = require "rollcall.walk"
 
@@ -40,14 +40,14 @@ Client.__name = "rollcall.client"
 
 --- What the streams of a client share. A client has it behind a function: whoever prints a client does not meet the
 --- secrets, and no table from clients to it keeps them alive (before Lua 5.2 one would, where a hook knows its client).
----@class rollcall.Shared
+---@class rollcall.ClientState
 ---@field provider rollcall.Provider
 ---@field config rollcall.ClientOptions
 ---@field engine rollcall.Engine
 ---@field is_closed boolean? so is the engine then; a finalizer may do so at any time
 ---@field redactor table
-local Shared = {}
-Shared.__index = Shared
+local ClientState = {}
+ClientState.__index = ClientState
 
 local client = {}
 
@@ -84,7 +84,7 @@ function client.new(declared, config, level)
   end
   local kept = {}
   for name, value in pairs(config) do
-    kept[name] = name == "loop" and value or schema.copy(value)
+    kept[name] = name == "loop" and value or tables.copy(value)
   end
   local self = setmetatable({
     provider = frozen.freeze(checked),
@@ -98,7 +98,7 @@ function client.new(declared, config, level)
     base_url = base_url,
     engine = core.engine { turn = turn, multiplex = not has_long_bodies(checked) },
     turn = turn, -- seconds after which a loop that wants it is to have its turn; nil: never
-    limits = limits.new(),
+    rate_limits = rate_limits.new(),
     running = setmetatable({}, { __mode = "k" }), -- exchanges whose answer's headers were not looked at yet
     retry = retry.new(kept.retry),
     redactor = redact.new(),
@@ -107,7 +107,7 @@ function client.new(declared, config, level)
     query_names = kept.query_names or {},
     headers = request.header_lines(kept.headers),
     user_agent = kept.user_agent or "rollcall/" .. version,
-    limits_of_bodies = {
+    body_limits = {
       max_page_bytes = kept.max_page_bytes,
       max_user_bytes = kept.max_user_bytes,
       max_depth = kept.max_depth,
@@ -115,7 +115,7 @@ function client.new(declared, config, level)
     hooks = kept.on or {},
     auths = {}, -- by the values of the provider's options, as the next
     records = {}, -- what is known of them, by collection and options
-  }, Shared)
+  }, ClientState)
   proxy.hide_credentials(shared.redactor, kept.proxy)
   for name, value in pairs(kept.headers or {}) do
     if header.is_of_credentials(name) then
@@ -130,7 +130,7 @@ end
 
 --- What every request of the client to this URL takes from its options. The caller adds to it.
 ---@param address string
-function Shared:transport(address)
+function ClientState:transport(address)
   local config = self.config
   return {
     ca_file = config.ca_file,
@@ -146,7 +146,7 @@ function Shared:transport(address)
 end
 
 --- Tells a hook of the script.
-function Shared:tell(name, event)
+function ClientState:call_hook(name, event)
   local hook = self.hooks[name]
   if hook then
     hook(event)
@@ -164,12 +164,12 @@ local function key_of(variables)
 end
 
 --- The option that names an account, and where the client has a list of such, the name of that.
----@param self rollcall.Shared
+---@param self rollcall.ClientState
 ---@return string? name
 ---@return string? list
 local function option_of_accounts(self)
   local single
-  for _, name in ipairs(schema.keys(self.provider.options or {})) do
+  for _, name in ipairs(tables.keys(self.provider.options or {})) do
     local list = self.provider.options[name].list
     if list and self.config[list] then
       return name, list
@@ -250,7 +250,7 @@ local function merged(self, collection, name, accounts, variables, checked)
       return nil, ("resume: this checkpoint does not know %s %s"):format(name, account)
     end
     variables[name] = account
-    streams[i], problem = stream_of(self, collection, schema.copy(variables), checked, parts[account], budget)
+    streams[i], problem = stream_of(self, collection, tables.copy(variables), checked, parts[account], budget)
     if not streams[i] then
       return nil, problem
     end
@@ -261,7 +261,7 @@ local function merged(self, collection, name, accounts, variables, checked)
 end
 
 --- What a client shares with its streams; nil where this is no client.
----@return rollcall.Shared?
+---@return rollcall.ClientState?
 local function shared_of(self)
   return getmetatable(self) == Client and rawget(self, "shared")() or nil
 end

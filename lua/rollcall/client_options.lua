@@ -9,6 +9,7 @@ local request = require "rollcall.http.request"
 local retry = require "rollcall.http.retry"
 local schema = require "rollcall.schema"
 local secrets = require "rollcall.auth.secret"
+local tables = require "rollcall.tables"
 local url = require "rollcall.http.url"
 
 ---@class rollcall.ClientOptions
@@ -109,7 +110,7 @@ local function parameters_of(collection)
     names[filter.query or ""] = true
   end
   names[""] = nil
-  return schema.keys(names)
+  return tables.keys(names)
 end
 
 --- The node of query_names: it takes the parameters that the provider sends, and gives no two of them one name.
@@ -120,7 +121,7 @@ local function query_names_node(declared)
       known[name] = true
     end
   end
-  return { type = "table", keys = { type = "string", enum = schema.keys(known) },
+  return { type = "table", keys = { type = "string", enum = tables.keys(known) },
     values = clean_string("a parameter's name"), also = function(value, report)
       for _, collection in pairs(declared.collections) do
         local owners = {}
@@ -155,8 +156,8 @@ local function headers_node(declared)
       end
     end
   end
-  local value = schema.with(clean_string("text for a header"), { secret = true })
-  return { type = "table", values = value, keys = schema.with(header_names.free, {
+  local value = tables.with(clean_string("text for a header"), { secret = true })
+  return { type = "table", values = value, keys = tables.with(header_names.free, {
     test = function(name)
       local owner = taken[name:lower()]
       return owner and "it is the place of " .. owner or header_names.free.test(name)
@@ -190,7 +191,7 @@ local function option_list_node(declared)
       end
       places[each] = i
     end
-    return schema.is_list(value)
+    return tables.is_list(value)
   end }
 end
 
@@ -232,7 +233,7 @@ local function options_schema(declared)
     client_secret = secret("a client secret, or a function that answers one"),
     username = secret("a user name, or a function that answers one"),
     password = secret("a password, or a function that answers one"),
-    environment = declared.base_url and { type = "string", enum = schema.keys(declared.base_url) } or nil,
+    environment = declared.base_url and { type = "string", enum = tables.keys(declared.base_url) } or nil,
     base_url = { type = "string", expected = "a URL", required = not declared.base_url },
     insecure = { type = "boolean" },
     ca_file = path,

@@ -12,6 +12,7 @@ local report = require "rollcall.conformance.report"
 local sample = require "rollcall.conformance.sample"
 local schema = require "rollcall.schema"
 local server = require "rollcall.conformance.server"
+local tables = require "rollcall.tables"
 local url = require "rollcall.http.url"
 local walks = require "rollcall.conformance.walks"
 
@@ -105,7 +106,7 @@ local function query_of(collection, given)
       made[name] = sample.of_filter(filter)
     end
   end
-  return schema.with(made, given or {})
+  return tables.with(made, given or {})
 end
 
 --- Where the API stands, of which only the path matters here: no request goes there. nil and what is wrong.
@@ -133,7 +134,7 @@ local function at_home(declared, origin)
   if not (declared.auth and declared.auth.url) then
     return declared
   end
-  local twin = schema.copy(declared)
+  local twin = tables.copy(declared)
   twin.users = nil -- which is among its collections
   twin.auth.url = declared.auth.url:gsub("^%a[%w+.-]*://[^/]*", origin)
   return twin
@@ -181,9 +182,9 @@ function conformance.run(declared, options, level)
     error("conformance: " .. problem, level)
   end
   local variables, secrets = variables_of(checked, client, level), secrets_of(checked, client)
-  local config = schema.with(schema.with(client, variables), secrets)
+  local config = tables.with(tables.with(client, variables), secrets)
   local made = report.new(checked.name)
-  for i, name in ipairs(schema.keys(checked.collections)) do
+  for i, name in ipairs(tables.keys(checked.collections)) do
     local collection = checked.collections[name]
     local setup = { name = name, collection = collection, config = config, variables = variables, secrets = secrets,
       base_path = home.path, home = home.origin, query = query_of(collection, (given.query or {})[name]),

@@ -23,6 +23,7 @@ local core = require "rollcall.core"
 local json = require "rollcall.json"
 local path = require "rollcall.path"
 local schema = require "rollcall.schema"
+local tables = require "rollcall.tables"
 
 local at = core.at
 local fields = {}
@@ -171,7 +172,7 @@ function compilers.flag(rule)
 end
 
 function compilers.map(rule)
-  local pointer, to = rule.map, schema.copy(rule.to)
+  local pointer, to = rule.map, tables.copy(rule.to)
   return function(user)
     local value = at(user, pointer)
     if value == nil then

@@ -2,7 +2,7 @@
 -- where that is not installed. Users never pass here.
 
 local core = require "rollcall.core"
-local schema = require "rollcall.schema"
+local tables = require "rollcall.tables"
 
 local installed, cjson = pcall(require, "cjson")
 if not installed then
@@ -110,7 +110,7 @@ function json.encode(value)
     return value[1]
   end
   local members = {}
-  if value[1] ~= nil and schema.is_list(value) then
+  if value[1] ~= nil and tables.is_list(value) then
     for i, member in ipairs(value) do
       members[i] = json.encode(member)
     end

@@ -26,8 +26,8 @@ local MAX_ENGINES = 64
 local SHORT_WAIT = 0.05
 
 local options_schema = { type = "table", fields = {
-  concurrency = query.of_several.concurrency,
-  on_error = query.of_several.on_error,
+  concurrency = query.multi_account_options.concurrency,
+  on_error = query.multi_account_options.on_error,
   limit = { type = "integer", min = 0 },
 } }
 
@@ -40,7 +40,7 @@ local options_schema = { type = "table", fields = {
 function merge.new(streams, options, loop, names, provider)
   options = options or {}
   local self = setmetatable({
-    front = sources.nothing_at_once,
+    front = sources.empty_front,
     finished = false,
     all = {},
     next_waiting = 1,
@@ -114,8 +114,8 @@ function Merge:checkpoint()
 end
 
 ---@return string?
-function Merge:place()
-  return parts_of(self, "place")
+function Merge:resume_point()
+  return parts_of(self, "resume_point")
 end
 
 --- The checkpoints of all its streams.
@@ -146,7 +146,7 @@ end
 
 function Merge:finish(reason, err)
   if err and self.names then
-    err.checkpoint = self:place()
+    err.checkpoint = self:resume_point()
   end
   self.finished, self.reason, self.err = true, err and sources.reason_of(err) or reason, err
   for i = 1, #self.all do
@@ -155,7 +155,7 @@ function Merge:finish(reason, err)
 end
 
 --- The place of an active stream; nil where it has lost it, since a hook that it called has asked for users, too.
-function Merge:place_of(one)
+function Merge:active_index(one)
   for index, other in ipairs(self.active) do
     if other == one then
       return index
@@ -165,7 +165,7 @@ end
 
 --- A stream has ended, well or not: the next one takes its place.
 function Merge:retire(one)
-  local index = self:place_of(one)
+  local index = self:active_index(one)
   if not index then
     return
   end

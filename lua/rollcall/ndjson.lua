@@ -3,7 +3,7 @@
 local core = require "rollcall.core"
 local json = require "rollcall.json"
 local path = require "rollcall.path"
-local schema = require "rollcall.schema"
+local tables = require "rollcall.tables"
 
 local null = core.null
 
@@ -87,7 +87,7 @@ function encode(value, key, source)
       key and " at " .. key or "", kind), 0)
   elseif next(value) == nil then
     return empty_text(key, source)
-  elseif not schema.is_list(value) then
+  elseif not tables.is_list(value) then
     return encode_object(value, source)
   end
   local parts = {}

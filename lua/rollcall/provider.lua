@@ -8,6 +8,7 @@ local lua_pattern = require "rollcall.provider.lua_pattern"
 local nodes = require "rollcall.provider.nodes"
 local option_names = require "rollcall.option_names"
 local schema = require "rollcall.schema"
+local tables = require "rollcall.tables"
 
 local provider = {}
 
@@ -57,8 +58,8 @@ local function auth_node(declared, options)
   local kind = type(declared) == "table" and auth.types[declared.type]
   local places = { path = nodes.path(options), template = nodes.template(options), url = nodes.url(options) }
   local fields = {
-    type = { type = "string", enum = schema.keys(auth.types), required = true },
-    expired = nodes.answers(schema.table_or_empty(declared).expired),
+    type = { type = "string", enum = tables.keys(auth.types), required = true },
+    expired = nodes.answers(tables.table_or_empty(declared).expired),
   }
   -- Of a type that nobody knows, only that is said.
   for _, known in pairs(kind and { kind } or auth.types) do
@@ -113,7 +114,7 @@ local function check_options(options, report)
   for key in pairs(options) do
     known[key] = "an option"
   end
-  for _, key in ipairs(schema.keys(options)) do
+  for _, key in ipairs(tables.keys(options)) do
     local list = type(options[key]) == "table" and options[key].list
     if type(list) == "string" and known[list] then
       report(key .. ".list", ("%s is the name of %s already"):format(list, known[list]))
@@ -124,7 +125,7 @@ local function check_options(options, report)
 end
 
 local function provider_node(declared)
-  local given = schema.table_or_empty(declared)
+  local given = tables.table_or_empty(declared)
   local options = given.options
   return { type = "table", fields = {
     name = schema.required(nodes.name),
@@ -163,7 +164,7 @@ function provider.check(declared, level)
     local title = type(declared) == "table" and type(declared.name) == "string" and " " .. declared.name or ""
     error(("provider%s:\n  %s"):format(title, table.concat(problems, "\n  ")), (level or 1) + 1)
   end
-  local copy = schema.copy(declared)
+  local copy = tables.copy(declared)
   copy.collections = copy.collections or {}
   copy.collections.users = copy.collections.users or copy.users
   copy.users = copy.collections.users

@@ -5,6 +5,7 @@ local formats = require "rollcall.formats"
 local paging_types = require "rollcall.paging"
 local request = require "rollcall.http.request"
 local schema = require "rollcall.schema"
+local tables = require "rollcall.tables"
 
 local query = {}
 
@@ -93,7 +94,7 @@ function query.filter_schema(filter)
     values = one,
     test = function(value)
       if type(value) == "table" then
-        return schema.is_list(value) or "expected a list, got a table with other keys"
+        return tables.is_list(value) or "expected a list, got a table with other keys"
       end
       return schema.check(value, one, "")[1] == nil or "expected a list of " .. schema.expected(one)
     end,
@@ -101,7 +102,7 @@ function query.filter_schema(filter)
 end
 
 -- What the walk of several accounts takes, too, as every merge does.
-query.of_several = {
+query.multi_account_options = {
   concurrency = { type = "integer", min = 1, max = 1024 },
   on_error = { type = "string|function", expected = '"raise", "skip" or a function', test = function(value)
     return type(value) == "function" or value == "raise" or value == "skip"
@@ -147,11 +148,11 @@ end
 ---@return rollcall.Query checked a copy, with defaults
 function query.check(collection, options, where, level, is_of_several)
   local checked, node = {}, query.schema(collection)
-  node.fields = is_of_several and schema.with(node.fields, query.of_several) or node.fields
+  node.fields = is_of_several and tables.with(node.fields, query.multi_account_options) or node.fields
   local problems = schema.check(options or {}, node)
   if #problems == 0 then
     for name, value in pairs(options or {}) do
-      checked[name] = schema.copy(value)
+      checked[name] = tables.copy(value)
     end
     if checked.resume and checked.page_token then
       problems[1] = "resume and page_token exclude each other"
@@ -164,7 +165,7 @@ function query.check(collection, options, where, level, is_of_several)
   end
   for name, filter in pairs(collection.filters or {}) do
     if checked[name] == nil then
-      checked[name] = schema.copy(filter.default)
+      checked[name] = tables.copy(filter.default)
     end
   end
   checked.page_size = checked.page_size or collection.paging.max_size
@@ -179,7 +180,7 @@ end
 ---@return rollcall.Request
 function query.request(collection, headers, checked)
   local made = request.new(collection, headers)
-  for _, name in ipairs(schema.keys(collection.filters or {})) do
+  for _, name in ipairs(tables.keys(collection.filters or {})) do
     local filter, value = collection.filters[name], checked[name]
     if value ~= nil and not (type(value) == "table" and #value == 0) then
       if type(value) ~= "table" and filter.list == "array" then

@@ -1,6 +1,7 @@
 -- Checks a table of options against a schema that is data, and names every mistake by its path.
 
 local core = require "rollcall.core"
+local tables = require "rollcall.tables"
 
 local schema = {}
 
@@ -66,48 +67,14 @@ schema.header_name = { type = "string", expected = "a header name", test = funct
   return value:find("^[%w!#$%%&'*+.^_`|~-]+$") ~= nil
 end }
 
---- A table of nodes, or a node, with some of its entries replaced or added.
----@param base table
----@param more table
----@return table
-function schema.with(base, more)
-  local twin = {}
-  for key, value in pairs(base) do
-    twin[key] = value
-  end
-  for key, value in pairs(more) do
-    twin[key] = value
-  end
-  return twin
-end
-
 --- One node, required.
 ---@param node rollcall.Schema
 ---@return rollcall.Schema
 function schema.required(node)
-  return schema.with(node, { required = true })
+  return tables.with(node, { required = true })
 end
 
---- The keys of a table as texts, in order.
----@param map table
----@return string[]
-function schema.keys(map)
-  local keys = {}
-  for key in pairs(map) do
-    keys[#keys + 1] = tostring(key)
-  end
-  table.sort(keys)
-  return keys
-end
-
-local sorted_keys = schema.keys
-
---- The value where it is a table, an empty one for any other: of what was not checked yet.
----@param value any
----@return table
-function schema.table_or_empty(value)
-  return type(value) == "table" and value or {}
-end
+local sorted_keys = tables.keys
 
 --- The fields of a map whose keys are its maker's: a node for each of them.
 ---@param map any
@@ -115,26 +82,10 @@ end
 ---@return table<string, rollcall.Schema>
 function schema.each(map, make)
   local fields = {}
-  for key, value in pairs(schema.table_or_empty(map)) do
+  for key, value in pairs(tables.table_or_empty(map)) do
     fields[tostring(key)] = make(value)
   end
   return fields
-end
-
---- Has a table the keys 1, 2 … of a list and no others?
----@param value table
----@return boolean
-function schema.is_list(value)
-  local count = 0
-  for _ in pairs(value) do
-    count = count + 1
-  end
-  for i = 1, count do
-    if value[i] == nil then
-      return false
-    end
-  end
-  return true
 end
 
 --- A value as it is shown in a message: short, on one line.
@@ -281,21 +232,6 @@ function check(value, node, path, problems)
       end
     end
   end
-end
-
---- A copy that shares no table with the value.
----@generic T
----@param value T
----@return T
-function schema.copy(value)
-  if type(value) ~= "table" then
-    return value
-  end
-  local twin = {}
-  for key, child in pairs(value) do
-    twin[key] = schema.copy(child)
-  end
-  return twin
 end
 
 --- Every mistake in `value`, one line each, in the order of the paths; empty if there is none.

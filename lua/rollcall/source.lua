@@ -9,8 +9,8 @@
 ---@field engines fun(self): rollcall.Engine[] what to wait on
 ---@field close fun(self)
 ---@field statistics fun(self): rollcall.Stats
----@field place fun(self): string? where it stands, as a checkpoint
----@field checkpoint fun(self): string? what scripts are told: the same, unless it is frozen
+---@field resume_point fun(self): string? where the script stands, as a checkpoint
+---@field checkpoint fun(self): string? what scripts are told: the same, or where it is frozen
 ---@field mark fun(self): any its checkpoint, to freeze it at
 ---@field freeze fun(self, mark: any) its checkpoint is to stay there, until it is thawed as often
 ---@field thaw fun(self)
@@ -36,10 +36,16 @@ source.FOREVER = 3600
 
 --- The head of a source that has no user to give at once.
 ---@type rollcall.Head
-source.nobody = { next = function() end, values = function() end }
+source.empty_head = {
+  next = function() end,
+  values = function() end,
+  conflict = function()
+    return false
+  end,
+}
 
 --- The front of a source that never has one.
-source.nothing_at_once = { head = source.nobody }
+source.empty_front = { head = source.empty_head }
 
 -- What stream:reason says of errors of these kinds; of the others it is "error".
 local reasons = { loop = "loop", budget = "budget", closed = "closed" }

@@ -465,8 +465,8 @@ function Derived:checkpoint()
   return self.parent:checkpoint()
 end
 
-function Derived:place()
-  return self.parent:place()
+function Derived:resume_point()
+  return self.parent:resume_point()
 end
 
 function Derived:mark()
@@ -487,7 +487,7 @@ function Derived:holds()
 end
 
 local function derive(self, pick, left)
-  local source = { parent = self.source(), pick = pick, left = left, front = sources.nothing_at_once, finished = false,
+  local source = { parent = self.source(), pick = pick, left = left, front = sources.empty_front, finished = false,
     held = {}, -- users for which `pick` raised, and what belongs to each
     picking = 0, -- calls of it under way
     turn = self.loop.turn and function()

@@ -60,29 +60,13 @@ end
 ---@param on_done (fun(err: any, ...: any))?
 ---@param found rollcall.Outcome
 ---@param was_cancelled boolean?
-function task.tell(on_done, found, was_cancelled)
+function task.report(on_done, found, was_cancelled)
   local problem = found[1]
   if on_done then
     on_done(unpack(found, 1, found.n))
   elseif problem ~= nil and not (was_cancelled and is_cancelled(problem)) then
     error("rollcall.spawn: " .. tostring(problem), 0)
   end
-end
-
---- Has something happened on these engines that is not known? It is known then. One that is closed is always news.
----@param seen table<rollcall.Engine, integer> their activity, as it is known
----@param engines rollcall.Engine[]
----@return boolean
-function task.has_news(seen, engines)
-  local news = false
-  for i = 1, #engines do
-    local activity = engines[i]:counters()
-    if activity == nil or activity ~= seen[engines[i]] then
-      seen[engines[i]] = activity
-      news = true
-    end
-  end
-  return news
 end
 
 --- Raises unless both can be called, at the caller of who calls this.

@@ -8,7 +8,7 @@
 local backward = require "rollcall.walk.backward"
 local checkpoint = require "rollcall.checkpoint"
 local core = require "rollcall.core"
-local declarations = require "rollcall.paging.declared"
+local declared_answer = require "rollcall.http.declared_answer"
 local errors = require "rollcall.errors"
 local exchange = require "rollcall.http.exchange"
 local fields = require "rollcall.fields"
@@ -45,7 +45,7 @@ local walk = {}
 ---@field budget rollcall.Budget
 ---@field account string? whose users they are
 
----@param client rollcall.Shared
+---@param client rollcall.ClientState
 ---@param spec rollcall.WalkSpec
 ---@return rollcall.Walk
 function walk.new(client, spec)
@@ -56,8 +56,8 @@ function walk.new(client, spec)
     paging = paging,
     capture = paging.captures(spec.collection.paging),
     id = pointers.of(spec.collection.id or "id"), -- in a user
-    nobody = declarations.answers(spec.collection.empty),
-    front = { head = source.nobody },
+    empty_answers = declared_answer.among(spec.collection.empty),
+    front = { head = source.empty_head },
     finished = false,
     pages = {}, -- the first is read, the others were asked for ahead
     page_count = 0,
@@ -86,7 +86,7 @@ end
 ---@param saved string? the same, as the checkpoint has it
 function Walk:ask(position, ledger, saved)
   local spec = self.spec
-  local limits = self.client.limits_of_bodies
+  local limits = self.client.body_limits
   ledger = ledger or core.ledger { id = self.id }
   local one = spec.request:copy()
   self.paging.apply(spec.collection.paging, position, one, spec.query)
@@ -110,7 +110,7 @@ function Walk:ask(position, ledger, saved)
       budget = spec.budget,
       -- A page read backwards gives its users only once it is whole.
       ledger = spec.query.direction ~= "backward" and ledger or nil,
-      nobody = self.nobody,
+      empty_answers = self.empty_answers,
       decoder = function()
         return core.decoder {
           items = spec.collection.items,
@@ -203,7 +203,7 @@ end
 
 --- Where the script stands: not after users of a page that it has not seen yet.
 ---@return string
-function Walk:place()
+function Walk:resume_point()
   local unseen = self.by_page and (self.page_end and self.ended_page or self.pages[1])
   if unseen then
     return checkpoint.encode { walk = self.spec.identity, position = unseen.position, ledger = unseen.saved }
@@ -215,7 +215,7 @@ end
 --- has raised in it.
 ---@return string
 function Walk:checkpoint()
-  return self.frozen or self:place()
+  return self.frozen or self:resume_point()
 end
 
 --- Its checkpoint, to freeze it at.
@@ -264,7 +264,7 @@ function Walk:finish(reason, err)
   if reason == "exhausted" then
     self.last_checkpoint = checkpoint.encode { walk = self.spec.identity, done = true }
   else
-    self.last_checkpoint = reason == "closed" and self:place() or self:current_checkpoint()
+    self.last_checkpoint = reason == "closed" and self:resume_point() or self:current_checkpoint()
     if reason == "closed" then
       self.page_end = nil -- the checkpoint is before that page
     elseif self.by_page and page and not self.page_end then -- one that nobody has taken yet comes first
@@ -273,7 +273,7 @@ function Walk:finish(reason, err)
     end
   end
   self.finished, self.reason, self.err = true, reason, err
-  self.front.head = source.nobody
+  self.front.head = source.empty_head
   self:drop(2)
   self.users = self:count()
   if page then
@@ -303,7 +303,7 @@ end
 ---@return rollcall.Stats
 function Walk:statistics()
   local page = self.pages[1]
-  local has_come = page and (page.cleared or page.ended) -- it has users, or has come to its end
+  local has_come = page and (page.is_new or page.ended) -- it has users, or has come to its end
   return {
     users = self:count(),
     pages = self.page_count - #self.pages + (has_come and 1 or 0),
@@ -332,10 +332,10 @@ function Walk:ignored()
 end
 
 --- A whole page: where the next one is, and whether what was asked for ahead is that one.
-function Walk:judge(index)
+function Walk:decide_next(index)
   local page, kind, declared = self.pages[index], self.paging, self.spec.collection.paging
   local position, problem, problem_kind
-  if not page.exchange.is_of_nobody then
+  if not page.exchange.says_empty then
     position, problem, problem_kind = kind.after(declared, page.answer, self.spec.query)
   end
   local key = position and key_of(position)
@@ -360,7 +360,7 @@ function Walk:judge(index)
   ahead.position = position
   if ahead.whole then
     ahead.answer.position = position
-    self:judge(index + 1)
+    self:decide_next(index + 1)
   end
 end
 
@@ -374,11 +374,11 @@ function Walk:settle(index)
   if not self.known.answer or page.answer.count > self.known.answer.count then
     self.known.answer = page.answer
   end
-  self:judge(index)
+  self:decide_next(index)
 end
 
 --- Ends a page that has come before.
-function Walk:repeated(page)
+function Walk:fail_as_repeat(page)
   page.err = page.exchange:error("loop", ("page %d has the same users as one before it; %s"):format(
     page.number, self:ignored()))
   page.ended, page.next = true, nil
@@ -388,14 +388,14 @@ end
 --- Lets the first page be read once it is clear that it is none that was read before: that its first users
 --- are others. None of a page that comes again is given.
 ---@return boolean? has_come it comes again
-function Walk:clear(page)
+function Walk:check_repeat(page)
   if not page.exchange.decoder then
     return
   end
   local is_known = self.repeats:is_known(page, self.client.watermark)
-  page.cleared = is_known == false
+  page.is_new = is_known == false
   if is_known then
-    self:repeated(page)
+    self:fail_as_repeat(page)
   end
   return is_known
 end
@@ -404,7 +404,7 @@ end
 function Walk:remember(page)
   local problem = self.repeats:remember(page)
   if problem == "again" then
-    self:repeated(page)
+    self:fail_as_repeat(page)
   elseif problem == "empty" then
     page.err = page.exchange:error("loop",
       ("%d pages in a row are empty, and none is said to be the last"):format(self.repeats.empty))
@@ -432,16 +432,16 @@ end
 --- Lets every page go on, and asks for further ones, as many ahead as wanted.
 ---@param now number
 ---@return number seconds to wait at most
-function Walk:go_on(now)
+function Walk:step_pages(now)
   local wake, polls = source.FOREVER, self.polls
   local is_known = true -- what came before the page
   local i = 1
   while self.pages[i] do
     local page = self.pages[i]
-    local has_come = i == 1 and not page.cleared and self:clear(page)
+    local has_come = i == 1 and not page.is_new and self:check_repeat(page)
     if not page.ended then
       -- What has come of a page that broke off is read first; not where it may be one that has come before.
-      local is_read = i == 1 and page.cleared and self.spec.query.direction ~= "backward"
+      local is_read = i == 1 and page.is_new and self.spec.query.direction ~= "backward"
       self.is_busy = false -- hooks may wait, and others close it meanwhile
       local status, wait = page.exchange:step(now, is_read)
       self.is_busy = true
@@ -462,8 +462,8 @@ function Walk:go_on(now)
         wake = math.min(wake, wait or wake)
       end
     end
-    if i == 1 and not page.cleared and not has_come then -- a hook may have waited
-      self:clear(page)
+    if i == 1 and not page.is_new and not has_come then -- a hook may have waited
+      self:check_repeat(page)
     end
     if not self.pages[i + 1] and i <= self.spec.query.prefetch and not self:is_limit_near() then
       local position = page.next
@@ -481,10 +481,10 @@ function Walk:go_on(now)
 end
 
 --- Sets the front's head to what gives the users of the first page.
-function Walk:open(page)
+function Walk:set_head(page)
   local query = self.spec.query
-  if not page.cleared then
-    self.front.head = source.nobody
+  if not page.is_new then
+    self.front.head = source.empty_head
     return
   end
   if query.limit then
@@ -492,14 +492,14 @@ function Walk:open(page)
   end
   if query.direction ~= "backward" then
     -- Its rate limits are known before its users are given, who may be the cause of another request.
-    self.front.head = page.exchange.observed and page.exchange.transfer or source.nobody
+    self.front.head = page.exchange.observed and page.exchange.transfer or source.empty_head
   elseif page.whole then
     page.head = page.head or backward.reversed(page, self.client.turn, function()
       return self:is_at_limit()
     end)
     self.front.head = page.head
   else
-    self.front.head = source.nobody
+    self.front.head = source.empty_head
   end
 end
 
@@ -522,7 +522,7 @@ function Walk:turn_page(page)
     self.page_end, self.ended_page = self:describe(page), page
   end
   self.users = self:count()
-  self.front.head = source.nobody
+  self.front.head = source.empty_head
   page.exchange:cancel()
   table.remove(self.pages, 1)
   if not page.next then
@@ -531,7 +531,7 @@ function Walk:turn_page(page)
     self:ask(page.next)
   end
   self.is_busy = false
-  self.client:tell("page", {
+  self.client:call_hook("page", {
     provider = self.client.provider.name,
     account = self.spec.account,
     number = page.number,
@@ -552,14 +552,14 @@ function Walk:running_bytes()
 end
 
 --- Ends the walk where a limit of the whole walk is reached; true then.
-function Walk:is_over(now)
+function Walk:end_if_over(now)
   local name = self.client.provider.name
   if self.client.is_closed then
     self:fail(errors.new("closed", "the client was closed", { provider = name }))
   elseif self:is_at_limit() then
     self:finish("limit")
   else
-    local spent = self.spec.budget:is_spent(now)
+    local spent = self.spec.budget:exceeded(now)
     if spent then
       self:fail(errors.new("budget", spent, { provider = name }))
     end
@@ -572,7 +572,7 @@ end
 ---@return number? seconds
 function Walk:poll()
   self.page_end = nil
-  local good, user, seconds = pcall(self.read_on, self)
+  local good, user, seconds = pcall(self.poll_round, self)
   self.is_busy = false
   if self.is_close_wanted and not self.finished then
     self.is_unseen = good and user ~= nil -- the checkpoint has the user to come
@@ -585,7 +585,7 @@ function Walk:poll()
   return user, seconds
 end
 
-function Walk:read_on()
+function Walk:poll_round()
   local by_page = self.by_page
   while true do
     self.is_busy = true -- so that it is as it is now to the end of the round
@@ -597,26 +597,26 @@ function Walk:read_on()
       return nil, 0
     end
     local now = core.now()
-    if self:is_over(now) then
+    if self:end_if_over(now) then
       return nil
     end
-    self.front.head = source.nobody -- until `open`: a hook may raise, and a transfer may be replaced
+    self.front.head = source.empty_head -- until `set_head`: a hook may raise, and a transfer may be replaced
     if self.page_count == 0 then
       self:begin()
     end
     self.polls = self.polls + 1
     local polls = self.polls
-    local wake = self:go_on(now)
+    local wake = self:step_pages(now)
     local page = self.polls == polls and not self.client.is_closed and self.pages[1]
     if page then
-      self:open(page)
+      self:set_head(page)
       local user = self.front.head:next()
       if user == nil then
         user = self.front.head:next() -- the first nil may only have said that the last byte is in
       end
       if user ~= nil then
         return user
-      elseif self.front.head ~= source.nobody and self.front.head:conflict() then
+      elseif self.front.head:conflict() then
         self:fail(page:conflict())
       elseif self:is_at_limit() then
         self:finish("limit")

@@ -17,6 +17,7 @@
 local fold = require "rollcall.fold"
 local path = require "rollcall.path"
 local schema = require "rollcall.schema"
+local tables = require "rollcall.tables"
 local time = require "rollcall.time"
 
 ---@alias rollcall.Predicate fun(user: rollcall.User|table): boolean
@@ -191,7 +192,7 @@ end
 function where.all(expressions, options)
   if type(expressions) == "string" then
     expressions = { expressions }
-  elseif type(expressions) ~= "table" or not schema.is_list(expressions) then
+  elseif type(expressions) ~= "table" or not tables.is_list(expressions) then
     error("where: expected an expression such as status=ACTIVE, or a list of them", 2)
   end
   local mistake = schema.check(options or {}, { type = "table", fields = { now = { type = "number" } } })[1]

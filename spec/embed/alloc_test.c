@@ -343,11 +343,11 @@ static void run_http(void) {
   }
   for (size_t i = 0; i < transfers_at_a_time; i++) {
     for (int rounds = 0; transfers[i] != NULL; rounds++) {
-      if (rc_transfer_state(transfers[i]) == RC_HTTP_DONE) {
+      if (rc_transfer_is_done(transfers[i])) {
         break;
       }
       CHECK(rounds < 20000);
-      rc_http_wait(engine, 1);
+      rc_http_wait_many(&engine, 1, 1);
       if (rounds > 0) { /* all of them have asked to connect */
         answer(listener, connections, &connected);
       }

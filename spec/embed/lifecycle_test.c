@@ -210,9 +210,9 @@ static rc_transfer *start(rc_http *engine, const relay *r, bool https) {
 }
 
 static void finish(rc_http *engine, relay *r, rc_transfer *transfer) {
-  for (int rounds = 0; rc_transfer_state(transfer) == RC_HTTP_RUNNING; rounds++) {
+  for (int rounds = 0; !rc_transfer_is_done(transfer); rounds++) {
     CHECK(rounds < 20000);
-    rc_http_wait(engine, 1);
+    rc_http_wait_many(&engine, 1, 1);
     relay_step(r);
   }
   CHECK(rc_transfer_result(transfer) == RC_HTTP_OK);
@@ -236,7 +236,7 @@ static void child_frees_the_engine_first(rc_http *engine, rc_transfer *running, 
   (void)r;
   (void)https;
   rc_http_free(engine);
-  CHECK(rc_transfer_state(running) == RC_HTTP_DONE);
+  CHECK(rc_transfer_is_done(running));
   CHECK(rc_transfer_result(running) == RC_HTTP_NETWORK);
   rc_transfer_free(running);
 }
@@ -245,9 +245,9 @@ static void child_frees_the_engine_first(rc_http *engine, rc_transfer *running, 
 static void child_goes_on(rc_http *engine, rc_transfer *running, const relay *r, bool https) {
   relay own = *r;
   (void)alarm(60); /* it would wait for what has come: the transfer's end */
-  rc_http_wait(engine, 3600000);
+  rc_http_wait_many(&engine, 1, 3600000);
   (void)alarm(0);
-  CHECK(rc_transfer_state(running) == RC_HTTP_DONE);
+  CHECK(rc_transfer_is_done(running));
   CHECK(rc_transfer_result(running) == RC_HTTP_NETWORK);
   CHECK(strstr(rc_transfer_error(running), "parent") != NULL);
   rc_transfer_free(running);

@@ -7,7 +7,7 @@
 
 local core = require "rollcall.core"
 local rollcall = require "rollcall"
-local schema = require "rollcall.schema"
+local tables = require "rollcall.tables"
 
 local bad = 0
 
@@ -256,7 +256,7 @@ for _, made in ipairs { client, rollcall.dintero { token = "x", accounts = { "T1
   rollcall.github { token = "x", orgs = { "acme" } }, rollcall.okta { token = "x", base_url = "https://x.example" },
   rollcall.scim { token = "x", base_url = "https://x.example" } } do
   local its = require("rollcall.providers." .. made.provider.name)
-  for name, collection in pairs(schema.with(its.collections or {}, { users = its.users })) do
+  for name, collection in pairs(tables.with(its.collections or {}, { users = its.users })) do
     collections[#collections + 1] = function(options)
       return made[name](made, options)
     end

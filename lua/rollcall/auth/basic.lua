@@ -29,7 +29,7 @@ function Basic:authorize()
   return "ready", { "Authorization: Basic " .. credentials }
 end
 
-function Basic:refused()
+function Basic:renew()
   return secret.may_change(self.client, { "username", "password" })
 end
 

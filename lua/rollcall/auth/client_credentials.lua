@@ -11,6 +11,7 @@ local pointers = require "rollcall.pointer"
 local problem = require "rollcall.http.problem"
 local schema = require "rollcall.schema"
 local secret = require "rollcall.auth.secret"
+local tables = require "rollcall.tables"
 local url = require "rollcall.http.url"
 
 local client_credentials = {}
@@ -46,7 +47,7 @@ end
 
 --- Reports names of the id and the secret that another parameter has.
 local function check_names(auth, report)
-  local names = schema.table_or_empty(auth.names)
+  local names = tables.table_or_empty(auth.names)
   local taken = { grant_type = true, audience = true, scope = true }
   if auth.names ~= nil and auth.credentials == "basic" then
     report("names", "Basic credentials have no names")
@@ -122,7 +123,7 @@ function Credentials:request()
   for i, pair in ipairs(parameters) do
     places[pair[1]] = i
   end
-  for _, name in ipairs(schema.keys(declared.parameters or {})) do -- which may be another grant_type
+  for _, name in ipairs(tables.keys(declared.parameters or {})) do -- which may be another grant_type
     parameters[places[name] or #parameters + 1] = { name, url.expand(declared.parameters[name], self.variables) }
   end
   local body
@@ -240,7 +241,7 @@ function Credentials:authorize(asker, now)
   return "ready", { header.line(self.client.provider.auth, self.token) }
 end
 
-function Credentials:refused(lines)
+function Credentials:renew(lines)
   if self.token and lines and lines[1] == header.line(self.client.provider.auth, self.token) then
     self.token = nil
   end

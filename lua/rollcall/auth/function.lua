@@ -77,7 +77,7 @@ function Function:authorize(asker)
 end
 
 --- It was refused: the function is asked again, once.
-function Function:refused()
+function Function:renew()
   return true
 end
 

@@ -4,6 +4,7 @@
 local header_names = require "rollcall.http.header_names"
 local schema = require "rollcall.schema"
 local secret = require "rollcall.auth.secret"
+local tables = require "rollcall.tables"
 
 local Header = {}
 Header.__index = Header
@@ -39,7 +40,7 @@ function Header:authorize()
   return "ready", { header.line(self.client.provider.auth or {}, token) }
 end
 
-function Header:refused()
+function Header:renew()
   return secret.may_change(self.client, { "token" })
 end
 
@@ -48,7 +49,7 @@ function header.new(client)
 end
 
 --- A bearer token (RFC 6750), which is what a provider takes that declares nothing.
-header.bearer = schema.with(header, { schema = function()
+header.bearer = tables.with(header, { schema = function()
   return {}
 end })
 

@@ -37,7 +37,7 @@ local function is_spelled_out(client, name, text)
 end
 
 --- A secret, which is remembered so that nobody sees it; nil and an error. A function answers it, or nil and why not.
----@param client rollcall.Shared
+---@param client rollcall.ClientState
 ---@param name string
 ---@return string?
 ---@return rollcall.Error?
@@ -72,7 +72,7 @@ function secret.get(client, name)
 end
 
 --- Is one of these options a function, which may answer another one when it is asked again?
----@param client rollcall.Shared
+---@param client rollcall.ClientState
 ---@param names string[]
 ---@return boolean
 function secret.may_change(client, names)

@@ -5,7 +5,7 @@ local listing = require "rollcall.cli.listing"
 local ndjson = require "rollcall.ndjson"
 local path = require "rollcall.path"
 local snapshot = require "rollcall.cli.snapshot"
-local tables = require "rollcall.cli.table"
+local text_table = require "rollcall.cli.table"
 
 --- By format, what makes a function that shows a change, and one that ends the table.
 ---@alias rollcall.cli.Show fun(change: "joined"|"left"|"changed", user: table, differences: rollcall.cli.Difference[]?)
@@ -19,7 +19,7 @@ local function text_shown(value)
 end
 
 function changes.table(session)
-  local rows = tables.new({ "CHANGE", "SOURCE", "EMAIL", "NAME" }, function(line)
+  local rows = text_table.new({ "CHANGE", "SOURCE", "EMAIL", "NAME" }, function(line)
     session.output:write(line)
   end, { columns = session:columns(), bold = session:is_bold(), widest = 60, last = { [3] = true } })
   local is_empty = true

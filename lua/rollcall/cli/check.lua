@@ -6,7 +6,7 @@ local header = require "rollcall.http.header"
 local one_line = require "rollcall.one_line"
 local proxy = require "rollcall.http.proxy"
 local query = require "rollcall.cli.query"
-local schema = require "rollcall.schema"
+local tables = require "rollcall.tables"
 
 local check = { summary = "Try each source: address, TLS, clock, credentials, users." }
 
@@ -95,7 +95,7 @@ local function check_users(session, source, client, tell)
   if list then
     for _, account in ipairs(source.options[list]) do
       local one = { name = source.name, provider = source.provider, query = source.query, origin = source.origin,
-        options = schema.copy(source.options) }
+        options = tables.copy(source.options) }
       one.options[single], one.options[list] = account, nil
       local problem
       one.client, problem = session:try_client(one, { retry = { attempts = 2 } })

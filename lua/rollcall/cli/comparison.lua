@@ -6,6 +6,7 @@ local ndjson = require "rollcall.ndjson"
 local path = require "rollcall.path"
 local pointers = require "rollcall.pointer"
 local schema = require "rollcall.schema"
+local tables = require "rollcall.tables"
 
 local comparison = {}
 
@@ -97,7 +98,7 @@ local function columns_of(args, known)
     end
     return columns
   end
-  for _, name in ipairs(schema.keys(known)) do
+  for _, name in ipairs(tables.keys(known)) do
     columns[#columns + 1] = { name = name, get = getter(name), field = name }
   end
   table.sort(columns, function(a, b)

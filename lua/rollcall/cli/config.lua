@@ -9,6 +9,7 @@ local proxies = require "rollcall.http.proxy"
 local schema = require "rollcall.schema"
 local secrets = require "rollcall.auth.secret"
 local shell = require "rollcall.cli.shell"
+local tables = require "rollcall.tables"
 
 ---@class rollcall.cli.Source
 ---@field name string
@@ -24,8 +25,8 @@ local shell = require "rollcall.cli.shell"
 local config = {}
 
 local ENOENT = 2
-local BUILT_IN = { "dintero", "tesouro" } -- which variables of the environment are enough for
-local PROVIDERS = { "dintero", "github", "okta", "scim", "tesouro" }
+local ENV_PROVIDERS = { "dintero", "tesouro" } -- which variables of the environment are enough for
+local BUILT_IN_PROVIDERS = { "dintero", "github", "okta", "scim", "tesouro" }
 local HIDDEN = { "client_secret", "password", "token" } -- what nobody else should read; a name is no secret
 
 --- A variable of the environment; nil where it is empty.
@@ -65,7 +66,7 @@ end
 
 --- The path where a configuration is looked for.
 ---@return string
-function config.place()
+function config.default_path()
   return (find() or "~/.config/rollcall/rollcall.lua")
 end
 
@@ -128,9 +129,10 @@ local function source_of(name, declared, problems)
   end
   local provider = own.provider or name
   if type(provider) == "string" and not is_built_in(provider) then
-    local near = schema.nearest(provider, PROVIDERS)
+    local near = schema.nearest(provider, BUILT_IN_PROVIDERS)
     problems[#problems + 1] = ("%s.provider: there is no %s; expected %s, or a table of your own%s"):format(
-      place, schema.show(provider), table.concat(PROVIDERS, ", "), near and (" (did you mean %s?)"):format(near) or "")
+      place, schema.show(provider), table.concat(BUILT_IN_PROVIDERS, ", "),
+      near and (" (did you mean %s?)"):format(near) or "")
   end
   return { name = name, provider = provider, options = options, query = own.query or {} }
 end
@@ -142,7 +144,7 @@ local function has_secret(source)
       return true
     end
   end
-  for name in pairs(schema.table_or_empty(source.options.headers)) do
+  for name in pairs(tables.table_or_empty(source.options.headers)) do
     if type(name) == "string" and header.is_of_credentials(name) then
       return true
     end
@@ -237,7 +239,7 @@ end
 local function from_sandbox(sources)
   local time = require "rollcall.time"
   local now = env "SANDBOX_NOW" and time.parse(env "SANDBOX_NOW")
-  for _, provider in ipairs(BUILT_IN) do
+  for _, provider in ipairs(ENV_PROVIDERS) do
     local base_url = env("SANDBOX_" .. provider:upper() .. "_URL")
     if base_url then
       sources[#sources + 1] = {
@@ -269,7 +271,7 @@ function config.sources(given, say)
     failure.usage("cannot read the configuration %s; check the path and its permissions", problem)
   end
   local sources = {}
-  for _, provider in ipairs(BUILT_IN) do
+  for _, provider in ipairs(ENV_PROVIDERS) do
     sources[#sources + 1] = from_variables(provider)
   end
   if #sources == 0 then
@@ -277,7 +279,8 @@ function config.sources(given, say)
   end
   if #sources == 0 then
     failure.usage("no sources: set TESOURO_CLIENT_ID and TESOURO_CLIENT_SECRET, or DINTERO_CLIENT_ID, "
-      .. "DINTERO_CLIENT_SECRET and DINTERO_ACCOUNT, or write %s (`rollcall sources --help` shows one)", config.place())
+      .. "DINTERO_CLIENT_SECRET and DINTERO_ACCOUNT, or write %s (`rollcall sources --help` shows one)",
+      config.default_path())
   end
   return sources
 end
@@ -318,7 +321,7 @@ end
 ---@return table? options
 ---@return string? problem
 function config.options(source)
-  local options = schema.copy(source.options)
+  local options = tables.copy(source.options)
   for _, name in ipairs(secrets.names) do
     if options[name] ~= nil then
       local text, problem = resolve(options[name])

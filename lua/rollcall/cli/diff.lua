@@ -9,8 +9,8 @@ local failure = require "rollcall.cli.failure"
 local listing = require "rollcall.cli.listing"
 local progress = require "rollcall.cli.progress"
 local query = require "rollcall.cli.query"
-local schema = require "rollcall.schema"
 local snapshot = require "rollcall.cli.snapshot"
+local tables = require "rollcall.tables"
 local walk = require "rollcall.cli.walk"
 
 local SHOWN_ABSENT = 5 -- sources and accounts
@@ -74,7 +74,7 @@ end
 ---@return table<string, boolean> failed, or cut by a limit of the configuration
 local function each_user(session, old, visit)
   local named = session.args.source or {}
-  local sources = session:sources(#named > 0 and named or schema.keys(old.sources))
+  local sources = session:sources(#named > 0 and named or tables.keys(old.sources))
   local is_part = #named == 0 and next(old.sources) ~= nil
   for _, name in ipairs(session.names) do
     if is_part and not old.sources[name] then
@@ -154,12 +154,12 @@ function Comparison:visit(text, name, number)
   self.sources[source], self.accounts[account] = true, of
   self:check(user, source, name, number)
   local key = snapshot.key_of(user, name, number, self.known)
-  local place = old.places[key]
+  local place = old.line_offsets[key]
   if place == false then -- who is listed twice is compared once
     self.again = self.again + 1
     return
   end
-  old.places[key] = false
+  old.line_offsets[key] = false
   if place == nil then
     return self:tell("joined", user)
   end
@@ -180,10 +180,10 @@ end
 ---@param left_out table<string, boolean> sources of which that is known, or nobody asked
 function Comparison:tell_absent(name, change, one, other, left_out)
   local absent = {}
-  for _, source in ipairs(schema.keys(one.sources)) do
+  for _, source in ipairs(tables.keys(one.sources)) do
     absent[#absent + 1] = source ~= "" and not other.sources[source] and not left_out[source] and source or nil
   end
-  for _, account in ipairs(not self.lacks_account and schema.keys(one.accounts) or {}) do
+  for _, account in ipairs(not self.lacks_account and tables.keys(one.accounts) or {}) do
     local source = one.accounts[account]
     if source ~= "" and other.sources[source] and not other.accounts[account] and not left_out[source] then
       absent[#absent + 1] = account
@@ -201,7 +201,7 @@ end
 ---@param failed table<string, boolean>
 function Comparison:tell_doubts(wanted, failed)
   local session, old = self.session, self.old
-  local left_out = schema.with(failed, {})
+  local left_out = tables.with(failed, {})
   for source in pairs(#wanted > 0 and old.sources or {}) do
     left_out[source] = true
   end
@@ -262,7 +262,7 @@ function diff.run(session)
   local is_whole = next(failed) == nil
   local count, number = compared.count, progress.number
   session:say(("%s joined, %s left%s, %s changed, %s the same"):format(number(count.joined), number(count.left),
-    is_whole and "" or (" (who left %s is not known)"):format(table.concat(schema.keys(failed), ", ")),
+    is_whole and "" or (" (who left %s is not known)"):format(table.concat(tables.keys(failed), ", ")),
     number(count.changed), number(count.same)))
   if not is_whole then
     return failure.FAILED

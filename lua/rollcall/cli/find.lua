@@ -11,8 +11,8 @@ local walk = require "rollcall.cli.walk"
 local find = { summary = "Find a person in all sources, by email or name." }
 
 find.description = [[
-Looks through every user of every source, whatever the status (but Okta's DEPROVISIONED). A whole email address must be the same, capital
-or small; of anything else each word must be in the name or the email.]]
+Looks through every user of every source, whatever the status (but Okta's DEPROVISIONED). A whole email address
+must be the same, capital or small; of anything else each word must be in the name or the email.]]
 
 find.epilog = [[
 Exit status: 0 found, 1 nobody was found, 2 wrong usage or configuration, 3 a source failed, was cut by a

@@ -10,7 +10,8 @@ local one_line = require "rollcall.one_line"
 local path = require "rollcall.path"
 local pointers = require "rollcall.pointer"
 local schema = require "rollcall.schema"
-local tables = require "rollcall.cli.table"
+local tables = require "rollcall.tables"
+local text_table = require "rollcall.cli.table"
 local where = require "rollcall.where"
 
 local at = core.at
@@ -191,7 +192,7 @@ local function replaced(user, text, source)
       parts[#parts + 1] = member(name, value)
     end
   end
-  for _, name in ipairs(schema.keys(own)) do
+  for _, name in ipairs(tables.keys(own)) do
     if not is_ours[name] then
       local received = json.written(text, "/" .. pointers.escape(name), "json")
       parts[#parts + 1] = ndjson.encode(name) .. ":" .. (type(received) == "string" and received or "null")
@@ -313,7 +314,7 @@ function writers.table(session, columns)
     header[i] = HEADERS[column.name] or column.name:upper():gsub("_", " ")
     identities[i] = column.name == "email" or column.name == "id" or nil
   end
-  local rows = tables.new(header, function(line)
+  local rows = text_table.new(header, function(line)
     session.output:write(line)
   end, { columns = session:columns(), bold = session:is_bold(), widest = 60, last = identities })
   local is_empty = true

@@ -11,7 +11,7 @@ names.COMMON = { "id", "email", "name", "status", "role_names", "mfa", "last_see
   "account_id", "account_name", "provider" }
 
 --- The own ones of the built-in providers, as they are documented.
-local OWN = {
+local DOCUMENTED_FIELDS = {
   tesouro = { "createdDateTime", "department", "isExpenseApprover", "jobTitle", "lastLoggedInDateTime", "location",
     "organizationId", "organizationName", "role" },
   dintero = { "agreement", "authentication_type", "configuration", "created_by", "deleted_at", "deleted_by", "roles",
@@ -37,7 +37,7 @@ function names.check(list, clients, what, extra)
     end
   end
   for _, client in ipairs(clients) do
-    local own = OWN[client.provider.name]
+    local own = DOCUMENTED_FIELDS[client.provider.name]
     if not own then
       return -- nobody says what its users have
     end

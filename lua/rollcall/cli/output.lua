@@ -5,7 +5,7 @@ local failure = require "rollcall.cli.failure"
 
 ---@class rollcall.cli.Output
 ---@field before function? called before each write
----@field place integer? of a file: how much of it is good, whole lines and, with a checkpoint, what that knows of
+---@field good_bytes integer? of a file: how much of it is good, whole lines and, with a checkpoint, what that knows of
 ---@field is_saved boolean? a checkpoint says what is good
 local Output = {}
 Output.__index = Output
@@ -59,7 +59,7 @@ end
 --- All that was written is good. That is up to the file's end: the current place is to C where it has written last, and
 --- asking for it goes back there, over what stderr has written to the same file.
 function Output:mark()
-  self.place = self.file:seek "end"
+  self.good_bytes = self.file:seek "end"
 end
 
 --- Nothing more is written. Of a file, what is not good is cut off: half a line, or what the checkpoint does not know
@@ -68,10 +68,10 @@ end
 function Output:give_up()
   self.broken = true
   self.parts, self.count, self.size = {}, 0, 0
-  local is_ours = self.place and self.file:seek "cur" == self.file:seek "end"
-  local is_cut = is_ours and core.terminal.truncate(1, self.place) or false
+  local is_ours = self.good_bytes and self.file:seek "cur" == self.file:seek "end"
+  local is_cut = is_ours and core.terminal.truncate(1, self.good_bytes) or false
   if is_cut then
-    self.file:seek("set", self.place)
+    self.file:seek("set", self.good_bytes)
   end
   return is_cut
 end

@@ -7,7 +7,8 @@ local listing = require "rollcall.cli.listing"
 local one_line = require "rollcall.one_line"
 local progress = require "rollcall.cli.progress"
 local schema = require "rollcall.schema"
-local tables = require "rollcall.cli.table"
+local tables = require "rollcall.tables"
+local text_table = require "rollcall.cli.table"
 local time = require "rollcall.time"
 local walk = require "rollcall.cli.walk"
 
@@ -32,7 +33,8 @@ limit of its configuration, is marked as incomplete, and so is the total; CSV ha
 
 review.epilog = [[
 Exit status: 0 reviewed, 1 no users, or one of the findings of --fail-on, 2 wrong usage or configuration, 3 a
-source failed, or was cut by a limit of its configuration. Of what a source says nothing of, --fail-on finds nothing: that is said, unless --quiet.
+source failed, or was cut by a limit of its configuration. Of what a source says nothing of, --fail-on finds
+nothing: that is said, unless --quiet.
 
 Memory does not grow with the number of users, but for --list while a source has told of no last visit: those to be
 listed who were made long ago are kept until then.
@@ -49,7 +51,7 @@ local NAMES = { "no-mfa", "stale", "never-came", "admin", "all" } -- of the opti
 local TITLES = { ["no-mfa"] = "NO MFA", stale = "STALE", ["never-came"] = "NEVER CAME", admin = "ADMIN" }
 local STATUSES = { "ACTIVE", "INVITED", "INACTIVE", "DELETED" } -- these first
 local was_invited = { INVITED = true, STAGED = true, PROVISIONED = true }
-local cannot_sign_in = schema.with(was_invited, { INACTIVE = true, DELETED = true, SUSPENDED = true,
+local cannot_sign_in = tables.with(was_invited, { INACTIVE = true, DELETED = true, SUSPENDED = true,
   DEPROVISIONED = true })
 
 local function days(text)
@@ -295,7 +297,7 @@ function shows.table(session, header, rows)
   for i = 2, #header do
     right[i] = true
   end
-  local shown = tables.new(header, function(line)
+  local shown = text_table.new(header, function(line)
     session.output:write(line)
   end, { columns = session:columns(), bold = session:is_bold(), right = right })
   for _, row in ipairs(rows) do

@@ -91,7 +91,7 @@ function snapshot.account_of(user, known)
 end
 
 ---@class rollcall.cli.Snapshot
----@field places table<string, integer|false> where the line of each user stands, by its key; false for who was taken
+---@field line_offsets table<string, integer|false> of each user, by its key; false for those that were taken
 ---@field fields table<string, boolean> that some user has
 ---@field sources table<string, boolean> that some user is of
 ---@field accounts table<string, string> that some user is of, by snapshot.account_of: the source of each
@@ -136,7 +136,7 @@ end
 ---@return rollcall.cli.Snapshot
 function snapshot.index(session, name)
   local file = snapshot.open(name)
-  local self = setmetatable({ file = file, name = name, places = {}, fields = {}, sources = {},
+  local self = setmetatable({ file = file, name = name, line_offsets = {}, fields = {}, sources = {},
     accounts = {}, all_have = { account_id = {}, id = {} }, lines = {}, count = 0, again = 0 }, Snapshot)
   self.is_kept = name == "-" or not file:seek("cur", 0)
   snapshot.each_line(session, file, name, function(text, _, number, place)
@@ -154,12 +154,12 @@ function snapshot.index(session, name)
     end
     local account, of = snapshot.account_of(user)
     self.accounts[account] = of
-    if self.places[key] ~= nil then
+    if self.line_offsets[key] ~= nil then
       self.again = self.again + 1
       return
     end
     self.count = self.count + 1
-    self.places[key] = self.is_kept and number or place
+    self.line_offsets[key] = self.is_kept and number or place
     self.lines[number] = self.is_kept and text or nil
   end)
   return self
@@ -176,11 +176,11 @@ function Snapshot:text(place)
   return self.file:read "*l" or failure.usage("the snapshot %s changed while it was read", self.name)
 end
 
---- Who of the snapshot was not taken: their places, in its order.
+--- Who of the snapshot was not taken: their lines' offsets, in its order.
 ---@return integer[]
 function Snapshot:left()
   local list = {}
-  for _, place in pairs(self.places) do
+  for _, place in pairs(self.line_offsets) do
     list[#list + 1] = place or nil
   end
   table.sort(list)

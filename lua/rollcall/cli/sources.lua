@@ -6,7 +6,7 @@ local frozen = require "rollcall.provider.frozen"
 local ndjson = require "rollcall.ndjson"
 local one_line = require "rollcall.one_line"
 local query = require "rollcall.cli.query"
-local schema = require "rollcall.schema"
+local tables = require "rollcall.tables"
 
 local sources = { summary = "Show the sources that are configured." }
 
@@ -58,7 +58,7 @@ end
 --- Whose users a source has: the values of the options that its provider declares.
 local function accounts_of(source)
   local declared, accounts = frozen.thaw(source.client.provider).options or {}, {}
-  for _, name in ipairs(schema.keys(declared)) do
+  for _, name in ipairs(tables.keys(declared)) do
     for _, account in ipairs(source.options[declared[name].list] or { source.options[name] }) do
       accounts[#accounts + 1] = account
     end

@@ -8,7 +8,7 @@ local width = require "rollcall.cli.width"
 local Table = {}
 Table.__index = Table
 
-local tables = {}
+local text_table = {}
 
 local FIRST_ROWS = 500
 local GAP, SMALL_GAP = "  ", " "
@@ -26,7 +26,7 @@ local NARROW, NARROWEST = 8, 4 -- what is left of a column that is cut to fit a 
 ---@param write fun(line: string)
 ---@param options rollcall.cli.TableOptions?
 ---@return rollcall.cli.Table
-function tables.new(header, write, options)
+function text_table.new(header, write, options)
   local titles = {}
   for i, title in ipairs(header) do
     titles[i] = one_line(title)
@@ -138,4 +138,4 @@ function Table:finish()
   end
 end
 
-return tables
+return text_table

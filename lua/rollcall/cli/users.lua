@@ -9,7 +9,7 @@ local walk = require "rollcall.cli.walk"
 local users = { summary = "List the users of all sources, or of those named." }
 
 -- The filters of the built-in providers, as options; --filter has those of others.
-local FILTERS = { "status", "organization_type", "organization_id", "expand", "search" }
+local FILTER_OPTIONS = { "status", "organization_type", "organization_id", "expand", "search" }
 
 users.description = [[
 Lists users as they arrive, in constant memory. Everybody is listed, whatever the status, unless a filter says
@@ -63,7 +63,7 @@ local function filters_of(args)
     filters[name] = filters[name] or {}
     table.insert(filters[name], text)
   end
-  for _, name in ipairs(FILTERS) do
+  for _, name in ipairs(FILTER_OPTIONS) do
     if args[name] and filters[name] then
       failure.usage("--filter %s and --%s are the same; give one of them", name, (name:gsub("_", "-")))
     elseif args[name] then

@@ -6,7 +6,7 @@ local failure = require "rollcall.cli.failure"
 local progress = require "rollcall.cli.progress"
 local query = require "rollcall.cli.query"
 local rollcall = require "rollcall"
-local schema = require "rollcall.schema"
+local tables = require "rollcall.tables"
 
 local SHOWN_ERRORS = 5 -- of one source, whose many accounts may all fail alike
 local PULSE = 64 -- users from one look at the signals to the next
@@ -53,7 +53,7 @@ function Walk:check_saved()
   for _, source in ipairs(self.sources) do
     is_known[source.name] = true
   end
-  for _, name in ipairs(schema.keys(self.saved)) do
+  for _, name in ipairs(tables.keys(self.saved)) do
     if not is_known[name] then
       failure.usage("--resume: %s is of a walk with %s, too; name the sources that it was of", name_of_file, name)
     end
@@ -91,7 +91,7 @@ function Walk:queries()
     end
   end
   local unknown = {}
-  for _, name in ipairs(schema.keys(filters)) do
+  for _, name in ipairs(tables.keys(filters)) do
     unknown[#unknown + 1] = not is_known[name] and name or nil
   end
   if #unknown > 0 then

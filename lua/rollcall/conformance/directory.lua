@@ -13,8 +13,8 @@ local header = require "rollcall.auth.header"
 local json = require "rollcall.json"
 local pointers = require "rollcall.pointer"
 local request_maker = require "rollcall.http.request"
-local schema = require "rollcall.schema"
 local server = require "rollcall.conformance.server"
+local tables = require "rollcall.tables"
 local url = require "rollcall.http.url"
 
 ---@class rollcall.ConformancePlan
@@ -115,7 +115,7 @@ function directory.new(setup, plan)
     token_uses = 0,
   }, Directory)
   self.paging = self.collection.paging
-  local values = schema.with(setup.variables, self:path_values())
+  local values = tables.with(setup.variables, self:path_values())
   self.path = setup.base_path .. url.expand(self.collection.path, values, url.encode)
   local auth = self.provider.auth
   if auth and auth.path then

@@ -3,6 +3,7 @@
 
 local core = require "rollcall.core"
 local declared = require "rollcall.paging.declared"
+local declared_answer = require "rollcall.http.declared_answer"
 local directory = require "rollcall.conformance.directory"
 local document = require "rollcall.conformance.document"
 local field_rules = require "rollcall.fields"
@@ -10,6 +11,7 @@ local json = require "rollcall.json"
 local json_pointer = require "rollcall.pointer"
 local schema = require "rollcall.schema"
 local server = require "rollcall.conformance.server"
+local tables = require "rollcall.tables"
 local url = require "rollcall.http.url"
 
 local documented = {}
@@ -92,7 +94,7 @@ local function find_items(kit)
     if good then
       good, problem = decoder:finish()
     end
-    local instead = problem and declared.instead[problem.code]
+    local instead = problem and declared_answer.empty_words[problem.code]
     need(good or instead and declared.has(collection.empty, instead),
       "items: %s leads to no array of objects in example %d: %s%s",
       collection.items == "" and "the document itself" or collection.items, number, problem and problem.message or "",
@@ -134,7 +136,7 @@ local function find_fields(kit)
       problems[#problems + 1] = ("unseen: %s is none of its fields"):format(name)
     end
   end
-  for _, name in ipairs(schema.keys(kit.collection.fields or {})) do
+  for _, name in ipairs(tables.keys(kit.collection.fields or {})) do
     local pointers = field_rules.pointers(kit.collection.fields[name])
     if not unseen[name] and not is_shown(items, pointers) then
       problems[#problems + 1] = ("fields.%s: no documented item has anything at %s%s"):format(name,
@@ -193,7 +195,7 @@ local function near_header(kit, name)
       known[name_of(line)] = true
     end
   end
-  local list = schema.keys(known)
+  local list = tables.keys(known)
   local nearest = schema.nearest(name, list)
   return nearest and ("; did you mean %s?"):format(nearest)
     or #list > 0 and "; they have " .. table.concat(list, ", ") or "; none of them has headers"
@@ -204,7 +206,7 @@ local function find_leads(kit)
   for _, example in ipairs(kit.examples) do
     goes_on = goes_on or example.last ~= true
   end
-  for _, key in ipairs(schema.keys(LEADS)) do
+  for _, key in ipairs(tables.keys(LEADS)) do
     local source, found = kit.paging[key], false
     for _, example in ipairs(kit.examples) do
       found = found or source ~= nil and is_said(example, source)
@@ -354,14 +356,14 @@ local function differences(kit, example, number, request)
   for _, pair in ipairs(asked.parameters) do
     wanted[pair[1]] = wanted[pair[1]] and wanted[pair[1]] .. "," .. pair[2] or pair[2]
   end
-  for _, name in ipairs(schema.keys(wanted)) do
+  for _, name in ipairs(tables.keys(wanted)) do
     if sent[name] ~= wanted[name] then
       problems[#problems + 1] = ("it sends %s, and the documentation %s=%s"):format(
         sent[name] and ("%s=%s"):format(name, sent[name]) or "no " .. name, name, wanted[name])
     end
   end
   local extras = extras_of(kit, number == 1)
-  for _, name in ipairs(schema.keys(sent)) do
+  for _, name in ipairs(tables.keys(sent)) do
     if wanted[name] == nil and (not extras[name] or #problems > 0) then
       problems[#problems + 1] = ("it sends %s=%s, of which the documentation has nothing"):format(name, sent[name])
     end
@@ -417,7 +419,7 @@ local function replay(kit)
     local map = (kit.setup.provider.options or {})[name] and options or query
     map[name] = value
   end
-  local setup = schema.with(kit.setup, { variables = schema.with(kit.setup.variables, options) })
+  local setup = tables.with(kit.setup, { variables = tables.with(kit.setup.variables, options) })
   local tokens, origins = directory.new(setup, { count = 0 }), origins_of(kit)
   local asked, problems, beyond = 0, nil, nil
   local walked = kit.walks:walk(function(request)

@@ -3,11 +3,12 @@
 -- hold.
 
 local declared = require "rollcall.paging.declared"
+local declared_answer = require "rollcall.http.declared_answer"
 local directory = require "rollcall.conformance.directory"
 local document = require "rollcall.conformance.document"
 local sample = require "rollcall.conformance.sample"
-local schema = require "rollcall.schema"
 local secrets = require "rollcall.auth.secret"
+local tables = require "rollcall.tables"
 
 local hostile = {}
 
@@ -79,7 +80,7 @@ local function size_of(kit)
 end
 
 local function with_size(kit, query)
-  return schema.with({ page_size = kit.paging.size and size_of(kit) or nil }, query or {})
+  return tables.with({ page_size = kit.paging.size and size_of(kit) or nil }, query or {})
 end
 
 --- A server with that plan.
@@ -182,7 +183,7 @@ end)
 case("sends each filter in its place", function(kit)
   return not next(kit.collection.filters or {}) and "it has no filters" or nil
 end, function(kit)
-  for _, name in ipairs(schema.keys(kit.collection.filters)) do
+  for _, name in ipairs(tables.keys(kit.collection.filters)) do
     local filter = kit.collection.filters[name]
     local value = kit.setup.query[name]
     if value == nil then
@@ -210,7 +211,7 @@ case("takes an empty directory for one", nil, function(kit)
       need(not walked.err, "with an array that is %s: %s", instead, tostring(walked.err))
     end
   end
-  for _, one in ipairs(declared.answers(kit.collection.empty)) do
+  for _, one in ipairs(declared_answer.among(kit.collection.empty)) do
     walked = walk(kit, { count = 2, answer = function()
       return { status = one.status, body = document.encode { message = one.message } }
     end })

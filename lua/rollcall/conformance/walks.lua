@@ -5,8 +5,8 @@ local client_maker = require "rollcall.client"
 local core = require "rollcall.core"
 local paging_types = require "rollcall.paging"
 local pointers = require "rollcall.pointer"
-local schema = require "rollcall.schema"
 local server = require "rollcall.conformance.server"
+local tables = require "rollcall.tables"
 
 local Walks = {}
 Walks.__index = Walks
@@ -47,7 +47,7 @@ function Walks:client(handler, options)
   self.main:forget()
   self.handler = handler
   local config = { idle_timeout = DEADLINE, retry = { base = 0.001, jitter = 0, quota = 1e6 } }
-  config = schema.with(schema.with(config, self.setup.config), options or {})
+  config = tables.with(tables.with(config, self.setup.config), options or {})
   config.environment = nil
   config.base_url, config.proxy, config.loop = self.main.url .. self.setup.base_path, "", self.loop
   return client_maker.new(self.setup.provider, config)
@@ -61,7 +61,7 @@ end
 --- The query of a walk: what the kit was given, and this.
 function Walks:query(query)
   local merged = { max_requests = MAX_REQUESTS, deadline = DEADLINE }
-  return schema.with(schema.with(merged, self.setup.query), query or {})
+  return tables.with(tables.with(merged, self.setup.query), query or {})
 end
 
 --- Walks to the end, or until so many users have come.

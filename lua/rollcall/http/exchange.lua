@@ -4,10 +4,11 @@
 -- between calls for as long as step says at most.
 
 local core = require "rollcall.core"
+local declared_answer = require "rollcall.http.declared_answer"
 local errors = require "rollcall.errors"
 local header = require "rollcall.http.header"
 local json = require "rollcall.json"
-local limits = require "rollcall.http.limits"
+local rate_limits = require "rollcall.http.rate_limits"
 local problem = require "rollcall.http.problem"
 local retry = require "rollcall.http.retry"
 local url = require "rollcall.http.url"
@@ -18,9 +19,9 @@ local url = require "rollcall.http.url"
 ---@field headers string[]
 ---@field body string?
 ---@field decoder (fun(): rollcall.Decoder)? makes what a 2xx body is fed to; nil: the body is collected
----@field auth table? who answers authorize and refused; nil: no token
+---@field auth table? who answers authorize and renew; nil: no token
 ---@field ledger rollcall.Ledger? what the page has given; a body that is fetched again skips it
----@field nobody rollcall.DeclaredAnswer? how an answer tells that there are no users, other than by an empty list
+---@field empty_answers rollcall.DeclaredAnswer? how answers say that there are no users, beside an empty list
 ---@field stats table? whose requests, retries, waits and bytes are counted
 ---@field budget rollcall.Budget? what the whole walk may cost
 
@@ -30,7 +31,7 @@ local url = require "rollcall.http.url"
 ---@field attempts integer
 ---@field err rollcall.Error? once step says "failed"
 ---@field decode_err rollcall.Error? once step says "done": what is wrong with the body
----@field is_of_nobody boolean? once step says "done": it says, as is declared, that there are no users, and no more
+---@field says_empty boolean? once step says "done": it says, as is declared, that there are no users, and no more
 ---@field is_busy boolean? in the middle of a step, but for what calls functions of the script's own
 ---@field is_cancelled boolean?
 ---@field says_error boolean? is it a document without users that says why? Of a long one that is not known
@@ -57,7 +58,7 @@ local MOST_IDLE_TIMEOUTS = 4
 -- Bytes kept of a body that is no page: a token's answer, or what an error says.
 local LONGEST_ANSWER = 262144
 
----@param client rollcall.Shared
+---@param client rollcall.ClientState
 ---@param spec rollcall.ExchangeSpec
 ---@return rollcall.Exchange
 function exchange.new(client, spec)
@@ -147,7 +148,7 @@ function Exchange:status_error(body)
   return self:error(kind, ("%s answered %d: %s"):format(who, status, message), {
     status = status,
     code = code,
-    retry_after = (kind == "rate_limit" and limits.wait_asked or header.retry_after)(transfer),
+    retry_after = (kind == "rate_limit" and rate_limits.wait_asked or header.retry_after)(transfer),
     body = is_shown and body or nil,
   })
 end
@@ -156,10 +157,10 @@ end
 --- error's, or of a 202, and has a Retry-After?
 ---@param text string
 ---@param document any the same, decoded
-function Exchange:is_refusal(text, document)
+function Exchange:means_refusal(text, document)
   local provider, status = self.client.provider, self.transfer:status()
-  return problem.is_declared(provider.limited, status, text)
-    or provider.auth ~= nil and problem.is_declared(provider.auth.expired, status, text)
+  return declared_answer.matches(provider.limited, status, text)
+    or provider.auth ~= nil and declared_answer.matches(provider.auth.expired, status, text)
     or (self.says_error and type(document) == "table" or status == 202)
       and problem.kind(self.transfer, text) == "rate_limit"
 end
@@ -179,7 +180,7 @@ function Exchange:transfer_error(failure, line, proxy_status)
   end
   local is_of_body = failure == "too_large" and self.transfer:status()
   return self:error(transfer_kinds[failure] or "network", line, { code = failure,
-    offset = is_of_body and self.client.limits_of_bodies.max_page_bytes or nil })
+    offset = is_of_body and self.client.body_limits.max_page_bytes or nil })
 end
 
 --- The error of a body that is not what was declared.
@@ -203,8 +204,8 @@ function Exchange:fail(err)
   return nil
 end
 
---- Has a hook of the script told, once the state is in order: by tell_all.
-function Exchange:tell(name, fields)
+--- Has a hook of the script told, once the state is in order: by call_hooks.
+function Exchange:queue_event(name, fields)
   if self.client.hooks[name] then
     fields.provider = self.client.provider.name
     fields.method = self.spec.method
@@ -216,7 +217,7 @@ end
 
 --- Tells the hooks, in the order in which things happened. An error in one is the script's own and
 --- reaches it; the events after it are told when the exchange goes on.
-function Exchange:tell_all()
+function Exchange:call_hooks()
   while self.events[1] do
     local event = table.remove(self.events, 1)
     self.client.hooks[event.name](event.fields)
@@ -271,7 +272,7 @@ function states.gate(self, now)
   for other in pairs(self.client.running) do
     other:observe(now) -- what another one's answer says of the limit holds for this request
   end
-  local wait = self.client.limits:wait(now)
+  local wait = self.client.rate_limits:wait(now)
   if wait > self.client.retry.max_retry_after then
     return self:fail(self:error("rate_limit", ("nothing is left of the rate limit for %d seconds"):format(
       math.ceil(wait)), { retry_after = wait }))
@@ -289,7 +290,7 @@ end
 
 function states.start(self)
   local client, spec = self.client, self.spec
-  local spent = spec.budget and spec.budget:requests_spent()
+  local spent = spec.budget and spec.budget:requests_exceeded()
   if spent then
     return self:fail(self:error("budget", spent))
   end
@@ -321,7 +322,7 @@ function states.start(self)
   if not spec.decoder then
     options.timeout = (options.idle_timeout or IDLE_TIMEOUT) * MOST_IDLE_TIMEOUTS
   end
-  options.ticks = spec.budget ~= nil and spec.budget:has_running_part()
+  options.ticks = spec.budget ~= nil and spec.budget:limits_transfers()
   options.decoder, options.ledger = self.decoder, spec.ledger
   options.max_collected = LONGEST_ANSWER
   local transfer, err = client.engine:request(options)
@@ -331,11 +332,11 @@ function states.start(self)
   count(self, "requests", 1)
   self.transfer, self.state, self.observed, self.has_left = transfer, "running", false, false
   client.running[self] = true
-  self:tell("request", {})
+  self:queue_event("request", {})
 end
 
 --- An attempt failed: another one, after a while, or the end.
-function Exchange:again_or_fail(err, now)
+function Exchange:retry_or_fail(err, now)
   self.renewed = false -- the token was not what was wrong: it may end before the page is whole
   local delay, why = self.client.retry:delay(err, self.attempts)
   if not delay then
@@ -354,22 +355,22 @@ function Exchange:again_or_fail(err, now)
   end
   count(self, "retries", 1)
   back_off(self, now, delay)
-  self:tell("retry", { wait = delay, kind = err.kind, status = err.status, message = err.message,
+  self:queue_event("retry", { wait = delay, kind = err.kind, status = err.status, message = err.message,
     request_id = err.request_id })
 end
 
 --- An answer that is no success.
-function Exchange:refused_or_failed(err, now)
+function Exchange:renew_or_retry(err, now)
   local auth = self.spec.auth
-  if auth and err.kind ~= "rate_limit" and auth:is_refusal(err) then
-    if not self.renewed and auth:refused(self.authorization) then
+  if auth and err.kind ~= "rate_limit" and problem.refuses_credentials(err, self.client.provider.auth) then
+    if not self.renewed and auth:renew(self.authorization) then
       self.renewed, self.state = true, "token"
       return
     end
     err.kind = "auth"
     return self:fail(err)
   end
-  return self:again_or_fail(err, now)
+  return self:retry_or_fail(err, now)
 end
 
 --- Has a collected body come to its end? What else may be wrong with it is for its reader to say.
@@ -389,12 +390,12 @@ end
 
 --- Does an answer say, as is declared, that nobody is there? That is all of it then, and the end of a walk.
 ---@param body string
-function Exchange:takes_as_nobody(body)
-  if not problem.is_declared(self.spec.nobody, self.transfer:status(), body) then
+function Exchange:accept_as_empty(body)
+  if not declared_answer.matches(self.spec.empty_answers, self.transfer:status(), body) then
     return false
   end
   self.client.retry:succeeded(self.retry_cost)
-  self.state, self.is_of_nobody = "done", true
+  self.state, self.says_empty = "done", true
   return true
 end
 
@@ -415,17 +416,17 @@ function Exchange:conclude(now)
     -- It broke off, though the connection ended in order.
     -- What is left of it may still come, and must not be taken for the next answer.
     self.fresh_connection = true
-    return self:again_or_fail(self:decode_error(err), now)
+    return self:retry_or_fail(self:decode_error(err), now)
   end
   local text = self.decoder and self.decoder:document() -- nil with users, and for a token's answer
-  if text and self:takes_as_nobody(text) then
+  if text and self:accept_as_empty(text) then
     return
   end
   local document = text and json.decode(text)
   self.says_error = text ~= nil
     and (problem.says_error(document) or not good and problem.says_error_instead(document, text))
-  if text and self:is_refusal(text, document) then
-    return self:refused_or_failed(self:status_error(text), now)
+  if text and self:means_refusal(text, document) then
+    return self:renew_or_retry(self:status_error(text), now)
   end
   self.client.retry:succeeded(self.retry_cost)
   if good and self.says_error then
@@ -442,7 +443,7 @@ function Exchange:observe(now)
     self.observed = false -- libcurl may have begun again, by another version of HTTP
   elseif not self.observed then
     self.observed, self.client.running[self] = true, nil
-    self.client.limits:observe(self.transfer, now)
+    self.client.rate_limits:observe(self.transfer, now)
   end
 end
 
@@ -463,7 +464,7 @@ function states.running(self, now, is_read)
   end
   count(self, "bytes", bytes)
   if self.client.hooks.response then
-    self:tell("response", {
+    self:queue_event("response", {
       status = transfer:status(),
       request_id = problem.request_id(transfer),
       bytes = bytes,
@@ -477,9 +478,9 @@ function states.running(self, now, is_read)
   elseif failure == "refused" or (not failure and is_success(transfer:status())) then
     self:conclude(now)
   elseif failure and not (is_broken_off[failure] and is_failure(transfer:status())) then
-    self:again_or_fail(self:transfer_error(failure, line, proxy_status), now)
-  elseif failure or not self:takes_as_nobody((transfer:body())) then
-    self:refused_or_failed(self:status_error((transfer:body())), now)
+    self:retry_or_fail(self:transfer_error(failure, line, proxy_status), now)
+  elseif failure or not self:accept_as_empty((transfer:body())) then
+    self:renew_or_retry(self:status_error((transfer:body())), now)
   end
 end
 
@@ -506,7 +507,7 @@ end
 ---@return number? seconds to wait at most
 function Exchange:step(now, is_read)
   while true do
-    self:tell_all()
+    self:call_hooks()
     -- A finalizer may close the walk at any time: what the state stands on is let go of once it is left. Not in
     -- `token`, where a function of the script's own may wait.
     self.is_busy = self.state ~= "token"

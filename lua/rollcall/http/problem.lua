@@ -1,9 +1,10 @@
 -- What an answer says of what is wrong: its status, its headers, a document of a few usual shapes.
 
 local core = require "rollcall.core"
+local declared_answer = require "rollcall.http.declared_answer"
 local header = require "rollcall.http.header"
 local json = require "rollcall.json"
-local limits = require "rollcall.http.limits"
+local rate_limits = require "rollcall.http.rate_limits"
 local pointers = require "rollcall.pointer"
 
 local problem = {}
@@ -245,27 +246,18 @@ function problem.title(body)
   return body:match "<[Tt][Ii][Tt][Ll][Ee]>%s*([^<%s%z\1-\31\127][^<%z\1-\31\127]*)"
 end
 
---- How an answer is told: by its status, and a text in its body, in any case; or one of several.
----@alias rollcall.DeclaredAnswer { status: integer, message: string }|{ status: integer, message: string }[]
-
---- Is an answer one that a provider declares?
----@param declared rollcall.DeclaredAnswer?
----@param status integer?
----@param body string?
----@return boolean
-function problem.is_declared(declared, status, body)
-  for _, one in ipairs(declared and (declared[1] and declared or { declared }) or {}) do
-    if status == one.status and (body or ""):lower():find(one.message:lower(), 1, true) then
-      return true
-    end
-  end
-  return false
-end
-
 --- Some answer 403, or an error's document with 200, where they mean 429, and say when to come again: GitHub does.
 local function is_limited(transfer, status)
   return status == 429 or status < 300 and header.retry_after(transfer) ~= nil
-    or status == 403 and (header.retry_after(transfer) ~= nil or limits.remaining(transfer) == 0)
+    or status == 403 and (header.retry_after(transfer) ~= nil or rate_limits.remaining(transfer) == 0)
+end
+
+--- Does an answer refuse the credentials that it was sent?
+---@param err rollcall.Error
+---@param auth rollcall.ProviderAuth? as the provider declares it
+---@return boolean
+function problem.refuses_credentials(err, auth)
+  return err.status == 401 or declared_answer.matches(auth and auth.expired, err.status, err.body)
 end
 
 --- The kind of error that an answer is whose status is no success, or whose document says that it is none.
@@ -275,7 +267,7 @@ end
 ---@return rollcall.ErrorKind
 function problem.kind(transfer, body, limited)
   local status = transfer:status()
-  if problem.is_declared(limited, status, body) or is_limited(transfer, status) then
+  if declared_answer.matches(limited, status, body) or is_limited(transfer, status) then
     return "rate_limit"
   end
   return (status == 401 or status == 403) and "auth" or "http"

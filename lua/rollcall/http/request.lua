@@ -7,7 +7,7 @@
 
 local json = require "rollcall.json"
 local pointers = require "rollcall.pointer"
-local schema = require "rollcall.schema"
+local tables = require "rollcall.tables"
 local url = require "rollcall.http.url"
 
 ---@alias rollcall.Place string|{ query: string?, header: string?, body: string?, path: string? }
@@ -29,7 +29,7 @@ local request = {}
 ---@return string[]
 function request.header_lines(headers)
   local lines = {}
-  for _, name in ipairs(schema.keys(headers or {})) do
+  for _, name in ipairs(tables.keys(headers or {})) do
     lines[#lines + 1] = name .. ": " .. headers[name]
   end
   return lines
@@ -41,10 +41,10 @@ end
 function request.new(collection, headers)
   local self = setmetatable({ method = collection.method or "GET", parameters = {}, path = {},
     headers = request.header_lines(headers) }, Request)
-  for _, name in ipairs(schema.keys(collection.parameters or {})) do
+  for _, name in ipairs(tables.keys(collection.parameters or {})) do
     self.parameters[#self.parameters + 1] = { name, collection.parameters[name] }
   end
-  self.body = schema.copy(collection.body or (self.method == "POST" and {} or nil))
+  self.body = tables.copy(collection.body or (self.method == "POST" and {} or nil))
   return self
 end
 
@@ -64,7 +64,7 @@ function Request:copy()
     parameters = shallow(self.parameters), -- nobody changes a pair
     headers = shallow(self.headers),
     path = shallow(self.path),
-    body = schema.copy(self.body),
+    body = tables.copy(self.body),
     url = self.url,
   }, Request)
 end
@@ -184,7 +184,7 @@ function Request:address(base, path, variables, names)
   if self.url then
     return self.url
   end
-  local values = schema.with(variables, self.path)
+  local values = tables.with(variables, self.path)
   local parameters = self.parameters
   if next(names) then
     parameters = {}

@@ -20,7 +20,7 @@ end
 function blocking.spawn(f, on_done)
   local outcome = task.call(f)
   if on_done then
-    task.tell(on_done, outcome)
+    task.report(on_done, outcome)
   elseif outcome[1] ~= nil then
     error(outcome[1], 0)
   end

@@ -12,6 +12,7 @@
 -- nginx drops the coroutines of a request that has ended without a word to them. The pump sees that nobody sleeps on
 -- the semaphore any more, and closes the stream.
 
+local activity = require "rollcall.loop.activity"
 local core = require "rollcall.core"
 local errors = require "rollcall.errors"
 local task = require "rollcall.task"
@@ -26,14 +27,14 @@ local semaphore = require "ngx.semaphore"
 local loop = {}
 
 -- Seconds. The pump looks at sockets for at most half of a slice. A stream of plentiful users comes by every TURN; what
--- is left of the slice after ENOUGH is less than that.
+-- is left of the slice after SLICE_BUDGET is less than that.
 local SLICE = 0.0005
 local LOOKING, TURN = SLICE / 2, SLICE / 4
-local ENOUGH = SLICE - TURN
-local SOONEST, LATEST = 0.001, 0.004 -- between two looks at a socket
-local REST = 1 -- how long the pump stays when there is nobody, and how often it looks after those without a socket
+local SLICE_BUDGET = SLICE - TURN
+local MIN_POLL, MAX_POLL = 0.001, 0.004 -- between two looks at a socket
+local IDLE_SLEEP = 1 -- seconds that an idle pump stays, and between two polls of engines without sockets
 -- A look comes after this part of the time in which nothing has come.
-local PATIENCE = 4
+local BACKOFF_DIVISOR = 4
 
 --- So long a stream of plentiful users goes on before it has its turn.
 loop.slice = TURN
@@ -82,14 +83,14 @@ local waiting = {} ---@type rollcall.Waiter[]
 local ready = {} ---@type rollcall.Waiter[] in the order in which they go on
 local woken = {} ---@type rollcall.Waiter[] in this slice
 
----@class rollcall.Look at an engine that somebody waits for
+---@class rollcall.EngineState at an engine that somebody waits for
 ---@field engine rollcall.Engine
 ---@field activity integer? when it was looked at last
 ---@field since number when that was new
 ---@field round integer in which somebody waited for it
-local looks = {} ---@type table<rollcall.Engine, rollcall.Look>
-local order = {} ---@type rollcall.Look[] the same, those first that were not looked at for the longest time
-local looked_at = {} ---@type rollcall.Look[] in this round
+local engine_states = {} ---@type table<rollcall.Engine, rollcall.EngineState>
+local order = {} ---@type rollcall.EngineState[] the same, those first that were not looked at for the longest time
+local looked_at = {} ---@type rollcall.EngineState[] in this round
 local round = 0
 local slice_began = 0
 
@@ -98,7 +99,7 @@ local unused = {} -- semaphores
 -- Seconds after which a pump that has not begun is asked for once more.
 local PUMP_LATE = 0.1
 -- Tasks in timers at a time: half of what nginx lets run unless told otherwise (lua_max_running_timers).
-local MOST_TASKS = 128
+local MAX_RUNNING_TASKS = 128
 -- Seconds after which a task's timer is taken for lost, and from one look at them to the next where the pump may be
 -- lost, too: where there are more timers than these, fewer than any limit is set to.
 local TASK_LATE, WATCH, FEW_TIMERS = 1, 1, 16
@@ -128,10 +129,10 @@ local function abandon(one)
 end
 
 local function want(engine)
-  local look = looks[engine]
+  local look = engine_states[engine]
   if not look then
     look = { engine = engine, since = core.now() }
-    looks[engine] = look
+    engine_states[engine] = look
     order[#order + 1] = look
   end
   look.round = round
@@ -174,29 +175,29 @@ end
 local function look_at(look)
   local engine = look.engine
   if not engine:counters() then
-    return REST -- it was closed, which is news
+    return IDLE_SLEEP -- it was closed, which is news
   end
   engine:drive()
-  local activity, now = engine:counters(), core.now()
-  if activity ~= look.activity then
-    look.activity, look.since = activity, now
+  local count, now = engine:counters(), core.now()
+  if count ~= look.activity then
+    look.activity, look.since = count, now
   end
-  local seconds = engine:timeout() or REST
+  local seconds = engine:timeout() or IDLE_SLEEP
   if engine:sockets(look) > 0 then
-    seconds = math.min(seconds, LATEST, (now - look.since) / PATIENCE)
+    seconds = math.min(seconds, MAX_POLL, (now - look.since) / BACKOFF_DIVISOR)
   end
-  return math.max(seconds, SOONEST)
+  return math.max(seconds, MIN_POLL)
 end
 
 --- Drives what somebody waits for, one at least and as many as the slice allows, and forgets the rest. In how many
 --- seconds it is to be done again.
 local function drive()
-  local soonest, kept, looked = REST, 0, 0
+  local soonest, kept, looked = IDLE_SLEEP, 0, 0
   for i = 1, #order do
     local look = order[i]
     order[i] = nil
     if look.round ~= round then
-      looks[look.engine] = nil
+      engine_states[look.engine] = nil
     elseif looked == 0 or core.now() - slice_began < LOOKING then
       looked = looked + 1
       looked_at[looked] = look
@@ -204,7 +205,7 @@ local function drive()
     else
       kept = kept + 1
       order[kept] = look
-      soonest = SOONEST
+      soonest = MIN_POLL
     end
   end
   for i = 1, looked do
@@ -216,7 +217,7 @@ end
 --- Those for whom there is news wait for their turn only.
 local function find_ready()
   keep(waiting, function(one)
-    if task.has_news(one.seen, one.engines) or (one.task and one.task.is_cancelled) then
+    if activity.has_news(one.seen, one.engines) or (one.task and one.task.is_cancelled) then
       ready[#ready + 1] = one
       return false
     end
@@ -249,7 +250,7 @@ local function rest(seconds)
   repeat
     sleeps_until = core.now() + seconds
     is_rung = bell:wait(seconds)
-    seconds = SOONEST
+    seconds = MIN_POLL
   until not is_rung
   sleeps_until = nil
 end
@@ -262,7 +263,7 @@ local function go_round()
   local seconds = drive()
   find_ready()
   wake_next()
-  return #woken > 0 and SOONEST or seconds
+  return #woken > 0 and MIN_POLL or seconds
 end
 
 local watch -- over tasks, below
@@ -277,14 +278,14 @@ local function pump()
     local good, answer = pcall(go_round)
     if not good then
       ngx.log(ngx.ERR, "rollcall: ", tostring(answer)) -- no memory, say
-      looks, order, looked_at = {}, {}, {} -- nobody is left out who was being moved
+      engine_states, order, looked_at = {}, {}, {} -- nobody is left out who was being moved
     end
     running = math.min(running, ngx.timer.running_count() - 1)
     if asked_count > 0 then
       watch()
     end
     is_alone = #woken == 0 and #waiting == 0 and #ready == 0
-    rest(good and answer or LATEST)
+    rest(good and answer or MAX_POLL)
   until is_alone and #waiting == 0 and #ready == 0 and running + asked_count == 0
   pump_runs, pump_began = false, false
 end
@@ -307,7 +308,7 @@ local function ring()
       return nil, problem
     end
     pump_runs, pump_asked = true, now
-  elseif sleeps_until and sleeps_until - core.now() > 2 * SOONEST then
+  elseif sleeps_until and sleeps_until - core.now() > 2 * MIN_POLL then
     sleeps_until = nil
     bell:post()
   end
@@ -403,7 +404,7 @@ local function pause(thread, engines, seen, seconds, stream)
   if not good then
     return nil, errors.new("closed", "nginx gives no timer to wait by: " .. problem)
   end
-  if core.now() - slice_began < ENOUGH then
+  if core.now() - slice_began < SLICE_BUDGET then
     wake_next() -- the rest of the slice is another's
   else
     ngx.update_time() -- or nginx would wait for the pump's timer, whose time has come
@@ -447,7 +448,7 @@ function loop.turn(stream)
   local mine = task_of(thread)
   if mine and mine.is_cancelled then
     return refuse(mine, thread)
-  elseif core.now() - slice_began < ENOUGH or not core.can_yield() then
+  elseif core.now() - slice_began < SLICE_BUDGET or not core.can_yield() then
     return true
   end
   return pause(thread, nil, nil, LONGEST, stream)
@@ -469,13 +470,13 @@ function loop.wait(engines, seconds, stream)
   local mine = task_of(thread)
   if mine and mine.is_cancelled then
     return refuse(mine, thread)
-  elseif task.has_news(seen, engines) then
+  elseif activity.has_news(seen, engines) then
     return loop.turn(stream)
   end
   for i = 1, #engines do
     engines[i]:drive() -- what is to be sent is sent now
   end
-  if task.has_news(seen, engines) or (seconds and seconds <= 0) then
+  if activity.has_news(seen, engines) or (seconds and seconds <= 0) then
     return loop.turn(stream)
   end
   return pause(thread, engines, seen, math.max(0.001, math.min(seconds or LONGEST, LONGEST)), stream)
@@ -491,7 +492,7 @@ end
 -- -- tasks ----------------------------------------------------------------------------------------
 
 local asked = {} ---@type table<function, number> since when, of tasks that a timer was asked for
-local most_tasks = MOST_TASKS -- fewer for a while, after nginx has dropped some
+local max_running_tasks = MAX_RUNNING_TASKS -- fewer for a while, after nginx has dropped some
 local queued = {} ---@type fun(is_premature: boolean?)[] that begin when others have ended
 local is_watched, is_ending = false, false
 
@@ -526,11 +527,11 @@ end
 local function begin_tasks()
   running = math.min(running, ngx.timer.running_count()) -- who has left a task by ngx.exit told nobody
   if #queued == 0 then
-    most_tasks = MOST_TASKS
+    max_running_tasks = MAX_RUNNING_TASKS
   elseif ngx.worker.exiting() and not is_ending then
     end_tasks()
   end
-  while asked_count + running < most_tasks and queued[1] and ask(queued[1]) do
+  while asked_count + running < max_running_tasks and queued[1] and ask(queued[1]) do
     table.remove(queued, 1)
   end
 end
@@ -547,7 +548,7 @@ function watch()
     table.insert(queued, 1, run)
   end
   if #late > 0 then
-    most_tasks = math.max(1, running)
+    max_running_tasks = math.max(1, running)
   end
   begin_tasks()
 end
@@ -566,7 +567,7 @@ function loop.spawn(f, on_done)
     end
     one.is_begun = true
     one.is_cancelled = one.is_cancelled or is_premature -- the worker ends
-    running, most_tasks = running + 1, math.min(most_tasks + 1, MOST_TASKS)
+    running, max_running_tasks = running + 1, math.min(max_running_tasks + 1, MAX_RUNNING_TASKS)
     local outcome
     if one.is_cancelled then
       outcome = { n = 1, task.cancelled() }
@@ -579,9 +580,9 @@ function loop.spawn(f, on_done)
     one.is_done = true
     running = running - 1
     begin_tasks()
-    task.tell(on_done, outcome, one.is_cancelled) -- nginx logs what it raises
+    task.report(on_done, outcome, one.is_cancelled) -- nginx logs what it raises
   end
-  if queued[1] or asked_count + running >= most_tasks then
+  if queued[1] or asked_count + running >= max_running_tasks then
     queued[#queued + 1] = one.run
     begin_tasks()
   else

@@ -1,7 +1,7 @@
 -- How Neovim, and a script on luv, wait: by poll handles and one timer of the host's loop.
 --
 -- A task is a coroutine that this module has made. Only there a call yields; elsewhere it blocks, as
--- a script expects. Before the loop goes to sleep, in the callback of a prepare handle, `settle` looks
+-- a script expects. Before the loop goes to sleep, in the callback of a prepare handle, `before_sleep` looks
 -- what each waiting task waits for, wakes those for whom there is news, and watches the sockets and
 -- timeouts of the engines of the others. So whatever has moved an engine meanwhile, nobody is forgotten
 -- and nothing polls. The handles are there as long as tasks are.
@@ -9,6 +9,7 @@
 -- What is woken runs on the main loop: in Neovim by vim.schedule, since its API may not be called
 -- from a callback of uv's.
 
+local activity = require "rollcall.loop.activity"
 local core = require "rollcall.core"
 local task = require "rollcall.task"
 
@@ -18,12 +19,12 @@ local uv = vim and (vim.uv or vim.loop) or require "luv"
 ---@type rollcall.Loop
 local loop = {}
 
--- Seconds that a task may go on before others have their turn.
-local TURN = 0.004
--- Where a socket cannot be watched, for want of descriptors: seconds between looks at it.
-local BLIND = 0.02
+-- Seconds of a task's time slice.
+local SLICE = 0.004
+-- Where a socket cannot be watched, for want of descriptors: it is polled, every so many seconds.
+local POLL_INTERVAL = 0.02
 -- Watchers of engines that nobody waits for just now.
-local SPARE = 8
+local MAX_IDLE_WATCHERS = 8
 -- How often, when the editor is left, tasks are ended that ended ones have begun.
 local ROUNDS_OF_LEAVING = 4
 
@@ -56,8 +57,8 @@ local queued = 0
 ---@field engine rollcall.Engine? while somebody waits: it keeps no engine alive that nobody has
 ---@field version integer? of the sockets that are watched
 ---@field list any[] see Engine:sockets
----@field eyes rollcall.UvEyes
----@field is_blind boolean a socket is not watched
+---@field backend rollcall.UvBackend
+---@field needs_polling boolean a socket is not watched
 
 ---@type table<rollcall.UvWatcher, boolean>
 local watchers = {}
@@ -65,13 +66,13 @@ local watchers = {}
 local watcher_of = setmetatable({}, { __mode = "k" })
 
 local function close_watcher(watcher)
-  watcher.eyes:close()
+  watcher.backend:close()
   watchers[watcher] = nil
   watcher.is_closed = true
 end
 
 --- Nobody is left: closes all handles.
-local function rest()
+local function close_if_idle()
   if prepare and next(alive) == nil and queued == 0 then
     for _, handle in ipairs { prepare, idle, check, timer } do
       handle:close()
@@ -83,7 +84,7 @@ local function rest()
   end
 end
 
-local settle, soon -- below
+local before_sleep, schedule -- below
 
 --- Runs in every round of the loop, after it has slept. There, and no sooner, Neovim has an event of vim.schedule
 --- looked at before it sleeps again.
@@ -101,19 +102,19 @@ local function run_queue()
       local good, problem = pcall(due[i])
       if not good then
         for j = i + 1, n do
-          soon(due[j])
+          schedule(due[j])
         end
         error(problem, 0)
       end
     end
   end
-  rest()
+  close_if_idle()
 end
 
 local function open()
   if not prepare then
     prepare, idle, check, timer = uv.new_prepare(), uv.new_idle(), uv.new_check(), uv.new_timer()
-    prepare:start(settle)
+    prepare:start(before_sleep)
     check:start(run_queue)
     check:unref()
     prepare:unref()
@@ -123,7 +124,7 @@ end
 local function stay_awake() end
 
 --- Has a function called on the main loop, when the loop has looked at all that is due.
-function soon(f)
+function schedule(f)
   open()
   prepare:ref()
   queued = queued + 1
@@ -141,8 +142,8 @@ function Task:deliver()
   end
   one.outcome = nil
   alive[one] = nil
-  rest()
-  task.tell(one.on_done, outcome, one.cancelled) -- what it raises the host reports, as of any callback
+  close_if_idle()
+  task.report(one.on_done, outcome, one.cancelled) -- what it raises the host reports, as of any callback
 end
 
 local function finish(one, outcome)
@@ -151,7 +152,7 @@ local function finish(one, outcome)
     one.engines = nil
     tasks[one.thread] = nil
     one.outcome = outcome
-    soon(function()
+    schedule(function()
       one:deliver()
     end)
   end
@@ -174,13 +175,13 @@ local function wake(one)
   if one.state == "waiting" then
     one.state = "ready"
     one.engines, one.wake_at = nil, nil
-    soon(one.resume)
+    schedule(one.resume)
   end
 end
 
 --- Yields until it is resumed, in a state that has this happen.
 local function pause(one)
-  while one.state == "waiting" or one.state == "ready" do -- whoever else resumes it is told nothing
+  while one.state == "waiting" or one.state == "ready" do -- a foreign resume is ignored
     coroutine.yield()
   end
   if one.cancelled then
@@ -205,7 +206,7 @@ end
 local function refuse(one)
   if one.is_refused then
     one.state = "ready"
-    soon(one.resume)
+    schedule(one.resume)
     return pause(one)
   end
   one.is_refused = true
@@ -223,7 +224,7 @@ function loop.wait(engines, seconds)
     return true
   elseif one.cancelled then
     return refuse(one)
-  elseif task.has_news(one.seen, engines) then
+  elseif activity.has_news(one.seen, engines) then
     return true
   elseif seconds and seconds <= 0 then
     for i = 1, #engines do
@@ -244,11 +245,11 @@ function loop.turn()
     return true
   elseif one.cancelled then
     return refuse(one)
-  elseif core.now() - one.resumed_at < TURN then
+  elseif core.now() - one.resumed_at < SLICE then
     return true
   end
   one.state = "ready"
-  soon(one.resume)
+  schedule(one.resume)
   return pause(one)
 end
 
@@ -273,7 +274,7 @@ function loop.spawn(f, on_done)
   tasks[one.thread] = one
   alive[one] = true
   open()
-  soon(one.resume)
+  schedule(one.resume)
   return one
 end
 
@@ -289,25 +290,25 @@ end
 -- -- before the loop sleeps -----------------------------------------------------------------------
 
 --- Watches an engine's sockets by one handle, on what stands for all of them.
----@class rollcall.UvEyes
-local Together = {}
-Together.__index = Together
+---@class rollcall.UvBackend
+local EpollBackend = {}
+EpollBackend.__index = EpollBackend
 
-local function new_together()
+local function new_epoll_backend()
   local poller = core.poller()
   local handle = poller and uv.new_poll(poller:number())
   if poller and not handle then
     poller:close()
   end
-  return handle and setmetatable({ handle = handle, poller = poller, is_open = false }, Together)
+  return handle and setmetatable({ handle = handle, poller = poller, is_open = false }, EpollBackend)
 end
 
 --- Watches what is in the list of Engine:sockets, and nothing else; false where it cannot.
-function Together:look(list)
+function EpollBackend:watch(list)
   return self.poller:watch(list) == true
 end
 
-function Together:start(watcher)
+function EpollBackend:start(watcher)
   if not self.is_open then
     self.is_open = true
     self.handle:start("r", function()
@@ -319,27 +320,27 @@ function Together:start(watcher)
   end
 end
 
-function Together:stop()
+function EpollBackend:stop()
   if self.is_open then
     self.is_open = false
     self.handle:stop()
   end
 end
 
-function Together:close()
+function EpollBackend:close()
   self.handle:close()
   self.poller:close()
 end
 
 --- The same by a handle for each socket, where the system has no such thing.
----@class rollcall.UvEachEyes: rollcall.UvEyes
+---@class rollcall.UvPerSocketBackend: rollcall.UvBackend
 ---@field polls table<integer, { handle: userdata, descriptor: rollcall.Descriptor, fd: integer, wanted: string,
 ---  events: string? }> by the socket's id; events: what the handle is started for
-local Each = {}
-Each.__index = Each
+local PerSocketBackend = {}
+PerSocketBackend.__index = PerSocketBackend
 
-local function new_each()
-  return setmetatable({ polls = {} }, Each)
+local function new_per_socket_backend()
+  return setmetatable({ polls = {} }, PerSocketBackend)
 end
 
 local function new_poll(fd)
@@ -356,7 +357,7 @@ local function close_poll(poll)
   poll.descriptor:close()
 end
 
-function Each:look(list)
+function PerSocketBackend:watch(list)
   local known, is_whole = self.polls, true
   self.polls = {}
   for i = 1, #list, 3 do
@@ -385,7 +386,7 @@ local function act(watcher, poll, problem, events)
   end
 end
 
-function Each:start(watcher)
+function PerSocketBackend:start(watcher)
   for _, poll in pairs(self.polls) do
     if poll.events ~= poll.wanted then
       poll.events = poll.wanted
@@ -396,7 +397,7 @@ function Each:start(watcher)
   end
 end
 
-function Each:stop()
+function PerSocketBackend:stop()
   for _, poll in pairs(self.polls) do
     if poll.events then
       poll.events = nil
@@ -405,7 +406,7 @@ function Each:stop()
   end
 end
 
-function Each:close()
+function PerSocketBackend:close()
   for _, poll in pairs(self.polls) do
     close_poll(poll)
   end
@@ -414,7 +415,7 @@ end
 local function drive_due()
   for watcher in pairs(watchers) do
     local engine = watcher.engine
-    if engine and engine:counters() and (watcher.is_blind or engine:timeout() == 0) then
+    if engine and engine:counters() and (watcher.needs_polling or engine:timeout() == 0) then
       engine:drive()
     end
   end
@@ -426,7 +427,8 @@ local function want(engines)
     local engine = engines[i]
     local watcher = watcher_of[engine]
     if not watcher or watcher.is_closed then
-      watcher = { list = {}, eyes = core.poller and new_together() or new_each(), is_blind = false }
+      local backend = core.poller and new_epoll_backend() or new_per_socket_backend()
+      watcher = { list = {}, backend = backend, needs_polling = false }
       watcher_of[engine], watchers[watcher] = watcher, true
     end
     watcher.engine = engine
@@ -439,12 +441,12 @@ local function watch(watcher)
   local _, version = engine:counters()
   if version ~= watcher.version then
     engine:sockets(watcher.list)
-    watcher.is_blind = not watcher.eyes:look(watcher.list)
-    watcher.version = not watcher.is_blind and version or nil
+    watcher.needs_polling = not watcher.backend:watch(watcher.list)
+    watcher.version = not watcher.needs_polling and version or nil
   end
-  watcher.eyes:start(watcher)
+  watcher.backend:start(watcher)
   local seconds = engine:timeout()
-  return watcher.is_blind and math.min(seconds or BLIND, BLIND) or seconds
+  return watcher.needs_polling and math.min(seconds or POLL_INTERVAL, POLL_INTERVAL) or seconds
 end
 
 --- The same of all. Of the others, nobody knows whether they are wanted again: a few stay.
@@ -456,9 +458,9 @@ local function watch_all()
       local seconds = watch(watcher)
       first = seconds and math.min(seconds, first or seconds) or first
     else
-      watcher.eyes:stop()
+      watcher.backend:stop()
       spare = spare + 1
-      if spare > SPARE or engine then
+      if spare > MAX_IDLE_WATCHERS or engine then
         close_watcher(watcher)
       end
     end
@@ -466,14 +468,14 @@ local function watch_all()
   return first
 end
 
-function settle()
+function before_sleep()
   local now, wake_at, is_needed = core.now(), nil, false
   for watcher in pairs(watchers) do
     watcher.engine = nil
   end
   for one in pairs(alive) do
     if one.state == "waiting" then
-      if task.has_news(one.seen, one.engines) or (one.wake_at and one.wake_at <= now) then
+      if activity.has_news(one.seen, one.engines) or (one.wake_at and one.wake_at <= now) then
         wake(one)
       else
         is_needed = true

@@ -1,12 +1,12 @@
 -- Paging "cursor": each page names the token of the next, and perhaps of the previous one.
 
 local declared = require "rollcall.paging.declared"
-local schema = require "rollcall.schema"
+local tables = require "rollcall.tables"
 local token = require "rollcall.paging.token"
 
 local cursor = {}
 
-cursor.schema = schema.with(token.schema, {
+cursor.schema = tables.with(token.schema, {
   query = declared.parameter,
   header = declared.header_name,
   body = declared.member,

@@ -71,20 +71,6 @@ function declared.has(value, word, default)
   return false
 end
 
---- The answers among the words and answers that a declaration names.
----@param value any
----@return { status: integer, message: string }[]
-function declared.answers(value)
-  local list = {}
-  for _, one in ipairs(type(value) == "table" and (value[1] and value or { value }) or {}) do
-    list[#list + 1] = type(one) == "table" and one or nil
-  end
-  return list
-end
-
--- What `empty` of a collection calls what stands in the array's place, by the code of the decoder's error.
-declared.instead = { not_found = "absent", null_array = "null" }
-
 --- The place of the position itself, of the fields query, header and body that a declaration has beside others.
 ---@param paging table
 ---@return rollcall.Place

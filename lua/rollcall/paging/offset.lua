@@ -2,14 +2,14 @@
 
 local count = require "rollcall.paging.count"
 local declared = require "rollcall.paging.declared"
-local schema = require "rollcall.schema"
+local tables = require "rollcall.tables"
 
 local offset = {}
 
 offset.least = 1
 offset.is_counted = true
 
-offset.schema = schema.with(count.schema, {
+offset.schema = tables.with(count.schema, {
   --- How far apart pages begin: by default as many items as came; "size": as many as were asked for.
   step = { type = "string", enum = { "size" } },
 })

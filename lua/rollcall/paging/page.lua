@@ -2,14 +2,14 @@
 
 local count = require "rollcall.paging.count"
 local declared = require "rollcall.paging.declared"
-local schema = require "rollcall.schema"
+local tables = require "rollcall.tables"
 
 local page = {}
 
 page.least = 1
 page.is_counted = true
 
-page.schema = schema.with(count.schema, { pages = declared.source })
+page.schema = tables.with(count.schema, { pages = declared.source })
 page.check = count.check
 
 function page.captures(paging)

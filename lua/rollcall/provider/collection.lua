@@ -9,6 +9,7 @@ local paging_types = require "rollcall.paging"
 local pointers = require "rollcall.pointer"
 local request = require "rollcall.http.request"
 local schema = require "rollcall.schema"
+local tables = require "rollcall.tables"
 
 ---@class rollcall.ProviderCollection
 ---@field path string with {name} in it where the value of an option or of a filter goes
@@ -17,7 +18,7 @@ local schema = require "rollcall.schema"
 ---@field content_type string? of that body, "application/json" by default
 ---@field parameters table<string, string>? query parameters of every first request
 ---@field items string JSON Pointer of the array; "" is the document itself
----@field empty rollcall.NobodyThere|rollcall.NobodyThere[]|nil how an answer without an array says that there are no
+---@field empty rollcall.EmptyAnswer|rollcall.EmptyAnswer[]|nil how an answer without an array says that there are no
 ---  items, as a total of 0 would; an empty array is always taken
 ---@field id string? the field of an item, or a JSON Pointer in it, by which it is known again, "id" by default
 ---@field paging rollcall.ProviderPaging
@@ -25,7 +26,7 @@ local schema = require "rollcall.schema"
 ---@field fields table<string, string|table>? common field names, see fields.lua
 
 --- Null or nothing in the array's place, or an answer by its status and a text in it, such as 404 and "no users".
----@alias rollcall.NobodyThere "null"|"absent"|{ status: integer, message: string }
+---@alias rollcall.EmptyAnswer "null"|"absent"|{ status: integer, message: string }
 
 --- Where an answer says something: a JSON Pointer into its body, or a header.
 ---@alias rollcall.Source string|{ header: string }
@@ -62,7 +63,7 @@ end
 
 local function paging_node(collection)
   local paging = collection.paging
-  local fields = { type = { type = "string", enum = schema.keys(paging_types), required = true } }
+  local fields = { type = { type = "string", enum = tables.keys(paging_types), required = true } }
   local kind = type(paging) == "table" and paging_types[paging.type]
   -- Of a type that nobody knows, only that is said.
   for _, known in pairs(kind and { kind } or paging_types) do
@@ -94,7 +95,7 @@ end
 --- Can it be written as JSON? A table is either a list without holes or has names.
 local function is_json(value)
   if type(value) == "table" then
-    local is_list = schema.is_list(value)
+    local is_list = tables.is_list(value)
     for key, child in pairs(value) do
       if not (is_list or type(key) == "string") or not is_json(child) then
         return false
@@ -111,15 +112,15 @@ end
 local function sent_with(collection, given)
   local sent = {}
   local function add(place, name, path)
-    place = type(place) == "string" and { query = place } or schema.table_or_empty(place)
+    place = type(place) == "string" and { query = place } or tables.table_or_empty(place)
     sent[#sent + 1] = { place = place, name = name, path = path or name }
   end
-  local auth = schema.table_or_empty(given.auth)
+  local auth = tables.table_or_empty(given.auth)
   add({ header = auth.name or "Authorization" }, "auth", "") -- which is no collection's
-  for _, key in ipairs(schema.keys(schema.table_or_empty(given.headers))) do
+  for _, key in ipairs(tables.keys(tables.table_or_empty(given.headers))) do
     add({ header = key }, "headers." .. key, "")
   end
-  for _, key in ipairs(schema.keys(schema.table_or_empty(collection.parameters))) do
+  for _, key in ipairs(tables.keys(tables.table_or_empty(collection.parameters))) do
     add(key, "parameters." .. key)
   end
   local kind = type(collection.paging) == "table" and paging_types[collection.paging.type]
@@ -127,7 +128,7 @@ local function sent_with(collection, given)
   for i, place in pairs(kind and kind.places(collection.paging) or {}) do
     add(place, parts[i])
   end
-  for _, key in ipairs(schema.keys(schema.table_or_empty(collection.filters))) do
+  for _, key in ipairs(tables.keys(tables.table_or_empty(collection.filters))) do
     add(collection.filters[key], "filters." .. key)
   end
   return sent
@@ -136,11 +137,11 @@ end
 --- Reports where a pointer leads into the body to what is no place for it: to something that is there already, or to
 --- the inside of another one's place.
 local function check_member(pointer, path, collection, taken, report)
-  local obstacle = request.obstacle(schema.table_or_empty(collection.body), pointer)
+  local obstacle = request.obstacle(tables.table_or_empty(collection.body), pointer)
   if obstacle then
     report(path, ("%s leads nowhere: %s"):format(schema.show(pointer), obstacle))
   end
-  for _, other in ipairs(schema.keys(taken)) do
+  for _, other in ipairs(tables.keys(taken)) do
     local short, long = #other < #pointer and other or pointer, #other < #pointer and pointer or other
     if long:sub(1, #short + 1) == short .. "/" then
       report(path, ("%s and the place of %s are one inside the other"):format(schema.show(pointer), taken[other]))
@@ -177,13 +178,13 @@ local function check_options(collection, options, report)
         :format(name))
     end
   end
-  for key, value in pairs(schema.table_or_empty(collection.parameters)) do
+  for key, value in pairs(tables.table_or_empty(collection.parameters)) do
     for name in (type(value) == "string" and value or ""):gmatch "{([%w_]+)}" do
       tell("parameters." .. tostring(key), name)
     end
   end
   local function check_body(value, path)
-    for key, child in pairs(schema.table_or_empty(value)) do
+    for key, child in pairs(tables.table_or_empty(value)) do
       check_body(child, path .. "." .. tostring(key))
     end
     tell(path, type(value) == "string" and value:match "^{([%w_]+)}$")
@@ -219,9 +220,9 @@ end
 ---@return rollcall.Schema
 return function(declared, given)
   local options = given.options
-  local collection = schema.table_or_empty(declared)
+  local collection = tables.table_or_empty(declared)
   local path_filters = {}
-  for _, one in pairs(schema.table_or_empty(collection.filters)) do
+  for _, one in pairs(tables.table_or_empty(collection.filters)) do
     if type(one) == "table" and type(one.path) == "string" then
       path_filters[one.path] = true
     end
@@ -253,6 +254,6 @@ return function(declared, given)
     end) },
   }, also = function(value, report)
     check_places(value, given, report)
-    check_options(value, schema.table_or_empty(options), report)
+    check_options(value, tables.table_or_empty(options), report)
   end }
 end

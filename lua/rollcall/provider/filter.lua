@@ -8,6 +8,7 @@ local nodes = require "rollcall.provider.nodes"
 local paging_types = require "rollcall.paging"
 local query = require "rollcall.query"
 local schema = require "rollcall.schema"
+local tables = require "rollcall.tables"
 
 --- It needs one of query, header, path and body.
 ---@class rollcall.ProviderFilter
@@ -34,7 +35,7 @@ local fields = {
   path = nodes.name,
   body = declared_nodes.member,
   enum = { type = "table", values = { type = "string|number|boolean" } },
-  format = { type = "string", enum = schema.keys(formats) },
+  format = { type = "string", enum = tables.keys(formats) },
   min = { type = "integer" },
   max = { type = "integer" },
   pattern = { type = "string|table", values = lua_pattern, test = function(value)
@@ -60,7 +61,7 @@ local function check_place(declared, report)
     places = places + (declared[place] ~= nil and 1 or 0)
     if declared[place] ~= nil and declared.list ~= nil and not lists[declared.list] then
       report("list", ("%s is no spelling for a %s; it takes %s"):format(schema.show(declared.list), place,
-        next(lists) and table.concat(schema.keys(lists), ", ") or "none"))
+        next(lists) and table.concat(tables.keys(lists), ", ") or "none"))
     end
   end
   if places ~= 1 then
@@ -139,7 +140,7 @@ function filter.names(paging)
   local kind = type(paging) == "table" and type(paging.type) == "string" and paging_types[paging.type]
   local taken = kind and query.schema({ paging = { type = paging.type, size = paging.size } }).fields or {}
   return { type = "string", expected = nodes.name.expected, test = function(value)
-    return (taken[value] or query.of_several[value]) and "every walk has an option of that name"
+    return (taken[value] or query.multi_account_options[value]) and "every walk has an option of that name"
       or nodes.name.test(value)
   end }
 end

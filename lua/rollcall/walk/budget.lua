@@ -26,7 +26,7 @@ end
 
 --- What is wrong with one more request; nil where it is within the budget.
 ---@return string?
-function Budget:requests_spent()
+function Budget:requests_exceeded()
   if self.max_requests and self.spent.requests >= self.max_requests then
     return ("the walk's %d requests are used up"):format(self.max_requests)
   end
@@ -40,14 +40,14 @@ function Budget:seconds_left(now)
 end
 
 --- Can it be used up between two requests?
-function Budget:has_running_part()
+function Budget:limits_transfers()
   return self.deadline ~= nil or self.max_bytes ~= nil
 end
 
 --- What is used up at this time, in words.
 ---@param now number
 ---@return string?
-function Budget:is_spent(now)
+function Budget:exceeded(now)
   if self.deadline then
     self.ends_at = self.ends_at or now + self.deadline
     if now >= self.ends_at then

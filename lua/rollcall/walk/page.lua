@@ -2,6 +2,7 @@
 
 local answer = require "rollcall.paging.answer"
 local declarations = require "rollcall.paging.declared"
+local declared_answer = require "rollcall.http.declared_answer"
 
 ---@class rollcall.Page
 ---@field declared rollcall.ProviderCollection whose page it is
@@ -13,7 +14,7 @@ local declarations = require "rollcall.paging.declared"
 ---@field saved string? that, as the checkpoint has it
 ---@field ended boolean its last byte has arrived, or never will
 ---@field whole boolean? the body is what was declared, to its end
----@field cleared boolean? it is none that has come before
+---@field is_new boolean? it is none that has come before
 ---@field answer rollcall.Answer? what it said beside its users, once whole
 ---@field next rollcall.Position? once ended
 ---@field err rollcall.Error? what went wrong after the users that are there
@@ -62,7 +63,7 @@ end
 --- total of 0, or the provider's word for it and a document that is no error's.
 local function is_said_empty(collection, asked, made)
   local total = collection.paging.total
-  local instead = asked.transfer:status() == 204 and "absent" or declarations.instead[asked.decode_err.code]
+  local instead = asked.transfer:status() == 204 and "absent" or declared_answer.empty_words[asked.decode_err.code]
   return instead ~= nil and not asked.says_error
     and (declarations.has(collection.empty, instead) or total ~= nil and made:number(total) == 0)
 end

@@ -1,5 +1,5 @@
 local core = require "rollcall.core"
-local limits = require "rollcall.http.limits"
+local rate_limits = require "rollcall.http.rate_limits"
 local sandbox = require "spec.support.sandbox"
 
 describe("rate limits", function()
@@ -20,13 +20,13 @@ describe("rate limits", function()
       core.wait({ engine }, 10)
     end
     assert.equal(200, transfer:status())
-    local made = limits.new()
+    local made = rate_limits.new()
     made:observe(transfer, 1000)
     return made:wait(1000), made, transfer
   end
 
   it("do not hold back where none is told, or something remains", function()
-    assert.equal(0, limits.new():wait(1000))
+    assert.equal(0, rate_limits.new():wait(1000))
     assert.equal(0, (wait()))
     assert.equal(0, (wait("RateLimit-Remaining: 1", "RateLimit-Reset: 5")))
     assert.equal(0, (wait("RateLimit-Remaining: soon", "RateLimit-Reset: 5")))

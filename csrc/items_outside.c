@@ -1,10 +1,10 @@
-/* items_beside.c - see items_private.h. */
+/* items_outside.c - see items_private.h. */
 #include "items_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Captures what the bytes from `offset` on up to the tokenizer's position are. */
+/* Captures the value from `offset` up to the tokenizer's position. */
 static bool store_capture(rc_items *items, unsigned index, uint64_t offset) {
   rc_capture *capture = &items->captures[index];
   const size_t length = (size_t)(items->json.offset - offset);
@@ -26,7 +26,7 @@ static bool store_capture(rc_items *items, unsigned index, uint64_t offset) {
   return true;
 }
 
-/* An array or object begins that pattern `i` leads to. */
+/* An array or object begins that pattern `i` matches. */
 static bool open_capture(rc_items *items, unsigned i, unsigned level) {
   if (!items->containers) {
     return rc_items_fail_at(items, RC_ITEMS_NOT_SCALAR, i);
@@ -40,7 +40,7 @@ static bool open_capture(rc_items *items, unsigned i, unsigned level) {
   return true;
 }
 
-/* An array or object ends that `level` containers are around. */
+/* An array or object inside `level` containers ends. */
 static bool close_captures(rc_items *items, unsigned level) {
   for (unsigned i = 1; items->capturing != 0 && i < items->pattern_count; i++) {
     if ((items->capturing >> i & 1u) != 0 && items->container[i].level == level) {
@@ -64,40 +64,41 @@ unsigned rc_items_outermost_capture(const rc_items *items) {
   return outermost;
 }
 
-/* The patterns that lead on from the container at `level` to its child of this name or index. */
-static void lead_to_key(rc_items *items, unsigned level) {
-  items->led = 0;
+/* Sets `matching` for the child of the container at `level` that has this name. */
+static void match_key(rc_items *items, unsigned level) {
+  items->matching = 0;
   for (unsigned i = 0; i < items->pattern_count; i++) {
     const rc_pointer *pattern = &items->patterns[i];
     if ((items->open[level] >> i & 1u) != 0 && pattern->count >= level &&
         rc_segment_is_key(&pattern->segments[level - 1], rc_items_token(items) + 1,
                           rc_items_token_length(items) - 2,
                           (items->json.flags & RC_JSON_ESCAPED) != 0)) {
-      items->led |= (pattern_set)1 << i;
+      items->matching |= (pattern_set)1 << i;
     }
   }
 }
 
-static void lead_to_element(rc_items *items, unsigned level) {
-  items->led = 0;
+/* Sets `matching` for the next element of the array at `level`. */
+static void match_element(rc_items *items, unsigned level) {
+  items->matching = 0;
   for (unsigned i = 0; i < items->pattern_count; i++) {
     const rc_pointer *pattern = &items->patterns[i];
     if ((items->open[level] >> i & 1u) != 0 && pattern->count >= level &&
         rc_segment_is_index(&pattern->segments[level - 1], items->index[level])) {
-      items->led |= (pattern_set)1 << i;
+      items->matching |= (pattern_set)1 << i;
     }
   }
   items->index[level]++;
 }
 
-/* A value begins (OPEN) or is there (SCALAR) outside the array of items; `level` containers are
- * around it. */
+/* A value begins (OPEN) or is whole (SCALAR) outside the array of items, inside `level`
+ * containers. */
 static bool meet_value(rc_items *items, bool opens, unsigned level) {
   if (items->is_array[level]) { /* never at level 0 */
-    lead_to_element(items, level);
+    match_element(items, level);
   }
   for (unsigned i = 0; i < items->pattern_count; i++) {
-    if ((items->led >> i & 1u) == 0 || items->patterns[i].count != level) {
+    if ((items->matching >> i & 1u) == 0 || items->patterns[i].count != level) {
       continue;
     }
     if (i != ARRAY_POINTER) {
@@ -105,10 +106,11 @@ static bool meet_value(rc_items *items, bool opens, unsigned level) {
                 : !store_capture(items, i - 1, items->json.start)) {
         return false;
       }
-    } else if (items->array_found || items->null_at != 0) {
+    } else if (items->array_found || items->null_found) {
       return rc_items_fail_at(items, RC_ITEMS_SECOND, i);
     } else if (items->json.type == RC_JSON_NULL) { /* the rest may say what it means */
-      items->null_at = items->json.start + 1;
+      items->null_found = true;
+      items->null_offset = items->json.start;
     } else if (!opens || items->json.type != RC_JSON_ARRAY) {
       return rc_items_fail_at(items, RC_ITEMS_NOT_ARRAY, i);
     } else if (items->capturing != 0) { /* all items would have to be kept */
@@ -121,18 +123,18 @@ static bool meet_value(rc_items *items, bool opens, unsigned level) {
     }
   }
   if (opens) { /* level is at most the longest pattern's count, by report_depth */
-    items->open[level + 1] = items->led;
+    items->open[level + 1] = items->matching;
     items->index[level + 1] = 0;
     items->is_array[level + 1] = items->json.type == RC_JSON_ARRAY;
   }
-  items->led = 0;
+  items->matching = 0;
   return true;
 }
 
 bool rc_items_outside(rc_items *items, rc_json_event event) {
   switch (event) {
   case RC_JSON_KEY:
-    lead_to_key(items, items->json.depth);
+    match_key(items, items->json.depth);
     return true;
   case RC_JSON_SCALAR:
     return meet_value(items, false, items->json.depth);

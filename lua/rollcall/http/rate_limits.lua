@@ -6,7 +6,7 @@ local header = require "rollcall.http.header"
 local Limits = {}
 Limits.__index = Limits
 
-local limits = {}
+local rate_limits = {}
 
 -- What a server says of a day far away is not believed, lest the client never sends again.
 local LONGEST = 3600
@@ -15,7 +15,7 @@ local LONGEST = 3600
 local EPOCH, EPOCH_MILLISECONDS = 1e9, 1e11
 
 --- Where the least number of a list stands; nil in an empty one.
-local function place_of_least(list)
+local function index_of_least(list)
   local place = list[1] and 1
   for i = 2, #list do
     place = list[i] < list[place] and i or place
@@ -33,7 +33,7 @@ local function seconds_until(text, place)
     local date = header.date(text or "")
     return date and date - os.time()
   end
-  local number = place and numbers[place] or numbers[place_of_least(numbers)]
+  local number = place and numbers[place] or numbers[index_of_least(numbers)]
   if number > EPOCH_MILLISECONDS then
     number = number / 1000
   end
@@ -77,14 +77,14 @@ local SPELLINGS = {
 ---@param transfer rollcall.Transfer
 ---@return number? remaining
 ---@return number? seconds
-function limits.remaining(transfer)
+function rate_limits.remaining(transfer)
   local remaining, reset = combined(transfer)
   if remaining then
     return remaining, reset
   end
   for _, names in ipairs(SPELLINGS) do
     local all = header.numbers(transfer:header(names[1]))
-    local place = place_of_least(all) -- whose own reset counts
+    local place = index_of_least(all) -- whose own reset counts
     if place then
       return all[place], names[3] or seconds_until(transfer:header("x-ratelimit-reset-after"), place)
         or seconds_until(transfer:header(names[2]), place)
@@ -108,8 +108,8 @@ end
 ---@param transfer rollcall.Transfer
 ---@return number? seconds
 ---@return boolean is_spent none is left
-function limits.wait_asked(transfer)
-  local remaining, reset = limits.remaining(transfer)
+function rate_limits.wait_asked(transfer)
+  local remaining, reset = rate_limits.remaining(transfer)
   if remaining == nil and transfer:status() == 429 then
     reset = reset_alone(transfer)
     remaining = reset and 0
@@ -122,7 +122,7 @@ function limits.wait_asked(transfer)
   return seconds, is_spent
 end
 
-function limits.new()
+function rate_limits.new()
   return setmetatable({ open_at = 0 }, Limits)
 end
 
@@ -130,7 +130,7 @@ end
 ---@param transfer rollcall.Transfer
 ---@param now number
 function Limits:observe(transfer, now)
-  local seconds, is_spent = limits.wait_asked(transfer)
+  local seconds, is_spent = rate_limits.wait_asked(transfer)
   if seconds and is_spent then
     self.open_at = math.max(self.open_at, now + math.min(seconds, LONGEST))
   end
@@ -143,4 +143,4 @@ function Limits:wait(now)
   return math.max(0, self.open_at - now)
 end
 
-return limits
+return rate_limits
