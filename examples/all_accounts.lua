@@ -1,7 +1,7 @@
--- All users of all merchants of a Dintero partner, the merchants walked concurrently.
+-- All users of all merchants of a Dintero partner; the merchants are walked concurrently.
 --
--- Talks to the real API where DINTERO_CLIENT_ID, DINTERO_CLIENT_SECRET and DINTERO_ACCOUNT are set, which is then the
--- partner's account and a client that may read its merchants' ones; and to the sandbox where its variables are.
+-- Uses the real API if DINTERO_CLIENT_ID, DINTERO_CLIENT_SECRET and DINTERO_ACCOUNT are set: the partner's account, and
+-- a client that may read its merchants' accounts; otherwise the sandbox, by its variables.
 
 local rollcall = require "rollcall"
 
@@ -14,7 +14,7 @@ local function options(more)
 end
 
 local partner, accounts = rollcall.dintero(options { account = os.getenv "DINTERO_ACCOUNT" or "T12300000" }), {}
-local known = {} -- a merchant that is added meanwhile may move another one to the next page, where it comes again
+local known = {} -- a merchant added during the walk may push one to the next page, where it comes again
 for account in partner:accounts() do
   accounts[#accounts + 1] = not known[account.id] and account.id or nil
   known[account.id] = true

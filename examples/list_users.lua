@@ -1,12 +1,12 @@
 -- Lists users of Tesouro and Dintero: the first of each as a table, and a summary of all.
 --
--- Talks to the real APIs where TESOURO_CLIENT_ID and TESOURO_CLIENT_SECRET, or DINTERO_CLIENT_ID,
--- DINTERO_CLIENT_SECRET and DINTERO_ACCOUNTS (with commas between) or DINTERO_ACCOUNT are set, and to
--- the sandbox where its variables are (see examples/sandbox).
+-- Uses the real APIs if TESOURO_CLIENT_ID and TESOURO_CLIENT_SECRET, or DINTERO_CLIENT_ID, DINTERO_CLIENT_SECRET and
+-- DINTERO_ACCOUNTS (with commas between) or DINTERO_ACCOUNT are set, otherwise the sandbox, by its variables (see
+-- examples/sandbox).
 
 local rollcall = require "rollcall"
 
---- A variable of the environment; nil where it is empty.
+--- A variable of the environment; nil if it is empty.
 local function env(name)
   local value = os.getenv(name)
   return value ~= "" and value or nil
@@ -20,7 +20,7 @@ local function give_up(line)
   os.exit(1)
 end
 
---- A variable without which another one is of no use.
+--- A variable that another one needs.
 local function needed(name, beside)
   return env(name) or give_up(("%s is set, but %s is not"):format(beside, name))
 end
@@ -65,13 +65,13 @@ local function clients()
   return list
 end
 
---- What others wrote, as a terminal may have it: one line, nothing that it would obey or that turns the line around.
+--- A string from others made safe for a terminal: one line, without control characters or changes of direction.
 local function shown(value)
   local text = tostring(value):gsub("\194[\128-\159]", " "):gsub("%c", " ")
   return (text:gsub("\216\156", ""):gsub("\226\128[\142\143\170-\174]", ""):gsub("\226\129[\166-\169]", ""))
 end
 
-local ROW = "%-8s  %-8s  %-3s  %-10s  %s" -- what is not of one width in any script stands last
+local ROW = "%-8s  %-8s  %-3s  %-10s  %s" -- what has no fixed width in every script comes last
 
 local function row_of(user)
   local mfa = user.mfa == nil and "-" or user.mfa and "yes" or "no"
@@ -95,7 +95,7 @@ for i, client in ipairs(list) do
   streams[i] = client:users(client.provider.name == "tesouro" and { status = "ALL" } or { expand = { "roles" } })
 end
 
-local total, rows, counts = 0, {}, {} -- rows by provider; of each the users by status
+local total, rows, counts = 0, {}, {} -- rows by provider; counts by provider and status
 for user in rollcall.merge(streams) do
   local provider, status = user.provider, user.status or "?"
   total = total + 1

@@ -1,17 +1,17 @@
--- Keeps a copy of Tesouro's users in step, and says who joined, changed and left.
+-- Keeps a copy of Tesouro's users in sync, and reports who joined, changed and left.
 --
 --   lua5.4 examples/sync_users.lua users.ndjson
 --
--- The copy is a line of JSON for each user. What a walk has met so far stands in users.ndjson.part, and where it stood
--- in users.ndjson.checkpoint: where it breaks off, or is killed, the next run goes on from there. Nobody is taken for
--- gone before a whole walk has not met them.
+-- The copy has a line of JSON for each user. The users that a walk has met so far are in users.ndjson.part, and its
+-- position in users.ndjson.checkpoint: if it fails, or is killed, the next run continues from there. Users count as
+-- gone only when a complete walk has not met them.
 --
--- Talks to the real API where TESOURO_CLIENT_ID and TESOURO_CLIENT_SECRET are set, else to the sandbox.
+-- Uses the real API if TESOURO_CLIENT_ID and TESOURO_CLIENT_SECRET are set, otherwise the sandbox.
 
 local cjson = require "cjson"
 local rollcall = require "rollcall"
 
-local KEPT = { "id", "email", "name", "status" } -- of each user; a change of these is told
+local KEPT = { "id", "email", "name", "status" } -- of each user; changes of these are reported
 local BETWEEN_SAVES = 100 -- users
 
 local copy = arg[1] or error("usage: sync_users.lua FILE", 0)
@@ -26,7 +26,7 @@ local function read(name)
   return text
 end
 
---- Writes a file by way of another one, so that there is always a whole one of its name.
+--- Writes a file by renaming a new one, so that there is always a complete one of its name.
 local function write(name, text)
   local file = assert(io.open(name .. ".new", "wb"))
   assert(file:write(text))
@@ -34,7 +34,7 @@ local function write(name, text)
   assert(os.rename(name .. ".new", name))
 end
 
---- The lines of a file, by the id of the user; a last one that was cut off is left out.
+--- The lines of a file, by user id; a truncated last line is left out.
 local function load(name)
   local lines = {}
   for line in (read(name) or ""):gmatch "[^\n]+\n" do
@@ -58,7 +58,7 @@ local tesouro = rollcall.tesouro {
   base_url = url,
 }
 
--- What the walk before this one had met counts only together with where it stood.
+-- The users that the previous walk met count only together with its position.
 local saved = read(part) and read(checkpoint)
 local met = saved and load(part) or {}
 write(part, values(met))
@@ -66,7 +66,7 @@ local file = assert(io.open(part, "ab"))
 local stream = tesouro:users { status = "ALL", resume = saved }
 
 local function save(text)
-  assert(file:flush()) -- first: whom the checkpoint does not know of is met again, which does no harm
+  assert(file:flush()) -- first: users after the checkpoint are met again, which does no harm
   write(checkpoint, text)
 end
 

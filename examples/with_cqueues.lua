@@ -1,7 +1,7 @@
--- rollcall in another loop: here cqueues (https://25thandclement.com/~william/projects/cqueues.html).
--- Both directories are walked at the same time, each in a coroutine of its own, while a third one ticks.
+-- rollcall in another event loop: cqueues (https://25thandclement.com/~william/projects/cqueues.html).
+-- Both directories are walked at the same time, each in its own coroutine, while a third one ticks.
 --
--- Talks to the sandbox, by its variables (see examples/sandbox).
+-- Uses the sandbox, by its variables (see examples/sandbox).
 
 local core = require "rollcall.core"
 local cqueues = require "cqueues"
@@ -12,10 +12,10 @@ local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
 -- -- the loop: three functions ------------------------------------------------------------------
 
-local TURN = 0.004 -- seconds that a coroutine may go on before others have their turn
+local TURN = 0.004 -- seconds that a coroutine may run before others get a turn
 
 local states = setmetatable({}, { __mode = "k" }) -- by engine
-local walkers = setmetatable({}, { __mode = "k" }) -- by coroutine: what it knows, since when it runs
+local walkers = setmetatable({}, { __mode = "k" }) -- by coroutine: the activity seen, and since when it runs
 
 local function state_of(engine)
   states[engine] = states[engine] or { poller = core.poller(), list = {}, moved = condition.new() }
@@ -28,7 +28,7 @@ local function walker()
   return walkers[thread]
 end
 
---- Wakes those who wait for an engine that somebody has moved meanwhile.
+--- Wakes the coroutines that wait for an engine that another one has driven meanwhile.
 local function tell_others()
   for engine, state in pairs(states) do
     local activity = engine:counters()
@@ -39,7 +39,7 @@ local function tell_others()
   end
 end
 
---- Has something happened that this coroutine has not looked at?
+--- Has something happened that this coroutine has not seen?
 local function has_news(engines)
   local seen, news = walker().seen, false
   for _, engine in ipairs(engines) do
@@ -67,7 +67,7 @@ function loop.wait(engines, seconds)
   end
   cqueues.poll(unpack(events))
   for _, engine in ipairs(engines) do
-    if engine:counters() then -- nobody has closed it
+    if engine:counters() then -- not closed
       engine:drive()
     end
   end
@@ -87,7 +87,7 @@ function loop.turn()
   end
 end
 
--- -- what it is for -----------------------------------------------------------------------------
+-- -- the walks ----------------------------------------------------------------------------------
 
 local id, secret = os.getenv "SANDBOX_CLIENT_ID", os.getenv "SANDBOX_CLIENT_SECRET"
 local tesouro = rollcall.tesouro {
@@ -100,7 +100,7 @@ local dintero = rollcall.dintero {
 
 local queue, running, ticks = cqueues.new(), 0, 0
 
---- Counts users in a coroutine of the queue's.
+--- Counts users in a coroutine of the queue.
 local function count(name, users)
   running = running + 1
   queue:wrap(function()
@@ -114,7 +114,7 @@ local function count(name, users)
 end
 
 count("tesouro", function() return tesouro:users { status = "ALL" } end)
-count("active in tesouro", function() return tesouro:users() end) -- by the same client
+count("active in tesouro", function() return tesouro:users() end) -- with the same client
 count("dintero", function() return dintero:users() end)
 queue:wrap(function()
   while running > 0 do

@@ -1,4 +1,4 @@
--- Serves users' directories from nginx: see README.md. Every call of rollcall below yields to the worker.
+-- Serves user directories from nginx: see README.md. Every call of rollcall below yields to the worker.
 
 local cjson = require "cjson"
 local rollcall = require "rollcall"
@@ -8,14 +8,14 @@ local directory = {}
 local FLUSH_BYTES = 16384 -- of lines that are sent together
 local PERIOD = 0.1 -- seconds between two counts
 
---- A variable of the environment; nil where it is empty.
+--- A variable of the environment; nil if it is empty.
 local function env(name)
   local value = os.getenv(name)
   return value ~= "" and value or nil
 end
 
---- The clients, by name: of the real APIs where there are credentials, else of the sandbox. A worker has them for as
---- long as it lives, with their connections, tokens and rate limits.
+--- The clients, by name: of the real APIs if there are credentials, otherwise of the sandbox. A worker keeps them, with
+--- their connections, tokens and rate limits, for as long as it lives.
 local clients = {}
 if env "TESOURO_CLIENT_ID" then
   clients.tesouro = rollcall.tesouro {
@@ -44,7 +44,7 @@ if not next(clients) and env "SANDBOX_TESOURO_URL" then
   }
 end
 
---- What a client is told of an error: no url, body or checkpoint.
+--- What an HTTP client may see of an error: no url, body or checkpoint.
 local function describe(err)
   return { kind = err.kind, message = err.message, status = err.status, request_id = err.request_id }
 end
@@ -60,8 +60,8 @@ end
 local numbers = { page_size = true, limit = true, prefetch = true, deadline = true, max_requests = true,
   max_bytes = true }
 
---- The stream that the request's arguments ask for: `provider`, and options of client:users, which rollcall checks. It
---- is of the whole directory by default, whatever the status.
+--- The stream that the request's arguments ask for: `provider`, and options of client:users, which rollcall checks. By
+--- default it covers the whole directory, whatever the status.
 local function stream_of_request()
   local query = ngx.req.get_uri_args(20)
   local client = clients[query.provider]
@@ -79,7 +79,7 @@ local function stream_of_request()
   if not good then
     return refuse(400, stream)
   end
-  -- Who goes away ends the walk at once.
+  -- A client that disconnects ends the walk at once.
   assert(ngx.on_abort(function()
     stream:close()
     ngx.exit(499)
@@ -87,13 +87,13 @@ local function stream_of_request()
   return stream
 end
 
---- Sends, and waits until nginx has got rid of it: so a slow reader slows the walk down, and nothing piles up. False
---- where there is no reader any more.
+--- Sends, and waits until nginx has sent it on: back-pressure, so that a slow reader slows down the walk, and nothing
+--- piles up. False if the reader is gone.
 local function send(text)
   return ngx.print(text) and ngx.flush(true)
 end
 
---- GET /users: a line of JSON a user, and in the end { "error": … } where it is not the end of the directory.
+--- GET /users: a line of JSON per user, and at the end { "error": … } if the walk failed.
 function directory.users()
   local stream = stream_of_request()
   local user, err = stream:next()
@@ -103,7 +103,7 @@ function directory.users()
   end
   local lines, n, bytes = {}, 0, 0
   while user do
-    -- White space between the tokens may have line breaks in it; no text has.
+    -- Whitespace between the tokens may have line breaks in it; strings have none.
     local line = rollcall.json(user):gsub("[\r\n]+", " ")
     n, bytes = n + 1, bytes + #line
     lines[n] = line

@@ -15,10 +15,10 @@ local control = {}
 
 local routes = {}
 
--- What can be asked for beside the settings, as NAME=1.
+-- Actions that can be requested besides settings, as NAME=1.
 local actions = { revoke = tokens.revoke, expire = tokens.expire }
 
--- What a client needs to know beside the addresses, as NAME=value lines for DIR/env.
+-- What a client needs to know besides the addresses, as NAME=value lines for DIR/env.
 routes["GET /env"] = function()
   local lines = "SANDBOX_CLIENT_ID=%s\nSANDBOX_CLIENT_SECRET=%s\nSANDBOX_DINTERO_ACCOUNT=%s\nSANDBOX_NOW=%s\n"
   reply.json(200, lines:format(clients.id, clients.secret, directory.accounts[1].id, clock.now), "text/plain")
@@ -53,7 +53,7 @@ routes["POST /faults"] = function()
   reply.json(200, "{}")
 end
 
--- Tokens stay good: what a client holds is no state of the sandbox's.
+-- Tokens stay valid: they belong to the clients, not to the sandbox's state.
 routes["POST /reset"] = function()
   faults.forget()
   journal.reset()

@@ -12,7 +12,7 @@ local tokens = require "sandbox.tokens"
 
 local dintero = { name = "dintero" }
 
--- The same whatever host the request goes to.
+-- The same for every host.
 local AUDIENCE = "https://api.dintero.com/v1/accounts/"
 
 -- `errors` is a list of objects, or nil for an empty one, which lua-cjson would write as {}.
@@ -26,7 +26,7 @@ function dintero.no_route(status)
   return failure(405, "method_not_allowed", ngx.req.get_method() .. " is not possible here.")
 end
 
--- Whether it is P or T and then three or eight digits; answers the request where not.
+-- Whether it is P or T and then three or eight digits; if not, responds to the request.
 local function check_account(oid)
   local digits = oid:match "^[PT](%d+)$"
   if digits and (#digits == 3 or #digits == 8) then return true end
@@ -34,7 +34,7 @@ local function check_account(oid)
   return false
 end
 
--- Whether the client is within the rate limit, where one is set; answers the request where not.
+-- Whether the client is within the rate limit, if one is set; if not, responds to the request.
 local function limit_rate(client)
   local limit = settings.get "dintero_rate_limit"
   if limit == 0 or rates.take("dintero:" .. client, limit) then return true end
@@ -44,7 +44,7 @@ local function limit_rate(client)
   return false
 end
 
--- Whether the request may read account `oid`; answers it where not.
+-- Whether the request may read account `oid`; if not, responds to it.
 local function authorize(oid)
   local claims, reason = tokens.of_request "dintero"
   if not claims or claims.expired then
@@ -64,7 +64,7 @@ local function authorize(oid)
   return true
 end
 
--- The listing's query, { expand_roles, search }; nil when the request has been answered.
+-- The listing's query, { expand_roles, search }; nil if the request has been responded to.
 local function listing_query()
   local args, query = ngx.req.get_uri_args(), {}
   local expand, search = args.expand, args.search
@@ -87,8 +87,8 @@ local function stream_users(oid, query)
   local pieces = 0
   ngx.header["Content-Type"] = "application/json"
   ngx.print "["
-  -- Waiting until each piece has left bounds the memory, and a client that has gone ends it. A client that is fast
-  -- enough never makes it wait, so every few megabytes other requests get their turn.
+  -- Waiting until each piece is sent bounds the memory, and ends the loop when the client is gone. A fast client never
+  -- makes it wait, so every few megabytes it sleeps to let other requests run.
   directory.stream(oid, query, function(text)
     pieces = pieces + 1
     if text == "" or pieces % 128 == 0 then ngx.sleep(0.001) end
@@ -110,7 +110,8 @@ end
 
 local DEFAULT_LIMIT, MAX_LIMIT = 10, 100
 
--- Answers with the page that `limit` and `starting_after` ask for; tokens(object) are the values that name an object.
+-- Responds with the page that `limit` and `starting_after` ask for; tokens_of(object) returns the values that identify
+-- an object.
 local function answer_page(list, tokens_of)
   local args = ngx.req.get_uri_args()
   local limit = args.limit == nil and DEFAULT_LIMIT or type(args.limit) == "string" and args.limit:match "^%d+$"
@@ -162,7 +163,7 @@ local function basic_client()
   return clients.known(id, secret) and id or nil
 end
 
--- A token for any account that is spelled right, also for one that there is not: its users answer 404.
+-- A token for any well-formed account id, even of an account that does not exist: its users then respond with 404.
 local function issue_token(oid)
   ngx.req.read_body()
   if not check_account(oid) then return end

@@ -1,8 +1,8 @@
--- Faults on purpose: which request meets one, and what it does to the answer. README.md lists them.
+-- Injected faults: which request meets one, and what it does to the response. README.md lists them.
 --
--- A plan comes by the control port. Requests are counted from then on, by provider and kind ("users", "token"); a
--- plan names faults by such numbers, in turn, or leaves them to chance with a seed, so that the same requests meet the
--- same faults in every run.
+-- A plan is set by the control port. Requests are counted from then on, by provider and kind ("users", "token"); a plan
+-- assigns faults to request numbers, in turn, or at random with a seed, so that the same requests meet the same faults
+-- in every run.
 
 local cjson = require "cjson.safe"
 local random = require "sandbox.data.random"
@@ -13,17 +13,17 @@ local faults = {}
 
 local memory = ngx.shared.faults
 
--- What is sent instead of an answer ------------------------------------------------------------------------------
+-- What is sent instead of a response -----------------------------------------------------------------------------
 
 local HTML = "<!DOCTYPE html>\n<html><head><title>Maintenance</title></head><body><h1>Back soon</h1></body></html>\n"
 local GARBAGE = "\0\1\2}{][\255\254,\"\\u12" .. ("\200\129garbage"):rep(20)
-local HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Len"    -- and no more
-local STALL = 30    -- seconds; a client that goes away ends it
+local HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Len"    -- nothing after it
+local STALL = 30    -- seconds; ends when the client disconnects
 
 local REASONS = { [200] = "OK", [401] = "Unauthorized", [408] = "Request Timeout", [429] = "Too Many Requests",
   [500] = "Internal Server Error", [502] = "Bad Gateway", [503] = "Service Unavailable", [504] = "Gateway Timeout" }
 
--- Bodies of a status: as APIs, gateways and load balancers answer.
+-- Bodies for a status: those of APIs, gateways and load balancers.
 local BODIES = {
   json = { "application/json", '{"error":{"code":"fault","message":"A fault on purpose.","errors":[]}}' },
   problem = { "application/problem+json", '{"title":"A fault on purpose.","errorCode":"FAULT"}' },
@@ -31,7 +31,7 @@ local BODIES = {
   empty = { "text/plain", "" },
 }
 
--- The text of an array of users, taken apart: what is before it, the users, what is behind; nil where it has no array.
+-- Splits the text of an array of users: what precedes it, the users, what follows; nil if it has no array.
 local function take_apart(body)
   local _, open = body:find '^%s*%['
   if not open then _, open = body:find '"data"%s*:%s*%[' end
@@ -62,7 +62,7 @@ local function take_apart(body)
   end
 end
 
--- How a page differs from the one that is answered without a fault.
+-- How a page differs from one without a fault.
 local changes = {}
 
 function changes.reverse(users)
@@ -77,7 +77,7 @@ function changes.rotate(users)
   return list
 end
 
--- Users that are not in the data, whose ids begin with "phantom-": somebody who is deleted a moment later.
+-- Users that are not in the data, whose ids begin with "phantom-": deleted a moment later.
 function changes.insert(users, number)
   local list = {}
   for at, user in ipairs(users) do
@@ -89,7 +89,7 @@ function changes.insert(users, number)
   return list
 end
 
--- Every third user is missing: somebody who is made a moment later.
+-- Every third user is missing: created a moment later.
 function changes.remove(users)
   local list = {}
   for at, user in ipairs(users) do
@@ -98,13 +98,13 @@ function changes.remove(users)
   return list
 end
 
--- The number of bytes that a fault speaks of: some, never the whole document.
+-- The number of bytes at which a fault happens: possibly none, never the whole document.
 local function place(fault, body)
   local size = body:find "%s*$" - 1
   return math.max(0, math.min(size - 1, fault.at or math.floor((fault.share or 0.5) * size)))
 end
 
--- Answers past nginx; then nginx closes the connection.
+-- Responds without nginx, which then closes the connection.
 local function raw(status, content_type, lines, write)
   local socket = assert(ngx.req.socket(true))
   socket:settimeout(60000)
@@ -113,14 +113,14 @@ local function raw(status, content_type, lines, write)
   if socket:send(table.concat(head, "\r\n") .. "\r\n\r\n") then write(socket) end
 end
 
--- By kind of fault: how an answer that is ready is sent instead.
+-- By kind of fault: how a finished response is sent instead.
 local spoilers = {}
 
 function spoilers.cut(fault, status, body, content_type)
   local sent = body:sub(1, place(fault, body))
   local framing = fault.framing or "length"
   if framing == "whole" then
-    -- All is in order but the JSON.
+    -- Everything is correct except the JSON.
     ngx.ctx.spoil = nil
     return reply.json(status, sent, content_type)
   end
@@ -135,7 +135,7 @@ function spoilers.cut(fault, status, body, content_type)
   end)
 end
 
--- nginx makes a reset of 444, see nginx.conf.in.
+-- nginx turns 444 into a reset, see nginx.conf.in.
 function spoilers.reset(fault, status, body, content_type)
   raw(status, content_type, { "Content-Length: " .. #body }, function(socket)
     socket:send(body:sub(1, place(fault, body)))
@@ -178,7 +178,7 @@ function spoilers.change(_, status, body, content_type)
   reply.json(status, body, content_type)
 end
 
--- What the reply of this request's handler goes to.
+-- The function that gets the response of this request's handler.
 local function spoil(fault, number)
   return function(status, body, content_type)
     local change = status == 200 and changes[fault.change]
@@ -190,7 +190,7 @@ local function spoil(fault, number)
   end
 end
 
--- By kind of fault: what is sent without asking the handler.
+-- By kind of fault: what is sent without calling the handler.
 local answers = {}
 
 function answers.status(fault)
@@ -215,7 +215,7 @@ function answers.unauthorized()
   reply.json(401, '{"message":"Unauthorized"}')
 end
 
--- What Tesouro says of an expired token.
+-- Tesouro's response to an expired token.
 function answers.expired()
   reply.json(400, '{"error":{"message":"The token has been expired."}}')
 end
@@ -224,12 +224,12 @@ function answers.garbage() reply.json(200, GARBAGE) end
 
 function answers.html() reply.json(200, HTML, "text/html") end
 
--- These two say nothing.
+-- These two send nothing.
 function answers.close() assert(ngx.req.socket(true)) end
 
 function answers.abort() return ngx.exit(444) end
 
--- These change something and let the handler answer.
+-- These change something and let the handler respond.
 local before = {}
 
 function before.delay(fault) ngx.sleep(fault.seconds or 0.01) end
@@ -250,7 +250,7 @@ local function draw_cut(generator, kind, changing)
   }
 end
 
--- Faults by chance, with figures that keep a test quick.
+-- Random faults, with figures that keep a test quick.
 local draws = {
   status = function(generator)
     return { kind = "status", status = generator:pick { 408, 500, 502, 503, 504 },
@@ -270,7 +270,7 @@ local draws = {
   spoil = function(generator) return { kind = "spoil", share = generator:int(1000) / 1000 } end,
 }
 
--- How often each is drawn, of the two kinds of requests.
+-- How often each is drawn, for the two kinds of requests.
 local WEIGHTS = {
   users = { status = 8, rate_limit = 6, unauthorized = 1, expired = 1, expire = 2, revoke = 2, delay = 2, reset = 6,
     abort = 3, close = 4, cut = 20, stall = 5, slow = 4, length = 6, garbage = 1, html = 1, spoil = 2 },
@@ -278,7 +278,7 @@ local WEIGHTS = {
     stall = 4, slow = 4, length = 5, garbage = 1, html = 1 },
 }
 
--- Both as lists, a kind as often as it weighs, in a fixed order.
+-- Both as lists, each name as often as its weight, in a fixed order.
 local urns = {}
 for kind, weights in pairs(WEIGHTS) do
   local names = {}
@@ -298,7 +298,7 @@ local function draw(plan, provider, kind, number)
   return draws[name] and draws[name](generator, kind, plan.change ~= false) or { kind = name }
 end
 
--- The fault of the request that is number `number` of its provider and kind; nil for none.
+-- The fault of the request with this number of its provider and kind; nil for none.
 local function choose(plan, provider, kind, number)
   if plan.provider and plan.provider ~= provider then return nil end
   local named = plan.at and plan.at[kind .. ":" .. number]
@@ -310,7 +310,7 @@ local function choose(plan, provider, kind, number)
   return fault
 end
 
--- What tests ask -------------------------------------------------------------------------------------------------
+-- Functions for tests --------------------------------------------------------------------------------------------
 
 local function known(fault)
   return type(fault) == "table"
@@ -318,7 +318,7 @@ local function known(fault)
     and (fault.change == nil or changes[fault.change] and spoilers[fault.kind])
 end
 
--- Takes a plan (see README.md), as JSON: true, or nil and what is wrong with it. An empty one is no plan.
+-- Sets a plan (see README.md), as JSON: returns true, or nil and what is wrong with it. An empty one removes the plan.
 function faults.plan(text)
   local plan = cjson.decode(text)
   if type(plan) ~= "table" then return nil, "expected a plan as a JSON object" end
@@ -341,7 +341,7 @@ function faults.plan(text)
   return true
 end
 
--- No faults any more, and none counted.
+-- Removes the plan and all counts.
 function faults.forget()
   memory:flush_all()
 end
@@ -363,7 +363,8 @@ local function note(kind, fault)
   if fault.change then memory:incr("met " .. kind .. " page changed: " .. fault.change, 1, 0) end
 end
 
--- Every request comes by here. Whether it has been answered; if not, its handler's reply may still suffer.
+-- Called for every request. Returns whether it has been responded to; if not, its handler's response may still be
+-- changed.
 function faults.meet(provider, kind)
   local text = memory:get "plan"
   if not text then return false end

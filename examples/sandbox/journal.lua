@@ -9,12 +9,12 @@ local KEPT = 500
 local PROVIDERS = { "tesouro", "dintero" }
 local COUNTERS = { "connections", "token_requests", "user_requests", "list_requests", "rate_limited" }
 
--- Adds one to a provider's counter.
+-- Increments a provider's counter.
 function journal.count(provider, counter)
   memory:incr(provider .. "." .. counter, 1, 0)
 end
 
--- Provider to counter to number.
+-- The counters: by provider, then by name.
 function journal.stats()
   local stats = {}
   for _, provider in ipairs(PROVIDERS) do

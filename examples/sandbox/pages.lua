@@ -10,8 +10,8 @@ local UNEVEN = { 3, 3, 3, 2, 3, 3, 0, 3, 1, 3 }
 local EMPTY_FIRST = { 0, 3, 1, 3, 3, 3, 3, 2, 3, 3 }
 local SHAPES = { even = EVEN, uneven = UNEVEN, empty_first = EMPTY_FIRST }
 
--- The page numbered `page` (from 0) of `count` users: its first and last user, and whether a page follows it. Where
--- the users end right before a page that is empty anyway, that one is the last.
+-- Page number `page` (from 0) of `count` users: its first and last user, and whether a page follows. If the users end
+-- just before a page that is empty anyway, that one is the last.
 function pages.cut(shape, count, limit, page)
   local sizes, cycle, before = SHAPES[shape], 0, 0
   local place = page % 10
@@ -27,8 +27,8 @@ function pages.cut(shape, count, limit, page)
   return first, math.min(last, count), follows
 end
 
--- Tokens: 8 bytes that sign the content together with what the token is bound to, then the content, masked. The key is
--- no secret and never changes, so that a stored token outlives the sandbox that made it.
+-- Tokens: 8 bytes that sign the content together with the listing that the token is bound to, then the content, masked.
+-- The key is not secret and never changes, so that a stored token stays valid in the next sandbox.
 local KEY = "the page tokens of the sandbox"
 local SIGNED, CONTENT = 8, 14
 
@@ -49,7 +49,7 @@ function pages.token(direction, page, binding)
   return ngx.encode_base64(signature .. mask(content, signature))
 end
 
--- The page that a token leads to; nil for what is no token, or one of another listing.
+-- The page that a token leads to; nil if it is no token, or belongs to another listing.
 function pages.of_token(token, binding)
   local bytes = ngx.decode_base64(token)
   if not bytes or #bytes ~= SIGNED + CONTENT then return nil end

@@ -1,4 +1,4 @@
--- Counts requests a second: windows are whole seconds, as the usual API gateways have them.
+-- Counts requests per second: windows are whole seconds, as in the usual API gateways.
 
 local rates = {}
 
@@ -8,13 +8,13 @@ local function key_of(client)
   return client .. "@" .. math.floor(ngx.now())
 end
 
--- Counts one request of `client`: whether it is within `limit`, and how many more are in this second.
+-- Counts one request of `client`; returns whether it is within `limit`, and how many more are allowed in this second.
 function rates.take(client, limit)
   local used = windows:incr(key_of(client), 1, 0, 2)
   return used <= limit, math.max(limit - used, 0)
 end
 
--- How many more requests `client` has in this second.
+-- How many more requests `client` may send in this second.
 function rates.remaining(client, limit)
   return math.max(limit - (windows:get(key_of(client)) or 0), 0)
 end

@@ -1,11 +1,11 @@
--- Ways to answer a request.
+-- Ways to respond to a request.
 
 local cjson = require "cjson"
 
 local reply = {}
 
--- `body` is JSON text, or a table to be written as JSON. The content type defaults to application/json. Where this
--- request meets a fault (faults.lua), that one has the answer.
+-- `body` is JSON text, or a table to encode. The content type defaults to application/json. If this request meets a
+-- fault (faults.lua), the fault gets the response instead.
 function reply.json(status, body, content_type)
   if type(body) == "table" then body = cjson.encode(body) end
   if ngx.ctx.spoil then return ngx.ctx.spoil(status, body, content_type) end

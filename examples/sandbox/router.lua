@@ -1,4 +1,4 @@
--- The way of every request to its handler, and the one place that each users request passes before it is answered.
+-- Routes every request to its handler; every users request passes here before it is responded to.
 
 local dintero = require "sandbox.dintero"
 local faults = require "sandbox.faults"
@@ -10,7 +10,7 @@ local router = {}
 
 local providers = { tesouro = tesouro, dintero = dintero }
 
--- Lists of something else than users meet no faults.
+-- Lists of other things than users meet no faults.
 local COUNTERS = { users = "user_requests", list = "list_requests", token = "token_requests" }
 
 local function wait()
@@ -18,8 +18,8 @@ local function wait()
   if delay > 0 then ngx.sleep(delay / 1000) end
 end
 
--- Answers the current request as the provider called `name` does. Routes: `method`, `path` (a pattern whose captures
--- the handler gets), `kind` "users", "list" or "token", `handler`.
+-- Responds to the current request as the provider `name`. Routes: `method`, `path` (a pattern whose first capture is
+-- passed to the handler), `kind` "users", "list" or "token", `handler`.
 function router.serve(name)
   local provider, method, uri = providers[name], ngx.req.get_method(), ngx.var.uri
   if ngx.var.connection_requests == "1" then journal.count(name, "connections") end

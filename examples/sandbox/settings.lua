@@ -1,14 +1,14 @@
--- The sandbox's settings: their defaults come from the start of the sandbox, the control port changes them at run time.
+-- The sandbox's settings: their defaults are set at its start, and the control port changes them at run time.
 
 local settings = {}
 
 local changed = ngx.shared.settings
 
--- Name to built-in default; all are numbers, 0 switches off.
+-- Built-in defaults by name; all are numbers, 0 switches off.
 local defaults = {
-  tesouro_expires_in = 3600,    -- seconds that a token is good for
+  tesouro_expires_in = 3600,    -- seconds that a token is valid
   dintero_expires_in = 14400,
-  rate_limit = 30,              -- Tesouro's users requests a second and client
+  rate_limit = 30,              -- Tesouro's users requests per second and client
   dintero_rate_limit = 0,       -- Dintero documents 429, but no figure
   delay_ms = 0,                 -- before each answer to a users request
   short_pages = 1,              -- whether some of Tesouro's pages are short or empty
@@ -37,7 +37,7 @@ function settings.get(name)
   return changed:get(name) or defaults[name]
 end
 
--- Sets all of them or, where one is wrong, none: true, or nil and why.
+-- Sets all of them or, if one is wrong, none: returns true, or nil and why.
 function settings.set(values)
   local checked = {}
   for name, text in pairs(values) do
@@ -55,7 +55,7 @@ function settings.all()
   return values
 end
 
--- Back to the defaults of this sandbox.
+-- Restores the defaults of this sandbox.
 function settings.reset()
   changed:flush_all()
 end

@@ -33,7 +33,8 @@ local function problem(status, code, detail)
   }, "application/problem+json")
 end
 
--- The rate limit of a client, in the headers of every answer; with `take`, this request counts. Whether it may go on.
+-- Puts a client's rate limit into the headers of every response; with `take`, counts this request. Returns whether it
+-- may go on.
 local function limit_rate(client, take)
   local limit = settings.get "rate_limit"
   if limit == 0 then return true end
@@ -57,7 +58,7 @@ function tesouro.no_route(status)
   return problem(405, "METHOD_NOT_ALLOWED", ngx.req.get_method() .. " is not possible here.")
 end
 
--- The claims of a request that may go on; nil when it has been answered.
+-- The claims of a request that may go on; nil if it has been responded to.
 local function authorize()
   local claims, reason = tokens.of_request "tesouro"
   if not claims then
@@ -78,7 +79,7 @@ local function authorize()
   return claims
 end
 
--- The organization that the request is for; nil when it has been answered.
+-- The organization that the request is for; nil if it has been responded to.
 local function target_organization()
   local id = ngx.req.get_headers()["x-organization-id"]
   if id == nil then return directory.root end
@@ -97,8 +98,8 @@ local function target_organization()
   return organization.id
 end
 
--- The query's parameters by their names in lower case; of several with one name the first. Those that have no meaning
--- here stay unread, as in the real API.
+-- The query's parameters by lower-case name; the first of several with one name. Those without a meaning here are
+-- ignored, as in the real API.
 local function query_parameters()
   local parameters = {}
   for name, value in pairs(ngx.req.get_uri_args()) do
@@ -108,7 +109,7 @@ local function query_parameters()
   return parameters
 end
 
--- The listing that the request asks for: filter, limit, page token; nil when the request has been answered.
+-- The listing that the request asks for: filter, limit, page token; nil if the request has been responded to.
 local function listing_query(organization_id)
   local parameters = query_parameters()
   local status, kind = parameters.status or "ACTIVE", parameters.organizationtype
@@ -128,7 +129,7 @@ local function listing_query(organization_id)
   }
 end
 
--- Filtering the fixed users takes longer than all the rest of a page.
+-- Cached, since filtering the fixed users takes longer than all the rest of a page.
 local listings = template.cache(function(key)
   local organization_id, kind, status = key:match "^(.-)|(.-)|(.-)$"
   return directory.listing { organization_id = organization_id, organization_type = kind ~= "" and kind or nil,
@@ -140,8 +141,8 @@ local function listing_of(filter)
   return listings(key), key
 end
 
--- Three spellings of a page, by its number: as compact as can be; tokens first, and escaped; with whitespace. "data",
--- "next" and "previous" stand for what goes there.
+-- Three spellings of a page, by its number: compact; tokens first, and escaped; with whitespace. "data", "next" and
+-- "previous" are replaced by the values.
 local SPELLINGS = {
   [0] = { '{"data":[', "data", '],"nextPaginationToken":', "next", ',"prevPaginationToken":', "previous", "}",
     comma = ",", slash = "/" },

@@ -1,4 +1,4 @@
--- Bearer tokens of both providers: issued, looked up, revoked. They live in shared memory until the sandbox stops.
+-- Bearer tokens of both providers: issued, looked up, revoked. They are kept in shared memory until the sandbox stops.
 
 local cjson = require "cjson"
 local settings = require "sandbox.settings"
@@ -7,16 +7,16 @@ local tokens = {}
 
 local issued = ngx.shared.tokens
 
--- Made before the workers are, so that all of them have the same; new at each start, so that a token of another
--- sandbox is unknown here.
+-- Created before the workers start, so that they share it; new at each start, so that tokens of another sandbox are
+-- unknown here.
 local key = assert(io.open("/dev/urandom", "rb")):read(20)
 
 local function base64url(bytes)
   return (ngx.encode_base64(bytes, true):gsub("[+/]", { ["+"] = "-", ["/"] = "_" }))
 end
 
--- A token for a client of provider "tesouro" or "dintero" (then with an account), and the seconds that it is good for.
--- It looks like a JWT; nobody but this file reads it.
+-- A token for a client of provider "tesouro" or "dintero" (the latter with an account), and the seconds that it is
+-- valid. It looks like a JWT; only this file reads it.
 function tokens.issue(provider, client, account)
   local lifetime = settings.get(provider .. "_expires_in")
   local claims = cjson.encode {
@@ -32,8 +32,8 @@ function tokens.issue(provider, client, account)
   return token, lifetime
 end
 
--- The claims of the request's bearer token, with `expired` set where it is; or nil and whether the token is "missing"
--- or "unknown".
+-- The claims of the request's bearer token, with `expired` true if it is; or nil and whether the token is "missing" or
+-- "unknown".
 function tokens.of_request(provider)
   local token = (ngx.var.http_authorization or ""):match "^[Bb][Ee][Aa][Rr][Ee][Rr] +(%S+)$"
   if not token then return nil, "missing" end

@@ -1,10 +1,10 @@
--- What shows a provider who asks. Each type is a module of its own:
+-- Authentication. Each type is a module of its own:
 --   schema(nodes)     the fields of its declaration
---   check             what no field can say alone
---   takes             lists of the client's secrets, of which it needs one whole list; takes_any: or less
+--   check             checks that involve several fields
+--   takes             lists of the client's secrets; it needs all of one list (with takes_any: or fewer)
 --   new(client, variables) -> an object with
 --     authorize(asker, now) -> "ready" and header lines; "wait" and seconds at most; "failed" and an error
---     renew(lines) -> drops credentials that were refused; true where another attempt may succeed
+--     renew(lines) -> drops credentials that were refused; true if another attempt may succeed
 
 local header = require "rollcall.auth.header"
 
@@ -18,12 +18,12 @@ auth.types = {
   header = header,
 }
 
---- The type of a provider; a bearer token where it declares none.
+--- The type of a provider; a bearer token if it declares none.
 local function type_of(provider)
   return provider.auth and provider.auth.type or "bearer"
 end
 
---- The lists of secrets of which a client of the provider needs one, and whether less will do.
+--- The lists of secrets of which a client of the provider needs one, and whether fewer will do.
 ---@param provider rollcall.Provider
 ---@return string[][]
 ---@return boolean any
@@ -32,9 +32,9 @@ function auth.takes(provider)
   return kind.takes, kind.takes_any or false
 end
 
---- Who answers for the requests of one account.
+--- The object that authorizes the requests of one account.
 ---@param client rollcall.ClientState
----@param variables table<string, string> what {name}s in the provider's paths stand for
+---@param variables table<string, string> the values of each {name} in the provider's paths
 function auth.new(client, variables)
   local kind = type_of(client.provider)
   if kind == "client_credentials" and client.config.token ~= nil then

@@ -9,7 +9,7 @@ for i = 1, #digits do
   values[digits:byte(i)] = i - 1
 end
 
--- What 12 bits are: two digits. Made as they are needed: all of them would take a millisecond of each script.
+-- The two digits for 12 bits. Made on demand: making all of them would cost every script a millisecond.
 local pairs_of_digits = setmetatable({}, { __index = function(made, bits)
   local first, second = math.floor(bits / 64) + 1, bits % 64 + 1
   made[bits] = digits:sub(first, first) .. digits:sub(second, second)
@@ -32,7 +32,7 @@ function base64.encode(text)
   return encoded:sub(1, #encoded - past) .. ("="):rep(past)
 end
 
---- nil where the text is none.
+--- nil if the text is not base64.
 ---@param text string
 ---@return string?
 function base64.decode(text)

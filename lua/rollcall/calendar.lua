@@ -2,8 +2,7 @@
 
 local calendar = {}
 
---- Days from 1970-01-01 to a date of the Gregorian calendar. March is the first month of the
---- year here, so that the leap day is the last.
+--- Days from 1970-01-01 to a date. The calculation begins the year in March, so that the leap day is its last day.
 ---@param year integer
 ---@param month integer from 1
 ---@param day integer from 1
@@ -16,7 +15,7 @@ function calendar.days(year, month, day)
     + math.floor((153 * (month - 3) + 2) / 5) + day - 1 - 719468
 end
 
---- The date that many days after 1970-01-01: the inverse, by eras of 400 years that begin in March.
+--- The date this many days after 1970-01-01: the inverse, by eras of 400 years that begin in March.
 ---@param days integer
 ---@return integer year
 ---@return integer month
@@ -35,7 +34,7 @@ end
 
 local month_days = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
 
---- Is there such a day in the calendar?
+--- Does this date exist?
 ---@param year integer
 ---@param month integer
 ---@param day integer

@@ -1,5 +1,5 @@
--- Checkpoints: where a walk stood, as one line of JSON that another process can go on from. It says
--- which walk it is of, and is refused for another. No secret is inside.
+-- Checkpoints: where a walk stood, as one line of JSON from which another process can continue. It names the walk it is
+-- of, and is refused for any other walk. It contains no secret.
 
 local base64 = require "rollcall.base64"
 local core = require "rollcall.core"
@@ -11,9 +11,9 @@ local FORMAT = 1
 
 ---@class rollcall.Checkpoint
 ---@field walk rollcall.WalkIdentity
----@field position rollcall.Position? of the page that was read; nil for the first one
+---@field position rollcall.Position? of the page that was being read; nil for the first one
 ---@field ledger string? what that page had given, see core.ledger
----@field done boolean? the walk had come to its end
+---@field done boolean? the walk had reached its end
 
 ---@class rollcall.WalkIdentity
 ---@field provider string
@@ -34,9 +34,9 @@ function checkpoint.encode(saved)
   }
 end
 
---- One of several walks under one name each.
+--- A checkpoint of several walks, each under its name.
 ---@param parts table<string, string> checkpoints
----@param output table<string, string>? what is made of the walks, for whoever goes on with it
+---@param output table<string, string>? the output made from the walks, for a process that continues it
 ---@return string
 function checkpoint.encode_parts(parts, output)
   return json.encode { rollcall = FORMAT, parts = parts, output = output }
@@ -52,7 +52,7 @@ local function show(value)
     end
     return "[" .. table.concat(parts, ",") .. "]"
   end
-  -- A number reads the same whether it went through JSON or not.
+  -- A number must look the same whether it went through JSON or not.
   return type(value) == "number" and json.number(value) or tostring(value)
 end
 
@@ -60,7 +60,7 @@ local function same(a, b)
   return (a == nil) == (b == nil) and (type(a) == "table") == (type(b) == "table") and show(a) == show(b)
 end
 
---- What of two walks differs first, in words; nil where they are the same.
+--- The first difference of two walks, in words; nil if they are the same.
 local function difference(saved, wanted)
   for _, name in ipairs { "provider", "base_url", "collection" } do
     if saved[name] ~= wanted[name] then
@@ -90,10 +90,10 @@ local function read(text)
   return saved
 end
 
---- Reads a checkpoint for a walk; nil and why it cannot be for that one.
+--- Reads a checkpoint for a walk; nil and why it does not fit this walk.
 ---@param text string
 ---@param wanted rollcall.WalkIdentity
----@param restore fun(saved: table): rollcall.Position? makes a position of what was saved of one
+---@param restore fun(saved: table): rollcall.Position? makes a position from a saved one
 ---@return rollcall.Checkpoint?
 ---@return string? problem
 function checkpoint.decode(text, wanted, restore)
@@ -119,7 +119,7 @@ end
 ---@param text string
 ---@return table<string, string>?
 ---@return string? problem
----@return table? output that they were written with
+---@return table? output that was written with them
 function checkpoint.decode_parts(text)
   local saved, problem = read(text)
   if not saved then

@@ -1,5 +1,5 @@
--- The client of one provider: what its streams share, an engine, tokens, rate limits, a retry quota; and the streams
--- that it makes.
+-- The client of one provider. It holds what its streams share (engine, tokens, rate limits, retry quota) and makes
+-- them.
 
 local auth = require "rollcall.auth"
 local budgets = require "rollcall.walk.budget"
@@ -26,7 +26,7 @@ local walk = require "rollcall.walk"
 
 ---@class rollcall.Client
 ---@field provider rollcall.Provider
----@field base_url string without a slash at its end
+---@field base_url string without a trailing slash
 ---@field loop rollcall.Loop how its streams wait
 ---@field users fun(self: rollcall.Client, options: rollcall.Query?): rollcall.Stream
 ---@field organizations fun(self: rollcall.Client, options: rollcall.Query?): rollcall.Stream Tesouro's
@@ -38,26 +38,40 @@ local Client = {}
 local methods = {}
 Client.__name = "rollcall.client"
 
---- What the streams of a client share. A client has it behind a function: whoever prints a client does not meet the
---- secrets, and no table from clients to it keeps them alive (before Lua 5.2 one would, where a hook knows its client).
+--- What the streams of a client share. Kept in a closure, so that printing a client shows no secret. A weak table from
+--- client to state would leak on Lua 5.1 (no ephemerons) when a hook refers to its client.
 ---@class rollcall.ClientState
----@field provider rollcall.Provider
----@field config rollcall.ClientOptions
+---@field provider rollcall.Provider checked
+---@field config rollcall.ClientOptions a copy, except for `loop`
+---@field base_url string without a trailing slash
 ---@field engine rollcall.Engine
----@field is_closed boolean? so is the engine then; a finalizer may do so at any time
----@field redactor table
+---@field is_closed boolean? the engine is closed too; a finalizer may close it at any time
+---@field turn number? seconds after which the loop gets its turn; nil: never
+---@field rate_limits table from http.rate_limits
+---@field running table<rollcall.Exchange, true> those whose response headers have not been read yet; weak keys
+---@field retry rollcall.Retry
+---@field redactor table knows the client's secrets, see http.redact
+---@field loop rollcall.Loop
+---@field watermark integer bytes of users that may wait unread before a transfer pauses
+---@field query_names table<string, string> the name to send, by the provider's name of a query parameter
+---@field headers string[] lines of the option `headers`
+---@field user_agent string
+---@field body_limits { max_page_bytes: integer?, max_user_bytes: integer?, max_depth: integer? }
+---@field hooks rollcall.Hooks
+---@field auths table<string, table> from auth.new, by option values
+---@field records table<string, { common: table, type: table }> common fields and record type, by collection and option
+---  values
 local ClientState = {}
 ClientState.__index = ClientState
 
 local client = {}
 
--- So often, in seconds, a stream of plentiful users comes by its loop, which decides whether it is time.
+-- Seconds between calls of `loop.turn` while users are plentiful.
 local TURN = 0.002
--- Bytes that may wait unread before a transfer pauses, where the script does not say: with twice as many a walk of a
--- gigabyte takes more than 16 MiB on LuaJIT.
+-- Default of `watermark`. With twice as many bytes a walk of a gigabyte takes more than 16 MiB on LuaJIT.
 local WATERMARK = 524288
 
---- May a body of this provider be of any length, since it has everybody? Such bodies need a connection each.
+--- Can a body be arbitrarily long, because a collection is not paged? Such bodies need a connection each.
 local function has_long_bodies(checked)
   for _, collection in pairs(checked.collections) do
     if collection.paging.type == "none" then
@@ -67,10 +81,10 @@ local function has_long_bodies(checked)
   return false
 end
 
---- Makes a client. Raises where the provider or an option is wrong, naming each mistake.
+--- Makes a client. Raises if the provider or an option is wrong, naming each mistake.
 ---@param declared rollcall.Provider
 ---@param config rollcall.ClientOptions
----@param level integer? of the caller that messages name
+---@param level integer? of the caller that error messages name
 ---@return rollcall.Client
 function client.new(declared, config, level)
   level = (level or 1) + 1
@@ -97,9 +111,9 @@ function client.new(declared, config, level)
     config = kept,
     base_url = base_url,
     engine = core.engine { turn = turn, multiplex = not has_long_bodies(checked) },
-    turn = turn, -- seconds after which a loop that wants it is to have its turn; nil: never
+    turn = turn,
     rate_limits = rate_limits.new(),
-    running = setmetatable({}, { __mode = "k" }), -- exchanges whose answer's headers were not looked at yet
+    running = setmetatable({}, { __mode = "k" }),
     retry = retry.new(kept.retry),
     redactor = redact.new(),
     loop = self.loop,
@@ -113,8 +127,8 @@ function client.new(declared, config, level)
       max_depth = kept.max_depth,
     },
     hooks = kept.on or {},
-    auths = {}, -- by the values of the provider's options, as the next
-    records = {}, -- what is known of them, by collection and options
+    auths = {},
+    records = {},
   }, ClientState)
   proxy.hide_credentials(shared.redactor, kept.proxy)
   for name, value in pairs(kept.headers or {}) do
@@ -128,7 +142,7 @@ function client.new(declared, config, level)
   return self
 end
 
---- What every request of the client to this URL takes from its options. The caller adds to it.
+--- What the client's options set for every request to this URL. A new table, to which the caller may add.
 ---@param address string
 function ClientState:transport(address)
   local config = self.config
@@ -145,7 +159,7 @@ function ClientState:transport(address)
   }
 end
 
---- Tells a hook of the script.
+--- Calls a hook of the script, if there is one.
 function ClientState:call_hook(name, event)
   local hook = self.hooks[name]
   if hook then
@@ -153,7 +167,7 @@ function ClientState:call_hook(name, event)
   end
 end
 
---- One text for the values of all options.
+--- One string for the values of all options.
 local function key_of(variables)
   local parts = {}
   for name, value in pairs(variables) do
@@ -163,7 +177,7 @@ local function key_of(variables)
   return table.concat(parts, "\n")
 end
 
---- The option that names an account, and where the client has a list of such, the name of that.
+--- The option that names an account and, if the client was given a list of accounts, the name of the list option.
 ---@param self rollcall.ClientState
 ---@return string? name
 ---@return string? list
@@ -179,8 +193,8 @@ local function option_of_accounts(self)
   return single
 end
 
---- The stream of one account (or of a provider without accounts), or nil and what is wrong with the
---- checkpoint or the page that it was to begin at.
+--- The stream of one account (or of a provider without accounts), or nil and what is wrong with the checkpoint or the
+--- page token to begin at.
 local function stream_of(self, name, variables, checked, resume, budget)
   local collection = self.provider.collections[name]
   local kind = paging_types[collection.paging.type]
@@ -234,7 +248,7 @@ local function stream_of(self, name, variables, checked, resume, budget)
   }), self.loop, { provider = self.provider.name, account = account })
 end
 
---- The streams of several accounts as one, whose budget they share.
+--- The streams of several accounts as one; they share a budget.
 local function merged(self, collection, name, accounts, variables, checked)
   local parts, problem = {}, nil
   if checked.resume then
@@ -255,19 +269,19 @@ local function merged(self, collection, name, accounts, variables, checked)
       return nil, problem
     end
   end
-  local merge = require "rollcall.merge" -- here, since most scripts need none
+  local merge = require "rollcall.merge" -- here, because most scripts do not need it
   return merge.new(streams, { limit = checked.limit, concurrency = checked.concurrency, on_error = checked.on_error },
     self.loop, names, self.provider.name)
 end
 
---- What a client shares with its streams; nil where this is no client.
+--- What a client shares with its streams; nil if this is not a client.
 ---@return rollcall.ClientState?
 local function shared_of(self)
   return getmetatable(self) == Client and rawget(self, "shared")() or nil
 end
 
---- What is in a collection, as a stream. Nothing is sent before the first one is asked for. Raises where
---- the query is wrong. `level` is that of the caller.
+--- The items of a collection, as a stream. Nothing is sent before the first one is asked for. Raises if the query is
+--- wrong; `level` is that of the caller.
 local function walk_collection(self, name, options, level)
   local shared = shared_of(self)
   if not shared then
@@ -299,7 +313,7 @@ local function walk_collection(self, name, options, level)
   return made
 end
 
--- One method for each name of a collection; clients share them.
+-- By collection name; shared by all clients.
 local collection_methods = {}
 
 local function collection_method(name)
@@ -317,7 +331,7 @@ function Client.__index(self, key)
   return methods[key]
 end
 
---- Closes the connections; streams under way end with an error of kind "closed".
+--- Closes the connections; unfinished streams end with an error of kind "closed".
 function methods:close()
   local shared = shared_of(self)
   if not shared then
@@ -327,7 +341,7 @@ function methods:close()
     shared.is_closed = true
     shared.engine:close()
     if shared.loop.wake then
-      shared.loop.wake() -- other coroutines may wait in streams of it
+      shared.loop.wake() -- other coroutines may be waiting in its streams
     end
   end
 end

@@ -1,4 +1,4 @@
--- The options of a client, checked: those of every client, and those that its provider declares.
+-- Checks the options of a client: those of every client, and those that its provider declares.
 
 local auth = require "rollcall.auth"
 local header_names = require "rollcall.http.header_names"
@@ -13,38 +13,38 @@ local tables = require "rollcall.tables"
 local url = require "rollcall.http.url"
 
 ---@class rollcall.ClientOptions
----@field token (string|fun(): string?, any)? a bearer token, or what answers one (or nil and why), asked before each
----  request
+---@field token (string|fun(): string?, any)? a bearer token, or a function that returns one (or nil and why), called
+---  before each request
 ---@field client_id (string|fun(): string?, any)?
 ---@field client_secret (string|fun(): string?, any)?
 ---@field username (string|fun(): string?, any)? for a provider with basic credentials
 ---@field password (string|fun(): string?, any)?
----@field environment string? one of the provider's, "production" by default
----@field base_url string? instead of an environment; needed where the provider has none, as SCIM and Okta
+---@field environment string? one that the provider declares, "production" by default
+---@field base_url string? instead of an environment; required if the provider has none, as SCIM and Okta
 ---@field account string? Dintero: the account to walk
 ---@field accounts string[]? Dintero: several, walked concurrently
 ---@field org string? GitHub: the organization to walk
 ---@field orgs string[]? GitHub: several, walked concurrently
----@field insecure boolean? allows plain http to other hosts than loopback
+---@field insecure boolean? allows plain http to hosts other than loopback
 ---@field ca_file string? PEM file of the authorities to trust instead of the system's
 ---@field client_cert string? PEM file
 ---@field client_key string? PEM file
----@field proxy string? URL; "" for none; from the environment by default
----@field connect_timeout number? seconds, 5
----@field idle_timeout number? seconds without a byte, 60
+---@field proxy string? URL; "" for none; taken from the environment by default
+---@field connect_timeout number? seconds, 5 by default
+---@field idle_timeout number? seconds without a byte, 60 by default
 ---@field retry rollcall.RetryOptions|false|nil
----@field max_page_bytes integer? of one body, 4 GiB
----@field max_user_bytes integer? of one user, 8 MiB
----@field max_depth integer? of nesting, 512
----@field max_header_bytes integer? of one answer, 64 KiB
----@field watermark integer? bytes of users that may wait unread, 512 KiB
----@field query_names table<string, string>? sends a query parameter of the provider by another name
+---@field max_page_bytes integer? of one body, 4 GiB by default
+---@field max_user_bytes integer? of one user, 8 MiB by default
+---@field max_depth integer? of nesting, 512 by default
+---@field max_header_bytes integer? of one response, 64 KiB by default
+---@field watermark integer? bytes of users that may wait unread, 512 KiB by default
+---@field query_names table<string, string>? sends query parameters of the provider by other names
 ---@field user_agent string?
 ---@field headers table<string, string>? sent with each request to the provider's base URL, such as a gateway's key
 ---@field loop rollcall.Loop|"blocking"|"nginx"|"uv"|nil how to wait; by default the host's
 ---@field on rollcall.Hooks?
 
---- Functions that are told what happens, a plain table each; an error in one reaches the caller.
+--- Functions that are called with an event, a plain table each; an error raised in one reaches the caller.
 ---@class rollcall.Hooks
 ---@field request fun(event: rollcall.RequestEvent)?
 ---@field response fun(event: rollcall.ResponseEvent)?
@@ -62,9 +62,9 @@ local url = require "rollcall.http.url"
 ---@field request_id string?
 ---@field seconds number
 ---@field bytes integer as received
----@field failure string? why there is no whole answer
----@field headers table<string, string> of the answer, by their names in lower case, repeated ones joined by ", ": those
----  in its first 8 KiB, without those of credentials; empty for a request for a token
+---@field failure string? why the response is incomplete or missing
+---@field headers table<string, string> of the response, by their names in lower case, repeated ones joined by ", ":
+---  those in its first 8 KiB, without those of credentials; empty for a token request
 
 ---@class rollcall.RetryEvent: rollcall.RequestEvent
 ---@field wait number seconds
@@ -73,7 +73,7 @@ local url = require "rollcall.http.url"
 ---@field request_id string?
 ---@field message string
 
---- Of a page whose users were all given; not of one that a limit, an error or the script ended the walk in.
+--- For a page whose users were all given; not for one in which a limit, an error or the script ended the walk.
 ---@class rollcall.PageEvent
 ---@field provider string
 ---@field account string?
@@ -97,7 +97,7 @@ local function secret(expected)
   end }
 end
 
---- The query parameters that requests to a collection have.
+--- The names of the query parameters in requests to a collection.
 local function parameters_of(collection)
   local names = {}
   for _, place in pairs(paging_types[collection.paging.type].places(collection.paging)) do
@@ -113,7 +113,7 @@ local function parameters_of(collection)
   return tables.keys(names)
 end
 
---- The node of query_names: it takes the parameters that the provider sends, and gives no two of them one name.
+--- The schema of query_names: its keys are parameters that the provider sends; no two may get the same name.
 local function query_names_node(declared)
   local known = {}
   for _, collection in pairs(declared.collections) do
@@ -138,7 +138,7 @@ local function query_names_node(declared)
     end }
 end
 
---- The node of headers: it takes what the provider sends nothing in by itself.
+--- The schema of headers: those in which the provider sends nothing itself.
 local function headers_node(declared)
   local taken = { [(declared.auth and declared.auth.name or "authorization"):lower()] = "auth" }
   for name in pairs(declared.headers or {}) do
@@ -178,14 +178,14 @@ local function option_node(declared)
   end }
 end
 
---- The node of a list of such values, each once.
+--- The schema of a list of such values, without duplicates.
 local function option_list_node(declared)
   local one = option_node(declared)
   return { type = "table", expected = "a list, each " .. declared.expected, values = one, test = function(value)
     local places = {}
     for i, each in ipairs(value) do
       if type(each) ~= "string" then
-        return true -- which the check of each value names
+        return true -- reported by the check of each value
       elseif places[each] then
         return ("%d: %s is there already, as %d"):format(i, schema.show(each), places[each])
       end
@@ -203,7 +203,7 @@ local loop_table = { type = "table", fields = {
   slice = { type = "number", min = 0.0001, max = 1 },
 } }
 
---- A loop of the script's own, or the name of a built-in one that can be had here.
+--- A custom loop, or the name of a built-in one that is available here.
 local loop_node = { type = "string|table", expected = "a table, or one of " .. table.concat(loops.names, ", "),
   test = function(value)
     if type(value) == "table" then
@@ -219,7 +219,7 @@ local loop_node = { type = "string|table", expected = "a table, or one of " .. t
     return false
   end }
 
--- Of a user, of headers, of what waits: what C counts in 32 bits.
+-- The largest limit for sizes that C counts in 32 bits: of a user, of headers, of waiting bytes.
 local MOST_BYTES = 2147483647
 
 --- The options of a client of this provider.
@@ -271,7 +271,7 @@ local function words(list, between)
   return table.concat(texts, between)
 end
 
---- Are the secrets that were given those of which the provider needs one list?
+--- Reports secrets that do not make up one of the provider's lists.
 local function check_secrets(declared, config, problems)
   local lists, takes_any = auth.takes(declared)
   local given, fitting, whole = {}, false, takes_any
@@ -298,7 +298,7 @@ local function check_secrets(declared, config, problems)
   end
 end
 
---- What no single option can say about itself.
+--- Checks that involve several options.
 local function check_together(declared, config, problems)
   check_secrets(declared, config, problems)
   if config.environment and config.base_url then
@@ -325,7 +325,7 @@ local function check_together(declared, config, problems)
   end
 end
 
---- Checks the address; answers it without a slash at its end.
+--- Checks the base URL; returns it without a trailing slash.
 local function check_base_url(declared, config, problems)
   local address = config.base_url or declared.base_url[config.environment or "production"]
   local parsed, problem = url.parse(address)
@@ -341,11 +341,11 @@ local function check_base_url(declared, config, problems)
   return (address:gsub("/+$", ""))
 end
 
---- Every mistake in the options, a line each, and where there is none, the address of the API.
+--- Every mistake in the options, one line each, and the base URL of the API, which counts only without mistakes.
 ---@param config any
 ---@param declared rollcall.Provider checked
 ---@return string[] problems
----@return string? base_url without a slash at its end
+---@return string? base_url without a trailing slash
 function client_options.check(config, declared)
   local problems = schema.check(config, options_schema(declared))
   if #problems > 0 then

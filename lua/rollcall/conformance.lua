@@ -1,8 +1,8 @@
--- The conformance kit: does a provider's table keep what rollcall promises, and does it say what the API's own
--- documentation says?
+-- The conformance kit: does rollcall keep its promises with a provider's table, and does the table agree with the API's
+-- own documentation?
 --
--- The first is tried on hostile servers that are made of the declaration itself. Those agree with it by their making,
--- so the second needs what the documentation shows: requests and their answers, which are replayed to the letter.
+-- The first is tried on hostile servers that are generated from the declaration. Those agree with it by construction,
+-- so the second needs what the documentation shows: requests and their responses, which are replayed verbatim.
 
 local auth = require "rollcall.auth"
 local documented = require "rollcall.conformance.documented"
@@ -18,21 +18,21 @@ local walks = require "rollcall.conformance.walks"
 
 local conformance = {}
 
---- One page as the documentation shows it. The pages of a list follow each other, from the first on.
+--- One page as the documentation shows it. The pages of a list follow each other, beginning with the first.
 ---@class rollcall.Example
----@field response string the body, to the letter
----@field request string? what asks for it, such as "GET https://api.acme.example/people?limit=2"; the method may be
----  left out, and the origin
----@field headers string[]? of the answer, which matter to paging: { "Link: <…>; rel=next" }
+---@field response string the body, verbatim
+---@field request string? its request, such as "GET https://api.acme.example/people?limit=2"; method and origin are
+---  optional
+---@field headers string[]? of the response, those that matter to paging: { "Link: <…>; rel=next" }
 ---@field body string? of the request, for a POST
----@field last boolean? is it the last page? Not asked for where nobody says
+---@field last boolean? is it the last page? nil: not checked
 
 ---@class rollcall.ConformanceOptions
 ---@field client table? options of the client that the provider needs, such as account
----@field query table<string, table>? by the collection: filters that its walks need
----@field examples table<string, rollcall.Example[]>? by the collection: what the documentation shows
----@field hostile boolean? false: only the comparison with the examples, which takes no second
----@field unseen table<string, string[]>? by the collection: common fields of which the examples show nothing
+---@field query table<string, table>? by collection: filters that its walks need
+---@field examples table<string, rollcall.Example[]>? by collection: what the documentation shows
+---@field hostile boolean? false: only the comparison with the examples, which takes less than a second
+---@field unseen table<string, string[]>? by collection: common fields of which the examples show nothing
 
 local texts = { type = "table", values = { type = "string" } }
 
@@ -68,7 +68,7 @@ end
 local SECRETS = { token = "conformance-token-5d1c", client_id = "conformance-id-77f0",
   client_secret = "conformance-secret-e2b9", username = "conformance-user-3a", password = "conformance-password-91c4" }
 
---- The client's secrets, as the provider's auth takes them; those that were given count.
+--- The secrets that the provider's auth takes: given ones first, made-up ones for the rest.
 local function secrets_of(declared, given)
   local lists = auth.takes(declared)
   local made, fitting = {}, lists[#lists]
@@ -83,7 +83,7 @@ local function secrets_of(declared, given)
   return made
 end
 
---- The options that paths stand for: as given, else such as the provider's patterns take.
+--- The options that paths use: as given, otherwise values that match the provider's patterns.
 local function variables_of(declared, given, level)
   local made = {}
   for name, option in pairs(declared.options or {}) do
@@ -98,7 +98,7 @@ local function variables_of(declared, given, level)
   return made
 end
 
---- The filters that every walk of a collection needs: as given, else such as they take.
+--- The filters that every walk of a collection needs: as given, otherwise made-up values that they take.
 local function query_of(collection, given)
   local made = {}
   for name, filter in pairs(collection.filters or {}) do
@@ -109,7 +109,7 @@ local function query_of(collection, given)
   return tables.with(made, given or {})
 end
 
---- Where the API stands, of which only the path matters here: no request goes there. nil and what is wrong.
+--- The origin and path of the API. No request is sent there. Or nil and what is wrong.
 ---@param declared rollcall.Provider
 ---@param client table options
 ---@return { origin: string?, path: string }?
@@ -129,13 +129,13 @@ local function home_of(declared, client)
   return { origin = base:match("^%a[%w+.-]*://[^/?#]*"), path = (parsed.path:gsub("/+$", "")) }
 end
 
---- The provider, whose tokens come from the server of the kit, too, where it declares a URL for them.
+--- The provider; if it declares a URL for tokens, a copy that gets them from the kit's server.
 local function at_home(declared, origin)
   if not (declared.auth and declared.auth.url) then
     return declared
   end
   local twin = tables.copy(declared)
-  twin.users = nil -- which is among its collections
+  twin.users = nil -- it is among its collections
   twin.auth.url = declared.auth.url:gsub("^%a[%w+.-]*://[^/]*", origin)
   return twin
 end
@@ -161,7 +161,7 @@ end
 --- Checks and runs: see rollcall.conformance.
 ---@param declared rollcall.Provider
 ---@param options rollcall.ConformanceOptions?
----@param level integer? of the caller that a message names
+---@param level integer? of the caller that error messages name
 ---@return rollcall.ConformanceReport
 function conformance.run(declared, options, level)
   level = (level or 1) + 1
@@ -197,7 +197,7 @@ function conformance.run(declared, options, level)
       return kit.walks.main.url
     end
     local good, failed = pcall(function()
-      -- A mistake in what the script has given is its own.
+      -- A mistake in the script's options must raise, not count as a failed case.
       local client_of_all = kit.walks:client(nobody)
       client_of_all[name](client_of_all, kit.walks:query())
       client_of_all:close()

@@ -1,16 +1,16 @@
--- Users as CSV (RFC 4180): lines end with CR LF, fields are quoted where they must be, and where they have what
--- spreadsheets of some countries split at, a semicolon or a tab.
+-- Users as CSV (RFC 4180): lines end with CR LF; fields are quoted if they must be, or if they contain a semicolon or a
+-- tab, at which spreadsheets of some countries split.
 --
--- A text that a spreadsheet would take for a formula (it begins with = + - @, also full-width ones, a tab or a line
+-- A string that a spreadsheet would take for a formula (it begins with = + - @, also full-width ones, a tab or a line
 -- break) gets a ' before it, which spreadsheets do not show: what a stranger wrote into a name must not be run.
--- `formulas = true` leaves it out, for programs that want the data to the letter.
+-- `formulas = true` leaves it out, for programs that want the exact data.
 
 local ndjson = require "rollcall.ndjson"
 local path = require "rollcall.path"
 
 ---@class rollcall.CsvOptions
----@field formulas boolean? leave texts as they are, though a spreadsheet may take them for formulas
----@field bom boolean? begin with a byte order mark, by which Excel knows UTF-8
+---@field formulas boolean? leave strings as they are, although a spreadsheet may take them for formulas
+---@field bom boolean? begin with a byte order mark, by which Excel recognizes UTF-8
 
 ---@class rollcall.Csv
 ---@field header fun(self: rollcall.Csv): string the line of names
@@ -21,8 +21,8 @@ Csv.__name = "rollcall.csv"
 
 local csv = {}
 
---- A value as the text of a cell: of a list of scalars its elements with commas between, of what else
---- has a structure its JSON, and nothing of nil.
+--- A value as the text of a cell: for a list of scalars its elements with commas between, for any other table its JSON,
+--- for nil "".
 ---@param value any
 ---@return string
 function csv.text(value)
@@ -41,12 +41,12 @@ function csv.text(value)
   return (#parts > 0 or next(value) == nil) and table.concat(parts, ", ") or ndjson.encode(value)
 end
 
---- Would a spreadsheet take it for a formula? Some take full-width characters for what they are made of.
+--- Would a spreadsheet take it for a formula? Some treat full-width characters like their ASCII counterparts.
 local function is_formula(text)
   return text:find "^[=+%-@\t\r\n]" ~= nil or text:find "^\239\188[\157\139\141\160]" ~= nil -- ＝ ＋ － ＠
 end
 
---- A value as a cell of the line.
+--- A value as a cell, prefixed and quoted if necessary.
 ---@private
 function Csv:cell(value)
   local text = csv.text(value)
@@ -64,7 +64,7 @@ local function line(self, get)
   for i, column in ipairs(self.columns) do
     cells[i] = self:cell(get(column))
   end
-  -- A line of one empty cell would be an empty line, which is no record to many readers.
+  -- A line with a single empty cell would be an empty line, which many readers skip.
   return (#cells == 1 and cells[1] == "" and '""' or table.concat(cells, ",")) .. "\r\n"
 end
 
@@ -81,7 +81,7 @@ function Csv:row(user)
   end)
 end
 
---- What writes CSV of these columns.
+--- A writer of CSV with these columns.
 ---@param columns rollcall.Column[]
 ---@param options rollcall.CsvOptions?
 ---@return rollcall.Csv

@@ -1,17 +1,17 @@
--- The one error object: what every failure is, raised by a `for` and returned by every method.
+-- The error object of every failure: raised by a `for` loop, returned by every method.
 
 local core = require "rollcall.core"
 local one_line = require "rollcall.one_line"
 
 ---@alias rollcall.ErrorKind
 ---| "network"    # no connection, or one that broke
----| "timeout"    # nothing came in time
+---| "timeout"    # nothing arrived in time
 ---| "tls"        # certificate or handshake
----| "http"       # a status that is no success
+---| "http"       # a status other than success
 ---| "auth"       # credentials refused
----| "rate_limit" # 429, and the waits it asks for are too long
+---| "rate_limit" # 429 or the like; the wait it asks for is too long or retries are used up
 ---| "decode"     # the body is not what the provider declares
----| "loop"       # a page token came twice
+---| "loop"       # a repeated page token or page, or endless empty pages
 ---| "budget"     # max_requests, max_bytes or deadline
 ---| "closed"     # the stream, client or task was closed
 
@@ -19,18 +19,18 @@ local one_line = require "rollcall.one_line"
 ---@field kind rollcall.ErrorKind
 ---@field message string one readable line, without secrets
 ---@field provider string? its name
----@field account string? whose walk it ended, where the provider has accounts
+---@field account string? the account whose walk it ended, if the provider has accounts
 ---@field status integer? the HTTP status
 ---@field code string? the provider's own code, or the decoder's
----@field request_id string? what the provider's support asks for
+---@field request_id string? the provider's, for its support
 ---@field method string?
 ---@field url string? without secrets
 ---@field attempts integer? how often the request was sent
 ---@field retry_after number? seconds the server asked to wait
 ---@field offset integer? byte of the body at which decoding failed, from 0
----@field body string? the answer's body, cut at 8 KiB
----@field checkpoint string? where to go on from, see Stream:checkpoint
----@field before rollcall.User[]|integer|nil of collect: the users that came before it; of count: how many they are
+---@field body string? the response body, cut at 8 KiB
+---@field checkpoint string? where to continue, see Stream:checkpoint
+---@field before rollcall.User[]|integer|nil from `collect`: the users that came before it; from `count`: their number
 
 local Error = core.error_metatable
 local errors = {}

@@ -1,23 +1,23 @@
--- Common field names: what a provider's rules mean for its records.
+-- Common field names: a provider's rules that map them to its records.
 --
 -- A rule is a JSON Pointer or one of
 --   { value = v }                               always v
 --   { option = "account" }                      an option of the client
---   { present = p, yes = v, no = w }            v where something stands at p, w elsewhere
---   { any = { p… }, within = q }                true where one of them is true, false where none is
---                                               but something stands at q, else nil
---   { each = p, take = q }                      the list of what stands at q in each element of p
---   { list = { p… } }                           the list of what stands at each of them; nil for none
---   { flag = p, yes = v, no = w }               v where true stands at p, w where false does, else nil
---   { map = p, to = { on = "ACTIVE" } }         what `to` has for the text, number or boolean at p, by texts; itself,
---                                               where it has none, as for whole numbers beyond 2^53
---   { epoch = p, unit = "ms" }                  the RFC 3339 time of seconds ("s", the default) or milliseconds since
---                                               1970, a number or its text; nil for 0 and below, which say "never",
---                                               and for what is no such time
---   { pick = p, where = q, take = r }           what stands at r in that element of p which has true at q, else in
---                                               the first one; with `equals = v` in the one that has v at q, else nil
---   { join = { p… }, with = " " }               the texts at each of them, in one text; nil for none
---   { first = { rule… } }                       what the first of these rules gives that gives anything
+--   { present = p, yes = v, no = w }            v if there is a value at p, otherwise w
+--   { any = { p… }, within = q }                true if one of them is true; false if none is, but there is a value
+--                                               at q; otherwise nil
+--   { each = p, take = q }                      the list of the values at q in each element of p
+--   { list = { p… } }                           the list of the values at each of them; nil if there are none
+--   { flag = p, yes = v, no = w }               v if the value at p is true, w if it is false, otherwise nil
+--   { map = p, to = { on = "ACTIVE" } }         the value in `to` for the string, number or boolean at p, by its text;
+--                                               if there is none, as for whole numbers beyond 2^53, the value at p
+--   { epoch = p, unit = "ms" }                  the RFC 3339 time for seconds ("s", the default) or milliseconds since
+--                                               1970, a number or its text; nil for 0 and below, which mean "never",
+--                                               and for anything that is not such a time
+--   { pick = p, where = q, take = r }           the value at r in the element of p that has true at q, otherwise in
+--                                               the first one; with `equals = v` in the one that has v at q, or nil
+--   { join = { p… }, with = " " }               the strings at each of them, joined; nil if there are none
+--   { first = { rule… } }                       the result of the first of these rules that has one (not nil, not "")
 
 local core = require "rollcall.core"
 local json = require "rollcall.json"
@@ -35,7 +35,7 @@ end }
 local several = { type = "table", required = true, expected = "a list of JSON Pointers", values = one }
 local constant = { type = "string|number|boolean" }
 
--- What each kind of rule takes, by the field that names it.
+-- The fields of each kind of rule, by the field that names it.
 local kinds = {
   value = { value = constant },
   option = { option = { type = "string" } },
@@ -50,7 +50,7 @@ local kinds = {
   join = { join = several, with = { type = "string" } },
 }
 
--- Of a rule of no known kind: so that a misspelt key is named.
+-- Every key of every kind, so that a misspelt one is reported.
 local every = { first = {} }
 for _, taken in pairs(kinds) do
   for key in pairs(taken) do
@@ -60,7 +60,7 @@ end
 
 --- The schema of one rule.
 ---@param rule any
----@param options table? the provider's, whose names `option` takes
+---@param options table? the provider's; `option` takes their names
 ---@return rollcall.Schema
 function fields.schema(rule, options)
   if type(rule) == "string" then
@@ -186,15 +186,15 @@ function compilers.map(rule)
   end
 end
 
--- The first second that RFC 3339 cannot write, of the year 10000.
+-- The first second of the year 10000, which RFC 3339 cannot write.
 local BEHIND_LAST = 253402300800
 
 function compilers.epoch(rule)
   local pointer, is_ms = rule.epoch, rule.unit == "ms"
-  local time -- loaded once it is needed: most scripts need none
+  local time -- loaded on demand: most scripts do not need it
   return function(user)
     local value = at(user, pointer)
-    if type(value) == "string" and #value <= 32 and value:find "^%d+%.?%d*$" then -- longer ones would take long
+    if type(value) == "string" and #value <= 32 and value:find "^%d+%.?%d*$" then -- a longer one would take long
       value = tonumber(value)
     end
     if type(value) ~= "number" or not (value > 0 and value < BEHIND_LAST * (is_ms and 1000 or 1)) then
@@ -238,7 +238,7 @@ function compilers.join(rule)
   end
 end
 
---- What a rule gives, as record_type.new takes it.
+--- A rule compiled to what record_type.new takes.
 local function compile(rule, options)
   if type(rule) == "string" then
     return rule
@@ -272,7 +272,7 @@ function compilers.first(rule, options)
   end
 end
 
---- The JSON Pointers that a rule looks at; of the elements of a list the first one's.
+--- The JSON Pointers that a rule reads; for the elements of a list, those of the first one.
 ---@param rule string|table
 ---@return string[]
 function fields.pointers(rule)
@@ -297,7 +297,7 @@ function fields.pointers(rule)
   return list
 end
 
---- The common fields of a provider's records, as record_type.new takes them.
+--- The common fields of a provider's records, for record_type.new.
 ---@param rules table<string, string|table>? the provider's
 ---@param provider string its name
 ---@param options table<string, string> of the client
@@ -310,7 +310,7 @@ function fields.common(rules, provider, options)
   return common
 end
 
---- The rules of some fields of a provider's records, as core.selection takes them.
+--- The rules of some fields of a provider's records, for core.selection.
 ---@param common table from fields.common
 ---@param names string[] as path.compile takes them
 ---@return (string|function|table)[]

@@ -1,5 +1,5 @@
--- Text without the difference between capital and small letters, for comparisons: Latin, Greek,
--- Cyrillic and Armenian, whose small letters stand at a fixed distance. What else there is stays as it is.
+-- Case folding for comparisons: Latin, Greek, Cyrillic and Armenian, whose small letters are at a fixed distance from
+-- the capitals. All other text stays as it is.
 
 local fold = {}
 
@@ -24,9 +24,9 @@ local function encode(code)
   return string.char(0xE0 + math.floor(code / 4096), 0x80 + math.floor(code / 64) % 64, 0x80 + code % 64)
 end
 
---- Each capital's UTF-8 to that of its small letter.
+--- Maps each capital's UTF-8 to that of its small letter.
 local function small_letters()
-  local small = { ["ς"] = "σ" } -- the end of a word is no other letter
+  local small = { ["ς"] = "σ" } -- the form at the end of a word
   for _, range in ipairs(RANGES) do
     for code = range[1], range[2], range[4] do
       small[encode(code)] = encode(code + range[3])
@@ -35,7 +35,7 @@ local function small_letters()
   return small
 end
 
-local small -- made for the first text that is not all ASCII
+local small -- made for the first string that is not all ASCII
 
 --- The text in small letters.
 ---@param text string UTF-8

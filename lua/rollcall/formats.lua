@@ -1,4 +1,4 @@
--- The named formats of filter values: the type that a value has in Lua, and what else it must keep to.
+-- The named formats of filter values: the type that a value has in Lua, and its syntax.
 
 ---@class rollcall.Format
 ---@field type "string"|"integer"|"boolean"

@@ -29,7 +29,7 @@ local task = require "rollcall.task"
 ---@field provider string
 ---@field [string] any the provider's own fields
 
--- The parentheses below keep a call from being a tail call: a raise names its caller by counting levels.
+-- The parentheses below prevent tail calls: errors find the caller by counting levels.
 
 ---@class rollcall
 ---@field tesouro fun(options: rollcall.ClientOptions): rollcall.Client a client of Tesouro
@@ -38,17 +38,17 @@ local task = require "rollcall.task"
 ---@field github fun(options: rollcall.ClientOptions): rollcall.Client a client of a GitHub organization's members
 ---@field okta fun(options: rollcall.ClientOptions): rollcall.Client a client of Okta
 ---@field where fun(expressions: string|string[], options: rollcall.WhereOptions?): rollcall.Predicate
----  for stream:filter, of expressions such as "status=ACTIVE" and "last_seen_at<90d": true for users of whom all hold.
----  See lua/rollcall/where.lua for what they take
----@field csv fun(columns: rollcall.Column[], options: rollcall.CsvOptions?): rollcall.Csv what writes CSV (RFC 4180) of
----  these fields: `header()` and `row(user)` answer lines
----@field ndjson fun(columns: rollcall.Column[]?): fun(user: rollcall.User|table): string what makes a line of JSON of a
----  user: of these fields, or as received where none are named
+---  for stream:filter, from expressions such as "status=ACTIVE" and "last_seen_at<90d": true for users for whom all of
+---  them hold. See lua/rollcall/where.lua for their syntax
+---@field csv fun(columns: rollcall.Column[], options: rollcall.CsvOptions?): rollcall.Csv a writer of CSV (RFC 4180)
+---  with these fields: `header()` and `row(user)` return lines
+---@field ndjson fun(columns: rollcall.Column[]?): fun(user: rollcall.User|table): string a function that makes a line
+---  of JSON from a user: with these fields, or as received if none are given
 ---@field time rollcall.Time RFC 3339 times as seconds since 1970 and back, and durations such as "90d" in seconds
----@field [string] fun(options: rollcall.ClientOptions): rollcall.Client a client of the provider of that name
+---@field [string] fun(options: rollcall.ClientOptions): rollcall.Client a client of the provider with that name
 local rollcall = {}
 
--- What a walk does not need is loaded when it is first asked for: it would cost every script time and memory.
+-- Parts that a walk does not need are loaded on first use: loading them would cost every script time and memory.
 local parts = {
   csv = function()
     return require("rollcall.csv").new
@@ -64,7 +64,7 @@ local parts = {
   end,
 }
 
---- The table of a built-in provider, or any other value as it is; raises for the caller's caller.
+--- The table of a built-in provider by its name; any other value as it is. Raises at the caller's caller.
 local function named(caller, declared)
   if type(declared) ~= "string" then
     return declared
@@ -76,7 +76,7 @@ local function named(caller, declared)
   return found
 end
 
---- rollcall.NAME is a part, or makes a client of a provider in the folder providers.
+--- rollcall.NAME is a part, or a function that makes a client of the provider providers/NAME.lua.
 setmetatable(rollcall, { __index = function(self, name)
   if parts[name] then
     local part = parts[name]()
@@ -99,12 +99,11 @@ end })
 ---@type string
 rollcall.VERSION = require "rollcall.version"
 
---- JSON null where it has a place of its own: in arrays, and in what totable makes. It is cjson.null; in Neovim
---- without cjson it is vim.NIL.
+--- JSON null in arrays and in the result of totable. It is cjson.null; in Neovim without cjson it is vim.NIL.
 ---@type lightuserdata|userdata
 rollcall.null = core.null
 
---- A client of a provider: one of the built-in ones by name, or a table of your own.
+--- A client of a provider: a built-in one by name, or a custom table.
 ---@param declared string|rollcall.Provider
 ---@param options rollcall.ClientOptions
 ---@return rollcall.Client
@@ -122,12 +121,12 @@ function rollcall.merge(streams, options)
   return stream.iterator(merge.new(streams, options, streams[1] and streams[1].loop or loops.detect()))
 end
 
---- Runs a function as a task of the host's loop (Neovim's, luv's): inside it every call yields to the loop instead
---- of blocking, and what it may call is what may be called on the main loop. It begins in the loop's next round.
---- Where there is no loop, in a plain script, it runs to its end before this returns.
+--- Runs a function as a task of the host's loop (nginx's, Neovim's, luv's): inside it every call yields to the loop
+--- instead of blocking, and it may call whatever may be called on the main loop. It begins in the loop's next round.
+--- Without a loop, in a plain script, it runs to its end before `spawn` returns.
 ---
---- `on_done` is called on the main loop with the error or nil, and then with what the function answered. Without
---- it an error is reported as the host reports one in a callback; that the task was cancelled is not.
+--- `on_done` is called on the main loop with the error or nil, followed by the function's results. Without it an error
+--- is reported as the host reports errors in callbacks, except for the cancellation of the task.
 ---@param f fun(): ...
 ---@param on_done (fun(err: any, ...: any))?
 ---@return rollcall.Task
@@ -136,15 +135,15 @@ function rollcall.spawn(f, on_done)
   return (loops.detect().spawn(f, on_done))
 end
 
---- Checks a provider's table and answers a copy of it; raises with every mistake, a line each.
+--- Checks a provider's table and returns a copy of it; raises with every mistake, one line each.
 ---@param declared rollcall.Provider
----@return rollcall.Provider frozen: nothing of it can be changed
+---@return rollcall.Provider frozen: nothing in it can be changed
 function rollcall.provider(declared)
   return (frozen.freeze(provider.check(declared, 2)))
 end
 
---- Tries a provider on hostile servers, in this process and on loopback alone, and compares it with what its API's
---- documentation shows. For development: it needs LuaSocket, and takes some seconds. `print` shows what it answers.
+--- Tries a provider on hostile servers, in this process and on loopback only, and compares it with what its API's
+--- documentation shows. For development: it needs LuaSocket and takes some seconds. `print` shows the result.
 ---@param declared string|rollcall.Provider
 ---@param options rollcall.ConformanceOptions?
 ---@return rollcall.ConformanceReport
@@ -152,7 +151,7 @@ function rollcall.conformance(declared, options)
   return (require("rollcall.conformance").run(named("conformance", declared), options, 2))
 end
 
---- Is this an error object of rollcall, and no other value that was raised?
+--- Is this an error object of rollcall, as opposed to any other raised value?
 ---@type fun(value: any): boolean
 rollcall.is_error = errors.is
 
@@ -164,11 +163,11 @@ rollcall.json = core.json
 ---@type fun(user: rollcall.User): table
 rollcall.totable = core.totable
 
---- Iterates over a user's own fields, without those that are null; the order is not kept.
+--- Iterates over a user's own fields, except those that are null; the order is not kept.
 ---@type fun(user: rollcall.User): (fun(table: table, key: any?): any, any), table
 rollcall.pairs = core.pairs
 
---- What a JSON Pointer leads to in a user, without making tables of what is around it.
+--- The value at a JSON Pointer in a user, without making tables of what is around it.
 ---@type fun(user: rollcall.User, pointer: string): any
 rollcall.at = core.at
 

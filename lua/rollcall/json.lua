@@ -1,5 +1,5 @@
--- Small whole documents: tokens, error bodies, request bodies. By lua-cjson, or by Neovim's own copy of it
--- where that is not installed. Users never pass here.
+-- Small whole documents: tokens, error bodies, request bodies. Uses lua-cjson or, if it is not installed, Neovim's copy
+-- of it. Users are never decoded here.
 
 local core = require "rollcall.core"
 local tables = require "rollcall.tables"
@@ -11,15 +11,15 @@ if not installed then
     error(cjson, 0)
   end
   cjson = vim.json
-  core.null = vim.NIL -- which is what its encoder knows
+  core.null = vim.NIL -- the null that its encoder knows
   core.set_null(vim.NIL)
 end
--- One of our own, where it makes one: what a script sets, such as its precision, is not for what is kept and sent here.
+-- Our own instance, if possible: a script's settings, such as the precision, must not affect what is saved and sent.
 cjson = cjson.new and cjson.new() or cjson
 
 local json = {}
 
---- The document as Lua values; nil and what is wrong with it.
+--- The document as a Lua value; or nil and what is wrong with it.
 ---@param text string
 ---@return any
 ---@return string? problem
@@ -33,24 +33,24 @@ end
 
 local RAW = {}
 
---- A value whose JSON text is known, for `encode`: numbers in it stay as long as they are.
+--- A value for `encode` whose JSON text is given: its numbers keep all their digits.
 ---@param text string
 ---@return table
 function json.raw(text)
   return setmetatable({ text }, RAW)
 end
 
---- Lua 5.4 writes the decimal point of the script's locale.
+--- Lua 5.4 writes the decimal point of the script's locale: replaces it by ".".
 local function with_point(text)
   return (text:gsub("[^%deE+-]+", "."))
 end
 
---- A number in as few digits as say which it is, an integer in all of its digits.
+--- A number in the fewest digits that identify it, an integer in all of its digits.
 ---@param number number
 ---@return string
 function json.number(number)
   local text = tostring(number)
-  if text:find "^-?%d+$" and tonumber(text) == number then -- as is every integer of Lua 5.4
+  if text:find "^-?%d+$" and tonumber(text) == number then -- true of every integer of Lua 5.4
     return text
   elseif number == math.floor(number) and number > -2 ^ 63 and number < 2 ^ 63 then
     return ("%.0f"):format(number)
@@ -64,13 +64,13 @@ function json.number(number)
   return with_point(("%.17g"):format(number))
 end
 
---- Does lua-cjson, which writes 14 digits, write it as it is?
+--- Does lua-cjson, which writes 14 digits, write it without loss?
 local function is_short(number)
   return number ~= number or math.abs(number) == math.huge or tonumber(("%.14g"):format(number)) == number
 end
 
---- What stands at a pointer in a document's text, numbers as they are written there or, with "json", anything; nil
---- where nothing does.
+--- The value at a pointer in a document's text: with "text" numbers as they are written there, with "json" any value as
+--- written; nil if there is none.
 ---@param text string
 ---@param pointer string
 ---@param form "text"|"json"
@@ -81,7 +81,7 @@ function json.written(text, pointer, form)
   return good and decoder:captured("/document" .. pointer, form) or nil
 end
 
---- Is there anything in it that lua-cjson would not write as it is?
+--- Is there anything in it that lua-cjson would not write without loss?
 local function is_ours(value)
   if type(value) == "number" then
     return not is_short(value)

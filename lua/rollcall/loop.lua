@@ -1,20 +1,20 @@
--- How a client waits: by the loop of the host that it runs in, or one that its options name or bring.
+-- How a client waits: by the loop of its host, or by a loop that its options name or contain.
 
----@class rollcall.Loop how to wait, and for whom else there is work
+---@class rollcall.Loop how to wait, and how to let others go on
 ---@field wait fun(engines: rollcall.Engine[], seconds: number?, stream: rollcall.Stream): boolean?, rollcall.Error?
----  returns when one of the engines may have news, or so many seconds are over (nil: no limit); early is allowed. It
----  may yield the coroutine that runs. nil and an error end the stream, which is the one that waits
----@field turn (fun(stream: rollcall.Stream): boolean?, rollcall.Error?)? lets whoever else has something to do go on,
----  and returns. Called often while users are plentiful: what is no more than a few milliseconds after the last time
----  may be left out
----@field slice number? seconds that users may be plentiful before it is called, 0.002
----@field wake (fun())? a stream or a client was closed, which another coroutine may wait in; of those loops that do not
----  see it by themselves
----@field spawn (fun(f: function, on_done: function?): rollcall.Task)? see rollcall.spawn; of the built-in ones
+---  returns when one of the engines may have news, or after this many seconds (nil: no limit), or earlier. It may yield
+---  the running coroutine. `nil, err` ends the stream, which is the one that waits
+---@field turn (fun(stream: rollcall.Stream): boolean?, rollcall.Error?)? lets others that have something to do go on,
+---  and returns; results as of `wait`. Called often while users are plentiful: calls within a few milliseconds of the
+---  last may return at once
+---@field slice number? seconds between calls of `turn` while users are plentiful, 0.002 by default
+---@field wake (fun())? called when a stream or a client was closed, because another coroutine may be waiting in it; for
+---  loops that do not notice it themselves
+---@field spawn (fun(f: function, on_done: function?): rollcall.Task)? see rollcall.spawn; only of the built-in loops
 
 local loop = {}
 
--- Hosts, the first that is here is it.
+-- Hosts in order of detection.
 local hosts = {
   { name = "nginx", is_here = function()
     local ngx = rawget(_G, "ngx") or package.loaded.ngx
@@ -22,7 +22,7 @@ local hosts = {
   end },
   { name = "uv", is_here = function()
     local vim = rawget(_G, "vim")
-    -- Neovim's main loop: Vim has such a table, too, and threads of Neovim's have one without it.
+    -- Neovim's main loop: Vim has such a table, too, and Neovim's threads have one without `schedule`.
     return type(vim) == "table" and (vim.uv or vim.loop) ~= nil and vim.schedule ~= nil
       or not vim and package.loaded.luv ~= nil
   end },
@@ -34,7 +34,7 @@ for _, host in ipairs(hosts) do
   loop.names[#loop.names + 1] = host.name
 end
 
---- The loop of that name, or nil and why it is not to be had here.
+--- The loop of that name, or nil and why it is not available here.
 ---@param name string
 ---@return rollcall.Loop?
 ---@return string? problem
@@ -44,11 +44,11 @@ function loop.named(name)
   if good then
     return found
   end
-  package.loaded[module] = nil -- LuaJIT would say next time that it was tried before, and not why it failed
+  package.loaded[module] = nil -- otherwise LuaJIT would not say next time why it failed
   return nil, ("%s: %s"):format(name, tostring(found):match "^[^\n]*")
 end
 
---- The loop of the host that this runs in.
+--- The loop of the host in which this runs.
 ---@return rollcall.Loop
 function loop.detect()
   for _, host in ipairs(hosts) do

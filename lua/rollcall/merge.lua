@@ -1,4 +1,4 @@
--- Several streams as one: users as they arrive, each with the stream it came from.
+-- Several streams as one: users in the order of their arrival, each with the stream it came from.
 
 local checkpoint = require "rollcall.checkpoint"
 local query = require "rollcall.query"
@@ -7,21 +7,35 @@ local sources = require "rollcall.source"
 local stream = require "rollcall.stream"
 
 ---@class rollcall.MergeOptions
----@field concurrency integer? how many streams are walked at a time, 16
+---@field concurrency integer? how many streams are walked at a time, 16 by default
 ---@field on_error "raise"|"skip"|(fun(err: rollcall.Error, source: rollcall.Stream))|nil
----  what a failing stream does: "raise" ends the merge at once, "skip" leaves the rest of that
----  stream out, a function is told and the others go on. By default the others are walked to
----  their end, and then the first error is raised
----@field limit integer? stop after so many users
+---  what happens when a stream fails: "raise" ends the merge at once, "skip" leaves out the rest of that stream, a
+---  function is called with the error and the others go on. By default the others are walked to their end, and then
+---  the first error is raised
+---@field limit integer? stop after this many users
 
+---@class rollcall.Merge: rollcall.Source
+---@field all rollcall.Stream[]
+---@field next_waiting integer index in `all` of the next stream to begin
+---@field active rollcall.Stream[] those that are walked now
+---@field turn integer index in `active` of the stream whose turn it is
+---@field taken integer users of that stream in this turn
+---@field users integer given so far
+---@field polls integer rounds of `poll`; a changed count reveals a nested poll from a hook
+---@field concurrency integer
+---@field on_error "raise"|"skip"|(fun(err: rollcall.Error, source: rollcall.Stream))|nil see rollcall.MergeOptions
+---@field limit integer?
+---@field names string[]? of the streams, in a checkpoint; nil for streams that a script has merged
+---@field last rollcall.Source? the one that gave the last user
+---@field first_err rollcall.Error? without `on_error`: raised at the end
 local Merge = {}
 Merge.__index = Merge
 
 local merge = {}
 
--- How many users in a row one stream may give before the next has its turn.
+-- Users that one stream may give in a row before the next one has its turn.
 local TURN = 32
--- How many engines one wait can hold, and how long it is at most where there are more.
+-- Engines that one wait can take, and its longest duration in seconds if there are more.
 local MAX_ENGINES = 64
 local SHORT_WAIT = 0.05
 
@@ -35,7 +49,7 @@ local options_schema = { type = "table", fields = {
 ---@param streams rollcall.Stream[]
 ---@param options rollcall.MergeOptions?
 ---@param loop rollcall.Loop
----@param names string[]? of the streams, by which a checkpoint knows them
+---@param names string[]? of the streams, in a checkpoint
 ---@return rollcall.Stream
 function merge.new(streams, options, loop, names, provider)
   options = options or {}
@@ -46,9 +60,9 @@ function merge.new(streams, options, loop, names, provider)
     next_waiting = 1,
     active = {},
     turn = 1,
-    taken = 0, -- in this turn
+    taken = 0,
     users = 0,
-    polls = 0, -- begun, or ended inside another: a hook may ask for users, too
+    polls = 0,
     concurrency = options.concurrency or 16,
     on_error = options.on_error,
     limit = options.limit,
@@ -61,7 +75,7 @@ function merge.new(streams, options, loop, names, provider)
   return stream.new(self, loop, { provider = provider })
 end
 
---- Checks what the public rollcall.merge was given.
+--- Checks the arguments of the public rollcall.merge; raises at `level`.
 ---@param streams any
 ---@param options any
 ---@param level integer
@@ -82,20 +96,23 @@ function merge.check(streams, options, level)
       error(("merge: %d: the same stream as %d"):format(i, places[one]), level + 1)
     end
     local loop, first = one.loop, streams[1].loop
-    if loop ~= first and (loop.spawn or first.spawn) then -- a built-in one: what waits by it blocks the other
+    if loop ~= first and (loop.spawn or first.spawn) then -- a wait by a built-in loop blocks the other loop
       error(("merge: %d: its client waits by another loop than that of 1"):format(i), level + 1)
     end
     places[one] = i
   end
   for key, value in pairs(streams) do
-    if not places[value] then -- on 5.4 the last users() of a list adds its stream once more, behind two nils
+    -- On Lua 5.4 `{ a:users(), b:users() }` ends with the closing value of the last call: the same stream again,
+    -- after two nils.
+    if not places[value] then
       error(("merge: %s: expected a list of streams, with nothing missing before this one"):format(tostring(key)),
         level + 1)
     end
   end
 end
 
---- What this method of all its streams' sources says; nil for streams that a script has merged, which have no names.
+--- The result of this method of all its streams' sources, as one checkpoint; nil for streams that a script has merged,
+--- which have no names.
 local function parts_of(self, method)
   if not self.names then
     return nil
@@ -139,7 +156,7 @@ function Merge:thaw()
   end
 end
 
---- Is the user given last of this source, and has the script not seen it yet?
+--- Is the user given last from this source, and still withheld from the script?
 function Merge:holds(source)
   return self.last == source and self.holder ~= nil and self.holder:holds(self)
 end
@@ -154,7 +171,7 @@ function Merge:finish(reason, err)
   end
 end
 
---- The place of an active stream; nil where it has lost it, since a hook that it called has asked for users, too.
+--- The index of an active stream; nil if it is no longer active, because a hook that it called polled the merge.
 function Merge:active_index(one)
   for index, other in ipairs(self.active) do
     if other == one then
@@ -163,7 +180,7 @@ function Merge:active_index(one)
   end
 end
 
---- A stream has ended, well or not: the next one takes its place.
+--- Removes a stream that has ended from the active ones, and treats its error, if any, as `on_error` says.
 function Merge:retire(one)
   local index = self:active_index(one)
   if not index then
@@ -182,7 +199,7 @@ function Merge:retire(one)
   end
 end
 
---- Gives every engine its turn, once a round: a stream that has users moves only its own.
+--- Drives all engines once a round: polling a stream drives only its own.
 function Merge:drive()
   for _, engine in ipairs((self:engines())) do
     engine:drive()
@@ -196,7 +213,7 @@ function Merge:fill()
   end
 end
 
---- A user from one stream, without waiting; nil and the seconds it wants to wait otherwise.
+--- A user from one stream, without waiting; or nil and the seconds that it wants to wait at most.
 local function try(one)
   local source = one.source()
   local user = source.front.head:next()
@@ -241,7 +258,7 @@ function Merge:poll()
       self:retire(one)
       self:fill()
       idle = 0
-    elseif self.polls ~= polls then -- others were asked meanwhile, and may have more
+    elseif self.polls ~= polls then -- a nested poll has asked others meanwhile; they may have more now
       polls, idle, wake = self.polls, 0, sources.FOREVER
     else
       wake = math.min(wake, wait or 0)
@@ -256,9 +273,9 @@ function Merge:poll()
   return nil
 end
 
---- What to wait on, and whether that is not all.
+--- The engines to wait on.
 ---@return rollcall.Engine[] engines
----@return boolean is_cut
+---@return boolean is_cut there are more, which one wait cannot take
 function Merge:engines()
   local list, known, is_cut = {}, {}, false
   for _, one in ipairs(self.active) do
@@ -281,7 +298,7 @@ end
 
 function Merge:statistics()
   local sum = { users = 0, pages = 0, requests = 0, retries = 0, waits = 0, bytes = 0 }
-  local total = #self.all > 0 and 0 or nil -- where each tells its own
+  local total = #self.all > 0 and 0 or nil -- stays a number if every stream knows its own
   for _, one in ipairs(self.all) do
     local stats = one:stats()
     for name in pairs(sum) do

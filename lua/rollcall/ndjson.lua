@@ -1,4 +1,4 @@
--- Users as lines of JSON (NDJSON): one object a line.
+-- Users as lines of JSON (NDJSON): one object per line.
 
 local core = require "rollcall.core"
 local json = require "rollcall.json"
@@ -7,7 +7,7 @@ local tables = require "rollcall.tables"
 
 local null = core.null
 
---- A column of a file or table: a field's name, or a name and what gives the value.
+--- A column of a file or table: a field's name, or a name and a function that returns the value.
 ---@alias rollcall.Column string|{ name: string, get: fun(user: rollcall.User|table): any }
 
 local ndjson = {}
@@ -19,7 +19,7 @@ local function escape(character)
   return ESCAPES[character] or ("\\u%04x"):format(character:byte())
 end
 
---- JSON whose control characters of C1 are escaped: JSON allows them as they are, and terminals obey them.
+--- Escapes C1 control characters in JSON text: JSON allows them unescaped, and terminals obey them.
 local function without_c1(text)
   if not text:find("\194", 1, true) then
     return text
@@ -31,18 +31,18 @@ local function quote(text)
   return '"' .. without_c1(text:gsub('[%z\1-\31\127"\\]', escape)) .. '"'
 end
 
---- The shortest text that reads back as the same number.
+--- The shortest JSON text that reads back as the same number.
 local function number_text(number)
   if number ~= number then
-    return "null" -- which JSON has no number for
+    return "null" -- JSON has no NaN
   elseif number == math.huge or number == -math.huge then
-    return number > 0 and "1e999" or "-1e999" -- what a number beyond doubles reads as, and reads back as
+    return number > 0 and "1e999" or "-1e999" -- JSON has no infinity; a number this large reads back as one
   end
   return json.number(number)
 end
 
---- An empty table says not whether it was a list: the user's own text does, by the name before it. It is looked
---- through once, and what it says is remembered.
+--- An empty table does not tell whether it was a list: the user's JSON text does, by the name before it. The text is
+--- scanned once, and the result is kept in `source`.
 local function empty_text(key, source)
   if not source then
     return "{}"
@@ -97,17 +97,17 @@ function encode(value, key, source)
   return "[" .. table.concat(parts, ",") .. "]"
 end
 
---- The JSON text of a value in one line: a text, number, boolean, rollcall.null, a user, or a table of
---- them (whose keys come out sorted). Numbers read back as the same.
+--- The JSON text of a value in one line: a string, number, boolean, rollcall.null, a user, or a table of them (whose
+--- keys are sorted). Numbers read back as the same.
 ---@param value any
 ---@return string
 function ndjson.encode(value)
   return encode(value)
 end
 
---- Checks a list of columns and answers copies with `name` and `get`. Raises at `level`.
+--- Checks a list of columns and returns copies with `name` and `get`. Raises at `level`.
 ---@param columns rollcall.Column[]
----@param where string begins the message
+---@param where string the start of the message
 ---@param level integer
 ---@return { name: string, get: fun(user: rollcall.User|table): any }[]
 function ndjson.columns(columns, where, level)
@@ -128,8 +128,8 @@ function ndjson.columns(columns, where, level)
   return list
 end
 
---- A function that makes a line of a user, with its line feed. Without columns the line is the user's
---- JSON as received; with them an object of these, under their names.
+--- A function that makes a line, with its line feed, from a user. Without columns the line is the user's JSON as
+--- received; with columns it is an object of these, under their names.
 ---@param columns rollcall.Column[]?
 ---@return fun(user: rollcall.User|table): string
 function ndjson.new(columns)
@@ -146,7 +146,7 @@ function ndjson.new(columns)
   return function(user)
     path.check_user("ndjson", user)
     local parts = {}
-    local source -- for the empty tables of a user
+    local source -- see empty_text
     for i, column in ipairs(list) do
       local value = column.get(user)
       if type(value) == "table" and not source and type(user) == "userdata" then

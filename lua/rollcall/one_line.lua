@@ -1,18 +1,18 @@
--- Texts that others wrote, such as a server or a user, as one line for people: of valid UTF-8, with nothing in it
--- that a terminal would obey or that turns the line around.
+-- Text written by others, such as a server or a user, as one line for people: valid UTF-8, with nothing in it that a
+-- terminal would obey or that reverses the direction of the line.
 
 local REPLACEMENT = "\239\191\189" -- U+FFFD
 
-local LEAST = { [2] = 0x80, [3] = 0x800, [4] = 0x10000 } -- code points of so many bytes
+local LEAST = { [2] = 0x80, [3] = 0x800, [4] = 0x10000 } -- the first code point of this many bytes
 
---- Is it a control character of C1, or a mark, embedding or isolate of writing from right to left, or a break of lines?
+--- Is it a C1 control character, a bidirectional mark, embedding or isolate, or a line break?
 local function is_unsafe(code)
   return code < 0xA0 or code == 0x61C or code == 0x200E or code == 0x200F or code >= 0x2028 and code <= 0x202E
     or code >= 0x2066 and code <= 0x2069
 end
 
---- A byte beyond ASCII with all bytes behind it that can only continue a character. What is replaced is so by
---- something: bytes that were apart do not meet.
+--- A byte beyond ASCII with all bytes after it that can only continue a character. Replaced, never removed, so that
+--- separate bytes cannot join into a character.
 local function shown(bytes)
   local first = bytes:byte()
   local length = first >= 0xF0 and 4 or first >= 0xE0 and 3 or first >= 0xC0 and 2 or 1
@@ -27,7 +27,7 @@ local function shown(bytes)
   return (is_unsafe(code) and " " or bytes:sub(1, length)) .. (#bytes > length and REPLACEMENT or "")
 end
 
--- Control characters of ASCII, by their bytes: of %c a script's locale may have more.
+-- ASCII control characters, by their bytes: %c may match more in a script's locale.
 local CONTROL = "[%z\1-\31\127]"
 
 ---@param text string

@@ -1,4 +1,5 @@
--- The names of the options that every client takes, whatever its provider: none of a provider's own may have one.
+-- The names of the options that every client takes, whatever its provider. Reserved: a provider's options must not use
+-- them.
 
 return {
   "base_url", "ca_file", "client_cert", "client_id", "client_key", "client_secret", "connect_timeout", "environment",

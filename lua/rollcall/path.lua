@@ -1,5 +1,5 @@
--- What a field's name in a command or a table of columns leads to: "email", "department.name",
--- "/department/name". The same for users and for plain tables that were users.
+-- Field names in commands and lists of columns: "email", "department.name", "/department/name". They work alike for
+-- users and for plain tables made from users.
 
 local core = require "rollcall.core"
 local pointers = require "rollcall.pointer"
@@ -9,7 +9,7 @@ local at, null = core.at, core.null
 local path = {}
 
 --- Raises, for the caller's caller, unless fields can be read from this.
----@param where string begins the message
+---@param where string the start of the message
 ---@param user any
 function path.check_user(where, user)
   if type(user) ~= "userdata" and type(user) ~= "table" then
@@ -36,11 +36,11 @@ end
 
 local TOO_MANY_STEPS = (" (at most %d steps)"):format(core.most_steps)
 
---- May a field be named like this? A name, names with dots between them, or a JSON Pointer; of at most
---- core.most_steps steps.
+--- Is this a valid field name: a name, names with dots between them, or a JSON Pointer, of at most core.most_steps
+--- steps?
 ---@param name any
 ---@return boolean
----@return string limit what a message is to say behind "a field's name", where the name has more steps; else ""
+---@return string limit what a message adds after "a field's name" if the name has too many steps; otherwise ""
 function path.is_name(name)
   if type(name) ~= "string" or name:find "%c" then
     return false, ""
@@ -55,8 +55,8 @@ function path.is_name(name)
   return name ~= "" and not name:find "^%." and not name:find "%.$" and not name:find("..", 1, true), ""
 end
 
---- The JSON Pointer of the field that this names, unless it is a common one; nil where it has dots, and may name more
---- than one.
+--- The JSON Pointer of the field with this name, if it is not a common field; nil for a name with dots, which may mean
+--- more than one field.
 ---@param name string
 ---@return string?
 function path.pointer(name)
@@ -68,8 +68,8 @@ function path.pointer(name)
   return nil
 end
 
---- What gives this field of a user; nil where it is absent or null. Where the name has dots, a field
---- whose own name has them goes first.
+--- A getter of this field of a user, which returns nil if it is absent or null. For a name with dots, a field whose own
+--- name has them goes first.
 ---@param name string
 ---@return fun(user: rollcall.User|table): any
 function path.compile(name)
@@ -103,7 +103,7 @@ function path.compile(name)
     if type(user) ~= "table" then
       value = at(user, pointer)
       if value == nil and is_dotted then
-        value = walk(user[steps[1]], steps, 2) -- of a common field
+        value = walk(user[steps[1]], steps, 2) -- inside a common field
       end
     else
       value = walk(user, steps, 1)

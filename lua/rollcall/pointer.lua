@@ -1,15 +1,15 @@
--- JSON Pointers (RFC 6901): taken apart, and made.
+-- JSON Pointers (RFC 6901): made, taken apart and followed.
 
 local pointer = {}
 
---- A name as it stands in a pointer.
+--- A name escaped for a pointer.
 ---@param step string
 ---@return string
 function pointer.escape(step)
   return (step:gsub("~", "~0"):gsub("/", "~1"))
 end
 
---- The names, and numbers of elements, that a pointer leads by.
+--- The reference tokens of a pointer, unescaped.
 ---@param text string
 ---@return string[]
 function pointer.steps(text)
@@ -20,7 +20,7 @@ function pointer.steps(text)
   return list
 end
 
---- A field's name as a pointer, and a pointer, which begins with /, as it is.
+--- A field's name as a pointer; a pointer, which begins with /, as it is.
 ---@param name string
 ---@return string
 function pointer.of(name)
@@ -42,7 +42,7 @@ function pointer.child(value, step)
   return found
 end
 
---- What a pointer leads to in a decoded document; nil where it leads nowhere.
+--- The value at a pointer in a decoded document; nil if there is none.
 ---@param document any
 ---@param text string
 ---@return any

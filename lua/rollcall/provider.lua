@@ -1,4 +1,4 @@
--- Providers are tables of data. This checks one whole and names each mistake by its path.
+-- Providers are tables of data. This module checks a whole one and reports each mistake with its path.
 
 local auth = require "rollcall.auth"
 local collection_node = require "rollcall.provider.collection"
@@ -14,43 +14,43 @@ local provider = {}
 
 ---@class rollcall.Provider
 ---@field name string letters, digits and _
----@field base_url table<string, string>|false an https URL for each environment, `production` among them; false where
----  each customer has one, and the client's base_url must say it
----@field auth rollcall.ProviderAuth? how it knows who asks; by default a bearer token that the script brings
----@field limited rollcall.DeclaredAnswer? how the server refuses too many requests, beside 429
+---@field base_url table<string, string>|false an https URL for each environment, `production` among them; false if
+---  each customer has one, which the client's base_url must state
+---@field auth rollcall.ProviderAuth? by default a bearer token that the script provides
+---@field limited rollcall.DeclaredAnswer? how the server refuses too many requests, besides 429
 ---@field headers table<string, string>? of every request to its collections, such as Accept
 ---@field options table<string, rollcall.ProviderOption>? options of the client that its paths use
 ---@field users rollcall.ProviderCollection? the same as collections.users
----@field collections table<string, rollcall.ProviderCollection>? what a client has a method of that name for
+---@field collections table<string, rollcall.ProviderCollection>? a client has a method for each, with its name
 
---- By its type:
+--- By type:
 ---   bearer               the client's `token`, as `Authorization: Bearer TOKEN`
----   header               the client's `token` in a header of that name, behind the prefix
+---   header               the client's `token` in the header `name`, after `prefix`
 ---   basic                the client's `username` and `password`
----   client_credentials   a token got for the client's `client_id` and `client_secret`; `token` works, too
----   function             what `headers` answers
+---   client_credentials   a token obtained with the client's `client_id` and `client_secret`; `token` works, too
+---   function             the headers that `headers` returns
 ---@class rollcall.ProviderAuth
 ---@field type "bearer"|"header"|"basic"|"client_credentials"|"function"
 ---@field name string? header, client_credentials: the header's name; client_credentials: "Authorization" by default
----@field prefix string? the same: what stands before the token, such as "SSWS "; nothing by default, or "Bearer " where
+---@field prefix string? the same types: the text before the token, such as "SSWS "; nothing by default, or "Bearer " if
 ---  `name` is not declared
 ---@field path string? client_credentials: of the token endpoint, below base_url
----@field url string? client_credentials: instead of path, where it is on another host
----@field body "form"|"json"|nil client_credentials: how the token request is written, "form" by default
----@field credentials "body"|"basic"|nil client_credentials: where id and secret stand, "body" by default
+---@field url string? client_credentials: instead of path, if the endpoint is on another host
+---@field body "form"|"json"|nil client_credentials: the format of the token request's body, "form" by default
+---@field credentials "body"|"basic"|nil client_credentials: where id and secret are sent, "body" by default
 ---@field audience string? client_credentials
 ---@field scope string? client_credentials
----@field parameters table<string, string>? client_credentials: more of the token request
----@field names { client_id: string?, client_secret: string? }? client_credentials: what the token request calls them
----@field token string? client_credentials: JSON Pointer of the token in the answer, "/access_token" by default
----@field expires_in string? client_credentials: of the seconds that it lives, "/expires_in" by default
+---@field parameters table<string, string>? client_credentials: further parameters of the token request
+---@field names { client_id: string?, client_secret: string? }? client_credentials: their names in the token request
+---@field token string? client_credentials: JSON Pointer of the token in the response, "/access_token" by default
+---@field expires_in string? client_credentials: JSON Pointer of its lifetime in seconds, "/expires_in" by default
 ---@field headers (fun(request: { method: string, url: string, body: string? }, secrets: table<string, string>):
----  table<string, string>?, string?)? function: the headers of a request; or nil and what is wrong
----@field expired rollcall.DeclaredAnswer? how the server calls a token expired, beside 401
+---  table<string, string>?, string?)? function: returns the headers of a request; or nil and what is wrong
+---@field expired rollcall.DeclaredAnswer? how the server reports an expired token, besides 401
 
 ---@class rollcall.ProviderOption
 ---@field pattern string[] Lua patterns, one of which a value matches
----@field expected string the same in words
+---@field expected string the same, in words
 ---@field list string? the name of the option that takes a list of such values, walked concurrently
 ---@field required boolean?
 
@@ -61,7 +61,7 @@ local function auth_node(declared, options)
     type = { type = "string", enum = tables.keys(auth.types), required = true },
     expired = nodes.answers(tables.table_or_empty(declared).expired),
   }
-  -- Of a type that nobody knows, only that is said.
+  -- For an unknown type only the type is reported, not the other fields.
   for _, known in pairs(kind and { kind } or auth.types) do
     for key, node in pairs(known.schema(places)) do
       fields[key] = kind and node or {}
@@ -82,7 +82,7 @@ local function base_url_node(map)
     expected = "an https URL for each environment, production among them; or false" }
 end
 
--- What a client has beside its collections.
+-- Fields and methods that a client has besides its collections.
 local TAKEN = { close = true, provider = true, base_url = true, loop = true, shared = true }
 
 local collection_name = { type = "string", expected = nodes.name.expected, test = function(value)
@@ -108,7 +108,7 @@ local option_fields = {
   required = { type = "boolean" },
 }
 
---- Reports names that two options, or lists of them, have.
+--- Reports names that two options, or their lists, share.
 local function check_options(options, report)
   local known = {}
   for key in pairs(options) do
@@ -146,14 +146,14 @@ local function provider_node(declared)
     if value.users == nil and value.collections == nil then
       report("users", "missing; expected a collection (or collections, for those of other names)")
     elseif value.users ~= nil and type(value.collections) == "table" and value.collections.users ~= nil
-      and value.collections.users ~= value.users then -- as it is in one that was checked before
+      and value.collections.users ~= value.users then -- they are equal in a table that was checked before
       report("collections.users", "users is declared twice")
     end
   end }
 end
 
---- Checks a provider and answers a copy of it, in which all its collections are in `collections`; raises
---- with every mistake, a line each.
+--- Checks a provider and returns a copy of it, in which `collections` has all collections; raises with every mistake,
+--- one line each.
 ---@param declared rollcall.Provider
 ---@param level integer? of the caller that the message names
 ---@return rollcall.Provider

@@ -1,5 +1,5 @@
--- What a caller of client:users asks for: checked before anything is sent, then turned into query
--- parameters and headers.
+-- The options of client:users and the like: checked before anything is sent, then turned into query parameters, headers
+-- and body members.
 
 local formats = require "rollcall.formats"
 local paging_types = require "rollcall.paging"
@@ -10,18 +10,18 @@ local tables = require "rollcall.tables"
 local query = {}
 
 ---@class rollcall.Query
----@field page_size integer? users a page; the provider's maximum by default
----@field limit integer? stop after so many users
+---@field page_size integer? users per page; the provider's maximum by default
+---@field limit integer? stop after this many users
 ---@field page_token string? begin at this page
 ---@field direction "forward"|"backward"? "backward" walks towards the first page, users reversed
----@field prefetch integer? pages that are fetched ahead, 1 by default
+---@field prefetch integer? pages to fetch ahead, 1 by default
 ---@field deadline number? seconds for the whole walk
----@field max_requests integer? for the whole walk, each attempt counted
+---@field max_requests integer? for the whole walk; each attempt counts
 ---@field max_bytes integer? for the whole walk, as received
----@field resume string? a checkpoint to go on from
----@field concurrency integer? of a client with a list of accounts: how many are walked at a time, 16
----@field on_error "raise"|"skip"|(fun(err: rollcall.Error, source: rollcall.Stream))|nil of such a client: what an
----  account does that fails; see rollcall.MergeOptions
+---@field resume string? a checkpoint to continue from
+---@field concurrency integer? for a client with a list of accounts: how many are walked at a time, 16 by default
+---@field on_error "raise"|"skip"|(fun(err: rollcall.Error, source: rollcall.Stream))|nil for such a client: what
+---  happens when an account fails; see rollcall.MergeOptions
 ---@field status string? Tesouro: "ACTIVE", "INACTIVE", "INVITED" (of users) or "ALL"
 ---@field organization_type string? Tesouro's users
 ---@field organization_id string? Tesouro: a UUID
@@ -36,11 +36,11 @@ local query = {}
 ---@field filter string? GitHub: "2fa_disabled" or "all"; Okta and SCIM: an expression
 ---@field role string? GitHub: "admin", "member" or "all"
 ---@field q string? Okta: the beginning of a name or an email
----@field attributes string[]|string|nil SCIM: those wanted
----@field excluded_attributes string[]|string|nil SCIM
+---@field attributes string[]|string|nil SCIM: the ones to return
+---@field excluded_attributes string[]|string|nil SCIM: the ones not to return
 ---@field sort_by string? Okta, SCIM
 ---@field sort_order string? Okta: "asc" or "desc"; SCIM: "ascending" or "descending"
----@field [string] any the filters of a provider of one's own, by their names
+---@field [string] any the filters of a custom provider, by name
 
 local function no_control(value)
   return not value:find("%c") or "a control character in it"
@@ -78,7 +78,7 @@ local function scalar_node(filter)
   }
 end
 
---- What a filter takes.
+--- The schema of a filter's value.
 ---@param filter rollcall.ProviderFilter
 ---@return rollcall.Schema
 function query.filter_schema(filter)
@@ -101,7 +101,7 @@ function query.filter_schema(filter)
   }
 end
 
--- What the walk of several accounts takes, too, as every merge does.
+-- Options that a walk of several accounts takes in addition, as a merge does.
 query.multi_account_options = {
   concurrency = { type = "integer", min = 1, max = 1024 },
   on_error = { type = "string|function", expected = '"raise", "skip" or a function', test = function(value)
@@ -129,7 +129,7 @@ function query.schema(collection)
   end
   if kind ~= paging_types.none then
     fields.page_token = { type = "string", test = function(value)
-      local is_kept = paging.token == "json" -- in JSON text, control characters are blanks
+      local is_kept = paging.token == "json" -- JSON text may contain control characters, as white space
       return value ~= "" and (is_kept or no_control(value)) or "expected a page token"
     end }
   end
@@ -142,9 +142,9 @@ end
 --- Checks the options of one walk and raises, at `level`, with every mistake.
 ---@param collection rollcall.ProviderCollection
 ---@param options rollcall.Query?
----@param where string begins the message, such as "tesouro:users"
+---@param where string the start of the message, such as "tesouro:users"
 ---@param level integer
----@param is_of_several boolean? accounts
+---@param is_of_several boolean? the walk is of several accounts
 ---@return rollcall.Query checked a copy, with defaults
 function query.check(collection, options, where, level, is_of_several)
   local checked, node = {}, query.schema(collection)
@@ -173,7 +173,7 @@ function query.check(collection, options, where, level, is_of_several)
   return checked
 end
 
---- What every request of a walk begins with: what the provider declares, and the filters of a checked query.
+--- The template of a walk's requests: what the provider declares, and the filters of a checked query.
 ---@param collection rollcall.ProviderCollection
 ---@param headers table<string, string>? of the provider
 ---@param checked rollcall.Query
@@ -192,7 +192,7 @@ function query.request(collection, headers, checked)
   return made
 end
 
---- What of a checked query a checkpoint is bound to.
+--- The part of a checked query that a checkpoint is bound to.
 ---@param collection rollcall.ProviderCollection
 ---@param checked rollcall.Query
 ---@return table<string, any>
@@ -201,7 +201,7 @@ function query.identity(collection, checked)
   for name, filter in pairs(collection.filters or {}) do
     local value = checked[name]
     if type(value) == "table" and #value == 0 then
-      value = nil -- which sends the same
+      value = nil -- the same request
     end
     identity[name] = filter.list and value ~= nil and type(value) ~= "table" and { value } or value
   end

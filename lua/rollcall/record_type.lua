@@ -1,7 +1,8 @@
--- Types of records: core.record_type, with a reading of fields that LuaJIT compiles.
+-- Types of records: core.record_type, with field access that LuaJIT compiles.
 --
--- LuaJIT's compiler stops at calls by Lua's C API, of which core's own __index is made. It does not at calls by its
--- FFI: core.reader is the same look-up without Lua in it. What it leaves, such as objects and arrays, core reads.
+-- LuaJIT's compiler stops at calls of Lua C functions, such as core's own __index. It does not at calls by its FFI:
+-- core.reader is the same look-up without the Lua API. What it does not read, such as objects and arrays, core's own
+-- __index reads.
 
 local core = require "rollcall.core"
 
@@ -9,22 +10,22 @@ local type, getmetatable = type, getmetatable
 
 local record_type = {}
 
--- What record.c says of a field: a number whose lowest bits are what it is, the next ones the length of its text, and
--- the others where in the record's memory that is.
+-- What record.c returns for a field: a number whose lowest bits are its kind, the next ones the length of its text, and
+-- the rest the offset of the text in the record's memory.
 local TEXT, ESCAPED, INTEGER, TRUE, FALSE, BY_CORE = 1, 2, 3, 4, 5, 6 -- and 0 for nothing
 local KIND_BITS, KIND_MASK = 3, 7
 local LOW_MASK, LOW_SIZE = 0x1FFFFF, 0x200000 -- of kind and length
 
--- Bytes of a text with escapes that is read here.
+-- The longest string with escapes that is read here, in bytes.
 local ROOM = 512
 
---- The FFI, and what of it reads fields; nil where that does not help.
+--- The FFI and core.reader as a C struct; nil if the FFI does not help.
 local function foreign()
   local jit = rawget(_G, "jit")
   if not jit or not jit.status() or not core.reader then -- without the compiler the FFI is slower than the C API
     return nil
   end
-  local found, ffi = pcall(require, "ffi") -- it may have been left out
+  local found, ffi = pcall(require, "ffi") -- LuaJIT may be built without it
   if not found then
     return nil
   end
@@ -37,20 +38,20 @@ local function foreign()
 end
 
 local ffi, reader = foreign()
-local scratch = ffi and ffi.new("char[?]", ROOM) -- of all records: see `turn`
-local turn = 0 -- grows with each use of the scratch
+local scratch = ffi and ffi.new("char[?]", ROOM) -- shared by all records, see `turn`
+local turn = 0 -- counts uses of the scratch, to detect another use meanwhile
 
---- An __index that gives what core's own gives. Between any two steps of it a finalizer or a hook of the script may
---- run, and read another record: what a step has found stays in locals, and who has used the scratch looks whether
---- another one has used it meanwhile.
+--- An __index with the same results as core's own. Between any two of its steps a finalizer or a debug hook may run and
+--- read another record: so what a step has found stays in locals, and after using the scratch it checks whether there
+--- was another use meanwhile.
 ---@param common table
----@param by_core function core's own
+---@param by_core function core's own __index
 ---@return function
 local function compiled(common, by_core)
   local band, rshift = require("bit").band, require("bit").rshift
   local string_of, cast, bytes = ffi.string, ffi.cast, ffi.typeof "const char *"
   local field_of, integer_of, escaped_of = reader.field, reader.integer, reader.escaped
-  local renamed, computed = {}, {} -- common names that stand for a field; those that core works out
+  local renamed, computed = {}, {} -- common names that stand for a field; those that core evaluates
   for name, rule in pairs(common) do
     local field = type(rule) == "string" and rule:match "^/([^/~]+)$"
     if field then

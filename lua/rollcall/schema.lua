@@ -1,29 +1,29 @@
--- Checks a table of options against a schema that is data, and names every mistake by its path.
+-- Checks a table of options against a schema, which is plain data, and reports every mistake with its path.
 
 local core = require "rollcall.core"
 local tables = require "rollcall.tables"
 
 local schema = {}
 
---- One node of a schema. A value passes if it has one of the types and keeps what else is said.
+--- One node of a schema. A value passes if it has one of the types and meets all other conditions.
 ---@class rollcall.Schema
 ---@field type string? "string", "boolean", "number", "integer", "function", "table", or several: "string|function"
 ---@field enum any[]? the values it may have
 ---@field min number?
 ---@field max number?
----@field fields table<string, rollcall.Schema>? of a table: its keys
----@field values rollcall.Schema? of a table: what every value (of a list or a map) must be
----@field keys rollcall.Schema? of a table: what every key must be
+---@field fields table<string, rollcall.Schema>? of a table: its keys; no others are allowed
+---@field values rollcall.Schema? of a table: for every value (of a list or a map)
+---@field keys rollcall.Schema? of a table: for every key
 ---@field required boolean?
 ---@field secret boolean? its value is not shown in messages
 ---@field expected string? what it takes, in words, for messages
----@field test (fun(value: any): boolean|string)? true, or false, or what is wrong
----@field also (fun(value: table, report: fun(path: string, problem: string)))? of a table: what its fields mean
----  together. They may still have any types
+---@field test (fun(value: any): boolean|string)? returns true, or false, or what is wrong
+---@field also (fun(value: table, report: fun(path: string, problem: string)))? of a table: checks that involve several
+---  fields. They may have any types, since mistakes in them do not prevent the call
 
---- In how many edits one becomes the other: a letter more, less or another, or two neighbours swapped.
+--- The edit distance of two words: insertions, deletions, substitutions and swaps of neighbours.
 local function distance(a, b)
-  local row, above, before = {} -- of the letters of `b`, for this one of `a` and the two before it
+  local row, above, before = {} -- for the current letter of `a` and the two before it, by letters of `b`
   for j = 0, #b do
     row[j] = j
   end
@@ -40,7 +40,7 @@ local function distance(a, b)
   return row[#b]
 end
 
---- The candidate that is nearest in spelling, if any is near enough to be meant.
+--- The candidate with the nearest spelling, if one is near enough to be meant.
 ---@param word string
 ---@param candidates string[]
 ---@return string?
@@ -67,7 +67,7 @@ schema.header_name = { type = "string", expected = "a header name", test = funct
   return value:find("^[%w!#$%%&'*+.^_`|~-]+$") ~= nil
 end }
 
---- One node, required.
+--- A copy of a node that is required.
 ---@param node rollcall.Schema
 ---@return rollcall.Schema
 function schema.required(node)
@@ -76,7 +76,7 @@ end
 
 local sorted_keys = tables.keys
 
---- The fields of a map whose keys are its maker's: a node for each of them.
+--- The fields of a map with arbitrary keys: a node for each of its keys.
 ---@param map any
 ---@param make fun(value: any): rollcall.Schema
 ---@return table<string, rollcall.Schema>
@@ -88,7 +88,7 @@ function schema.each(map, make)
   return fields
 end
 
---- A value as it is shown in a message: short, on one line.
+--- A value as messages show it: short, on one line.
 ---@param value any
 ---@return string
 function schema.show(value)
@@ -147,7 +147,7 @@ end
 
 local check
 
---- A problem as a line; the value checked may have no name of its own.
+--- A problem as a line; the path is "" if the checked value has no name.
 local function named(path, problem)
   return path == "" and problem or path .. ": " .. problem
 end
@@ -170,7 +170,7 @@ local function check_scalar(value, node, path, problems, secret)
     return false
   end
   local in_range = type(value) ~= "number"
-    or value >= (node.min or -math.huge) and value <= (node.max or math.huge) -- which NaN is not
+    or value >= (node.min or -math.huge) and value <= (node.max or math.huge) -- false for NaN
   if not in_range then
     problems[#problems + 1] = named(path, ("expected %s, got %s"):format(schema.expected(node), shown))
     return false
@@ -237,7 +237,7 @@ end
 --- Every mistake in `value`, one line each, in the order of the paths; empty if there is none.
 ---@param value any
 ---@param node rollcall.Schema
----@param path string? what the value itself is called, "" by default
+---@param path string? the name of the value itself, "" by default
 ---@return string[]
 function schema.check(value, node, path)
   local problems = {}

@@ -1,4 +1,4 @@
--- The stream: what a script holds of a walk. It stands on a source.
+-- The stream: a script's handle on a walk. It reads from a source.
 
 local core = require "rollcall.core"
 local errors = require "rollcall.errors"
@@ -9,18 +9,22 @@ local sources = require "rollcall.source"
 ---@class rollcall.Stream users, one after the other; callable, so that `for user in stream` works
 ---@overload fun(): rollcall.User?, rollcall.Stream?
 ---@operator call: rollcall.User?
----@field provider string? the provider's name, for a walk of one
----@field account string? the account it walks, where the provider has accounts
+---@field provider string? the provider's name, if it walks only one
+---@field account string? the account it walks, if the provider has accounts
+---@field front { head: rollcall.Head } of its source
+---@field loop rollcall.Loop
+---@field source fun(): rollcall.Source a closure, so that printing a stream shows no token or secret
+---@field unseen table<string, table> what `collect` or `count`, by method, had read when a user function raised
 local methods = {}
 
--- Its metatable.
+-- The metatable of streams.
 local Stream = { __index = methods, __name = "rollcall.stream" }
 
 local stream = {}
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
--- Lua 5.4 closes the fourth value of a `for` when it is left; on LuaJIT it would only be in the way.
+-- Lua 5.4 closes the fourth value of a `for` on leaving the loop; on LuaJIT it would only be in the way.
 local has_closing = _VERSION == "Lua 5.4"
 
 --- Makes a stream.
@@ -29,7 +33,7 @@ local has_closing = _VERSION == "Lua 5.4"
 ---@param fields table? to set on it
 ---@return rollcall.Stream
 function stream.new(source, loop, fields)
-  -- The source leads to tokens and secrets: behind a function whoever prints a stream does not meet them.
+  -- The source leads to tokens and secrets: in a closure, so that printing a stream does not show them.
   local self = { front = source.front, loop = loop, unseen = {}, source = function()
     return source
   end }
@@ -43,7 +47,7 @@ function stream.is(value)
   return getmetatable(value) == Stream
 end
 
---- What a `for` takes: the stream or another iterator, and on Lua 5.4 the stream as what is closed on `break`.
+--- The values for a `for`: the stream or another iterator and, on Lua 5.4, the stream as the value closed on `break`.
 ---@param self rollcall.Stream
 ---@param iterator function?
 function stream.iterator(self, iterator)
@@ -58,12 +62,11 @@ local function closed(self)
     checkpoint = self.source():checkpoint() })
 end
 
---- What a loop answers that was to wait, or to have its turn. Where it refused to, since the task was cancelled, the
---- stream ends.
+--- Handles the result of `loop.wait` or `loop.turn`: an error ends the stream (such as that its task was cancelled).
 local function heed(self, _, err)
   if err then
     local source = self.source()
-    -- Its own object: a loop may answer one text, or one error, to many streams.
+    -- A copy: a loop may return one string, or one error, to many streams.
     err = errors.is(err) and errors.new(err.kind, err.message, err)
       or errors.new("closed", "the loop: " .. tostring(err))
     err.checkpoint = source:checkpoint()
@@ -72,7 +75,7 @@ local function heed(self, _, err)
   end
 end
 
---- Waits until there is news of a source. Where its client was closed, by a finalizer since it was asked, there is.
+--- Waits until a source may have news. If a finalizer closed the client meanwhile, there is nothing to wait for.
 local function wait_for(self, source, seconds)
   local engines = source:engines()
   if engines[1] then
@@ -100,7 +103,7 @@ local function advance(self)
   end
 end
 
---- The next user for a `for`, which has no way to answer an error: it raises.
+--- The next user for a `for`, which cannot receive an error as a result: it raises.
 function Stream.__call(self)
   local user = self.front.head:next()
   if user ~= nil then
@@ -125,7 +128,7 @@ end
 
 --- The next user; nil at the end; nil and an error.
 ---@return rollcall.User? user
----@return rollcall.Error|rollcall.Stream|nil err or, in a merge, the stream that the user came from
+---@return rollcall.Error|rollcall.Stream|nil err or, in a merge, the stream the user came from
 function methods:next()
   local user = self.front.head:next()
   if user ~= nil then
@@ -134,8 +137,8 @@ function methods:next()
   return advance(self)
 end
 
---- An error that has what came before it, and a checkpoint behind that: not a value behind it, which LuaJIT's assert
---- would raise in its place.
+--- A copy of the error with `before` and a checkpoint after it. Not a third result: LuaJIT's `assert` would raise that
+--- instead.
 local function with_before(self, err, before)
   err = errors.new(err.kind, err.message, err)
   err.before = before
@@ -143,10 +146,10 @@ local function with_before(self, err, before)
   return err
 end
 
---- Reads to the end: read(self, kept) answers the error, if any. Checkpoints stay before it until it answers. Should a
---- function of the script's own raise, what was kept is there for the next call of the same method, and they stay.
+--- Reads to the end by `read(self, kept)`, which returns the error, if any. Meanwhile checkpoints stay where they were.
+--- If a user function raises, `kept` is reused by the next call of the method and checkpoints stay frozen.
 ---@param method string
----@param kept table of nobody yet
+---@param kept table empty result to fill
 ---@param read fun(self: rollcall.Stream, kept: table): rollcall.Error?
 ---@param add fun(kept: table, more: table)
 ---@return table kept
@@ -158,9 +161,9 @@ local function read_on(self, method, kept, read, add)
   self.unseen[method] = nil
   local good, err = pcall(read, self, kept)
   if not good and not self.unseen[method] then
-    self.unseen[method] = kept -- frozen
+    self.unseen[method] = kept -- checkpoints stay frozen
   else
-    if not good then -- another coroutine has raised meanwhile, too
+    if not good then -- another coroutine's call has raised meanwhile, too
       add(self.unseen[method], kept)
     end
     source:thaw()
@@ -186,9 +189,9 @@ local function fill(self, list)
   end
 end
 
---- All users that are left, in a list.
+--- All remaining users, in a list.
 ---@return rollcall.User[]? users
----@return rollcall.Error? err its `before` are the users that came before it
+---@return rollcall.Error? err its `before` has the users that came before it
 function methods:collect()
   local list, err = read_on(self, "collect", {}, fill, function(list, more)
     for _, user in ipairs(more) do
@@ -201,7 +204,7 @@ function methods:collect()
   return list
 end
 
---- The next user, and no more: the stream is closed.
+--- The next user; then the stream is closed.
 ---@return rollcall.User? user
 ---@return rollcall.Error? err
 function methods:first()
@@ -223,9 +226,9 @@ local function tally(self, kept)
   end
 end
 
---- How many users are left. They are walked, and none is kept.
+--- The number of remaining users. They are walked, and none is kept.
 ---@return integer? count
----@return rollcall.Error? err its `before` is how many came before it
+---@return rollcall.Error? err its `before` is the number of users that came before it
 function methods:count()
   local kept, err = read_on(self, "count", { count = 0 }, tally, function(kept, more)
     kept.count = kept.count + more.count
@@ -236,7 +239,7 @@ function methods:count()
   return kept.count
 end
 
---- The values that the getters from the i-th on make of a user.
+--- The values that the getters from the i-th on return for a user.
 local function read(getters, user, i)
   local first, second, third, more = getters[i], getters[i + 1], getters[i + 2], getters[i + 3]
   if more then
@@ -249,7 +252,7 @@ local function read(getters, user, i)
   return (first(user))
 end
 
---- What gives the values of fields of these names; raises for the caller of `values`.
+--- The getters of the fields with these names; raises at the caller of `values`.
 local function getters_of(names, count)
   if count == 0 or count > core.most_values then
     error(("values: expected the names of 1 to %d fields, got %d"):format(core.most_values, count), 3)
@@ -265,10 +268,10 @@ local function getters_of(names, count)
   return getters
 end
 
---- The rest of the users as values of some of their fields, for a `for`: a number, counted from 1 each time, and what
---- `user[name]` would give for each of the names, 64 at most. A name may also be a JSON Pointer, or a path such as
---- "department.name". It costs less than a user, who is not made where all names are of fields that are in the JSON, or
---- JSON Pointers, and the walk is one of one account, forwards, and not behind filter, map or take.
+--- The remaining users as values of some of their fields, for a `for`: a number, counted from 1 for each call of
+--- `values`, and what `user[name]` would be for each of the names, 64 at most. A name may also be a JSON Pointer, or a
+--- path such as "department.name". Cheaper than iterating users: no user is created if every name is a JSON field or
+--- pointer and the walk is of one account, forward, and not filtered, mapped or limited by `take`.
 ---@param ... string names of fields
 ---@return fun(): (integer?, ...any) iterator and, on Lua 5.4, what a `for` closes
 function methods:values(...)
@@ -294,7 +297,7 @@ function methods:values(...)
         error(err, 0)
       end
       return nil
-    elseif type(user) ~= "table" and type(user) ~= "userdata" then -- of a map
+    elseif type(user) ~= "table" and type(user) ~= "userdata" then -- from `map`
       error("values: expected users or tables, got a " .. type(user), 2)
     end
     n = n + 1
@@ -309,20 +312,20 @@ end
 
 ---@class rollcall.PageInfo
 ---@field number integer from 1
----@field token string? the page's own: what page_token takes, such as a token, a URL, a number
----@field next string? that of the page after it; nil, too, where a limit was reached in this one's middle
+---@field token string? the page's own, as page_token takes it: a token, a URL or a number
+---@field next string? that of the page after it; nil, too, if a limit was reached within this page
 ---@field previous string? that of the page before it
----@field total integer? how many users there are, where the API says so with each page and the provider declares where
+---@field total integer? the number of users, if the API states it in each page and the provider declares where
 
---- The rest of the users page by page, for a `for`: a list (empty for an empty page) and what is
---- known about the page. Raises where the walk fails, after the users that came.
+--- The remaining users page by page, for a `for`: a list (empty for an empty page) and what is known about the page.
+--- Raises if the walk fails, after the users that came before the failure.
 ---@return fun(): rollcall.User[]?, rollcall.PageInfo? iterator and, on Lua 5.4, what a `for` closes
 function methods:pages()
   local source = self.source()
   if not source.begin_page then
     error("pages: only a walk of one account has pages, before filter, map and take", 2)
   end
-  --- Raises where the walk ended otherwise than at its end, or at a limit.
+  --- Raises unless the walk came to its end or to a limit.
   local function ended()
     if source.err or source.reason == "closed" then
       error(source.err or closed(self), 0)
@@ -333,7 +336,7 @@ function methods:pages()
     while true do
       list = source:begin_page() -- again after each wait: another coroutine may have taken the page
       if source.finished and #list == 0 then
-        ended() -- a page of nobody is none, then
+        ended() -- if the walk failed, it raises instead of returning an empty page
       end
       local user, wait = source.front.head:next(), nil
       if user == nil then
@@ -360,7 +363,7 @@ function methods:pages()
   end)
 end
 
---- A source that stands on another one: passes on what `pick` makes of each user, at most `left`.
+--- A source derived from another one: passes on what `pick` returns for each user, at most `left` results.
 local Derived = {}
 Derived.__index = Derived
 
@@ -370,33 +373,33 @@ function Derived:finish(reason, err)
   end
 end
 
---- Was a source closed, or one that it stands on?
+--- Is this source, or any source it is derived from, closed?
 local function is_closed(source)
   return source ~= nil and (source.reason == "closed" or is_closed(source.parent))
 end
 
---- Is the walk closed that a user came from?
+--- Is the walk that a user came from closed?
 local function is_over(parent, extra)
   return is_closed(parent) or stream.is(extra) and is_closed(extra.source())
 end
 
---- What `pick` makes of a user. It may wait, and another coroutine may come by meanwhile; where it raises, the user is
---- held for the next call. Nil where the walk is closed meanwhile: its checkpoint has the user to come.
+--- What `pick` returns for a user. It may wait, and another coroutine may poll meanwhile; if it raises, the user is
+--- held for the next call. Nil if the walk is closed meanwhile: its checkpoint is before the user.
 function Derived:pick_of(user, extra)
   self.picking = self.picking + 1
-  local was_over = is_over(self.parent, extra) -- by a finalizer: its checkpoint is behind the user
+  local was_over = is_over(self.parent, extra) -- by a finalizer: its checkpoint is after the user
   local good, picked = pcall(self.pick, user)
   if good then
     if not was_over and is_over(self.parent, extra) then
       picked = nil
     end
-    self.picking = self.picking - 1 -- not before: until then the user is held
+    self.picking = self.picking - 1 -- only now: until then the user is held
     return picked
   end
   table.insert(self.held, { user, extra })
   self.picking = self.picking - 1
   local one = self
-  repeat -- another coroutine has come to the end meanwhile
+  repeat -- another coroutine may have come to the end meanwhile
     if one.reason ~= "closed" then
       one.finished, one.reason, one.err = false, nil, nil
     end
@@ -410,7 +413,7 @@ function Derived:poll()
   while self.left ~= 0 do
     local user, extra
     if self.held[1] and is_over(parent, self.held[1][2]) then
-      table.remove(self.held, 1) -- the checkpoint has that user to come
+      table.remove(self.held, 1) -- the checkpoint is before that user
     elseif self.held[1] then
       user, extra = unpack(table.remove(self.held, 1), 1, 2)
     else
@@ -422,22 +425,22 @@ function Derived:poll()
     local picked
     if user ~= nil then
       picked = self:pick_of(user, extra)
-    elseif not self.held[1] then -- nobody's `pick` has raised meanwhile
+    elseif not self.held[1] then -- no `pick` has raised meanwhile
       if parent.finished then
         self:finish(parent.reason, parent.err)
       end
       return nil, extra
     end
-    if picked ~= nil and self.left == 0 then -- another coroutine has got the last one meanwhile
+    if picked ~= nil and self.left == 0 then -- another coroutine has taken the last one meanwhile
       table.insert(self.held, { user, extra })
     elseif picked ~= nil then
       self.left = self.left and self.left - 1
       return picked, extra
     end
-    if self.turn then -- or it would not come to it where all users are left out
+    if self.turn then -- otherwise a filter that drops every user would starve the loop
       local _, err = self.turn()
       if err then
-        return nil, 0 -- the stream waits, and is refused in its turn
+        return nil, 0 -- the stream then waits, and gets the error itself
       end
     end
   end
@@ -481,15 +484,15 @@ function Derived:thaw()
   self.parent:thaw()
 end
 
---- Has its parent given a user that the script has not seen yet, since `pick` has not answered, or raised?
+--- Has its parent given a user that the script has not seen yet, because `pick` has not returned, or has raised?
 function Derived:holds()
   return self.held[1] ~= nil or self.picking > 0 or self.holder ~= nil and self.holder:holds(self)
 end
 
 local function derive(self, pick, left)
   local source = { parent = self.source(), pick = pick, left = left, front = sources.empty_front, finished = false,
-    held = {}, -- users for which `pick` raised, and what belongs to each
-    picking = 0, -- calls of it under way
+    held = {}, -- users for which `pick` raised, each with its `extra`
+    picking = 0, -- calls of `pick` in progress
     turn = self.loop.turn and function()
       return self.loop.turn(self)
     end }
@@ -520,7 +523,7 @@ function methods:filter(f)
   end)
 end
 
---- What `f(user)` makes of each user; where it makes nil of one, that one is left out.
+--- What `f(user)` returns for each user; a user for which it returns nil is left out.
 ---@param f fun(user: rollcall.User): any
 ---@return rollcall.Stream
 function methods:map(f)
@@ -542,8 +545,8 @@ function methods:take(n)
   return derive(self, itself, n)
 end
 
---- Where the walk stands, after the user that was given last: a line of text that the query option
---- `resume` takes, in another process too. It is bound to the provider, the account and the filters.
+--- Where the walk stands, after the user that was given last: a line of text that the query option `resume` takes, in
+--- another process too. It is bound to the provider, the account and the filters.
 ---@return string
 function methods:checkpoint()
   local text = self.source():checkpoint()
@@ -553,8 +556,7 @@ function methods:checkpoint()
   return text
 end
 
---- Why the stream has ended: "exhausted", "limit", "budget", "loop", "error" or "closed"; nil while
---- it goes on.
+--- Why the stream has ended: "exhausted", "limit", "budget", "loop", "error" or "closed"; nil if it has not ended.
 ---@return string?
 function methods:reason()
   return self.source().reason
@@ -563,12 +565,12 @@ end
 ---@class rollcall.Stats
 ---@field users integer given so far
 ---@field pages integer begun so far
----@field requests integer sent, each attempt counted
+---@field requests integer sent; each attempt counts
 ---@field retries integer
 ---@field waits number seconds spent waiting for retries and rate limits
----@field bytes integer received on the wire, for requests that have ended
----@field total integer? how many users there are, as the last page says of a provider that declares where; of a merge
----  the sum, where each has told
+---@field bytes integer received on the wire, by requests that have ended
+---@field total integer? the number of users that the last page states, if the provider declares where; for a merge the
+---  sum, if it is known of each stream
 
 --- What the walk has cost so far.
 ---@return rollcall.Stats
@@ -576,7 +578,7 @@ function methods:stats()
   return self.source():statistics()
 end
 
---- Ends the walk and cancels what is under way. Closing twice is harmless.
+--- Ends the walk and cancels its requests. Closing twice is harmless.
 function methods:close()
   self.source():close()
   if self.loop.wake then
@@ -584,13 +586,13 @@ function methods:close()
   end
 end
 
--- A '.' in place of the ':' would else be "attempt to index a nil value", in here.
+-- A '.' in place of the ':' would otherwise raise "attempt to index a nil value" inside rollcall.
 for name, method in pairs(methods) do
   methods[name] = function(self, ...)
     if not stream.is(self) then
       error(("%s: call it with ':', as in stream:%s()"):format(name, name), 2)
     end
-    return method(self, ...) -- a tail call: it names its caller by counting levels
+    return method(self, ...) -- a tail call: methods find their caller by counting levels
   end
 end
 

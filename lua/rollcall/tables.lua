@@ -1,8 +1,8 @@
--- Tables: their keys, their copies, and what kind they are.
+-- Tables: keys, copies and kinds.
 
 local tables = {}
 
---- The keys of a table as texts, in order.
+--- The keys of a table as strings, sorted.
 ---@param map table
 ---@return string[]
 function tables.keys(map)
@@ -44,7 +44,7 @@ function tables.copy(value)
   return twin
 end
 
---- Has a table the keys 1, 2 … of a list and no others?
+--- Does a table have the keys 1, 2 … of a list and no others?
 ---@param value table
 ---@return boolean
 function tables.is_list(value)
@@ -60,7 +60,7 @@ function tables.is_list(value)
   return true
 end
 
---- The value where it is a table, an empty one for any other: of what was not checked yet.
+--- The value if it is a table, otherwise an empty table: for values that were not checked yet.
 ---@param value any
 ---@return table
 function tables.table_or_empty(value)

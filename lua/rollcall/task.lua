@@ -1,12 +1,12 @@
--- What rollcall.spawn answers, and how the function of one ends, whatever the host.
+-- Tasks of rollcall.spawn: their interface and how they end, the same in every host.
 
 local errors = require "rollcall.errors"
 
----@class rollcall.Task a function that runs beside the rest of the program
----@field cancel fun(self: rollcall.Task): boolean ends it: the stream that it is in is closed and fails with an
----  error of kind "closed", as does every later one of it. Whether there was something left to end
+---@class rollcall.Task a function that runs concurrently with the rest of the program
+---@field cancel fun(self: rollcall.Task): boolean ends it: the stream it waits in is closed and fails with an error of
+---  kind "closed", as does every later stream in it. Returns whether there was something left to end
 
----@class rollcall.Outcome what on_done is called with: the error or nil, then what the function answered
+---@class rollcall.Outcome the arguments of on_done: the error or nil, then the function's results
 ---@field n integer
 ---@field [integer] any
 
@@ -16,13 +16,13 @@ local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
 local CANCELLED = "the task was cancelled"
 
---- What a stream fails with that is waited for in a cancelled task.
+--- The error of a stream that waits in a cancelled task.
 ---@return rollcall.Error
 function task.cancelled()
   return errors.new("closed", CANCELLED)
 end
 
---- For xpcall. A text gets a traceback; error objects, and what else is no text, stay what they are.
+--- A handler for xpcall: strings and nil get a traceback; error objects and other values stay as they are.
 local function trace(problem)
   if type(problem) == "string" or problem == nil then
     return debug.traceback(problem or "nil was raised as an error", 2)
@@ -30,7 +30,7 @@ local function trace(problem)
   return problem
 end
 
---- What failed as methods of streams do, which answer nil and the error, has failed.
+--- `nil, err`, as stream methods return it, counts as failure.
 local function outcome(good, ...)
   local first, second = ...
   if good and first == nil and errors.is(second) then
@@ -41,14 +41,14 @@ local function outcome(good, ...)
   return { n = 1, first }
 end
 
---- Calls it to its end, and catches its error.
+--- Runs a function to its end and catches its error.
 ---@param f function
 ---@return rollcall.Outcome
 function task.call(f)
   return outcome(xpcall(f, trace))
 end
 
---- Has the function of a cancelled task failed by just that, as an error or as a text that was made of it?
+--- Is the cancellation itself what a cancelled task failed with, as an error object or as a string made of it?
 local function is_cancelled(problem)
   if errors.is(problem) then
     return problem.kind == "closed"
@@ -56,7 +56,7 @@ local function is_cancelled(problem)
   return type(problem) == "string" and problem:find(CANCELLED, 1, true) ~= nil
 end
 
---- Tells on_done; without it, raises what the function failed by, for the host to report. That it was cancelled is not.
+--- Calls on_done; without it, raises the function's error, if any, for the host to report, but not a cancellation.
 ---@param on_done (fun(err: any, ...: any))?
 ---@param found rollcall.Outcome
 ---@param was_cancelled boolean?
@@ -69,7 +69,7 @@ function task.report(on_done, found, was_cancelled)
   end
 end
 
---- Raises unless both can be called, at the caller of who calls this.
+--- Raises at the caller's caller unless both are functions (on_done may be nil).
 function task.check(f, on_done)
   if type(f) ~= "function" then
     error("spawn: expected a function, got a " .. type(f), 3)

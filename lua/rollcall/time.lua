@@ -1,4 +1,4 @@
--- Times as users have them, RFC 3339, as seconds since 1970 and back; and durations such as "90d".
+-- RFC 3339 times, as users have them, to seconds since 1970 and back; and durations such as "90d".
 
 local calendar = require "rollcall.calendar"
 
@@ -8,7 +8,7 @@ local time = {}
 local DAY = 86400
 local unit_seconds = { s = 1, m = 60, h = 3600, d = DAY, w = 7 * DAY }
 
---- The first second of a day; nil for a day that no calendar has.
+--- The first second of a day; nil if the day does not exist.
 local function midnight(year, month, day)
   year, month, day = tonumber(year), tonumber(month), tonumber(day)
   if not calendar.is_date(year, month, day) then
@@ -21,7 +21,7 @@ local function invalid(text)
   return nil, ("%q is no RFC 3339 time, such as 2025-10-03T12:00:00Z"):format(text)
 end
 
---- How many seconds a zone is ahead of UTC: "Z", "+02:00".
+--- The seconds that a zone ("Z", "+02:00") is ahead of UTC; nil if it is not valid.
 local function offset_of(zone)
   if zone == "Z" or zone == "z" then
     return 0
@@ -33,8 +33,8 @@ local function offset_of(zone)
   return (sign == "-" and -1 or 1) * (tonumber(hours) * 3600 + tonumber(minutes) * 60)
 end
 
---- An RFC 3339 time, with a fraction and an offset where it has them, as seconds since 1970-01-01
---- UTC. A date alone is its midnight in UTC. A leap second is the second after it.
+--- An RFC 3339 time, with its fraction and offset, if any, as seconds since 1970-01-01 UTC. A date alone is its
+--- midnight in UTC. A leap second is the second after it.
 ---@param text string
 ---@return number? seconds
 ---@return string? problem
@@ -62,8 +62,8 @@ function time.parse(text)
 end
 
 --- Seconds since 1970 as an RFC 3339 time in UTC: "2025-10-03T12:00:00Z".
----@param seconds number from -62167219200, which is the year 0, to the end of the year 9999
----@param digits integer? of a fraction, 0 by default, at most 9; further ones are cut off
+---@param seconds number from -62167219200, the beginning of the year 0, to the end of the year 9999
+---@param digits integer? of the fraction, 0 by default, at most 9; further ones are cut off
 ---@return string
 function time.format(seconds, digits)
   if type(seconds) ~= "number" or not (seconds >= -62167219200 and seconds < 253402300800) then
@@ -77,7 +77,7 @@ function time.format(seconds, digits)
   local year, month, day_of_month = calendar.date(day)
   local fraction = ""
   if digits and digits > 0 then
-    -- As much above the fraction as its own error can be: 0.57 is 0.569… as a double.
+    -- Compensates for the rounding error of the fraction: 0.57 is 0.569… as a double.
     local scaled = math.floor((seconds - whole) * 10 ^ digits + 1e-3)
     fraction = ("%%.%dd"):format(digits):format(math.min(scaled, 10 ^ digits - 1)):gsub("^", ".", 1)
   end
@@ -85,7 +85,7 @@ function time.format(seconds, digits)
     year, month, day_of_month, math.floor(second / 3600), math.floor(second / 60) % 60, second % 60, fraction)
 end
 
---- A duration in seconds: a number and s, m (minutes), h, d or w, or several: "90d", "1.5h", "1d12h".
+--- A duration in seconds: a number and s, m (minutes), h, d or w, or several of these: "90d", "1.5h", "1d12h".
 ---@param text string
 ---@return number? seconds
 ---@return string? problem

@@ -1,9 +1,9 @@
--- A walk over the pages of one collection. It never blocks: `poll` does what can be done now and
--- says how long to wait at most. Streams stand on it.
+-- A walk over the pages of one collection, the source of a stream. It never blocks: `poll` does what can be done now
+-- and returns how long to wait at most.
 --
--- The pages alive at a time are the one that is read and those asked for ahead, if any are wanted. A
--- page's request leaves as soon as its position is known, that is when the last byte of the page before
--- it has arrived, before that page's users are read.
+-- The pages in memory at a time are the one that is read and those requested ahead, if any are wanted. A page's request
+-- is sent as soon as its position is known, that is when the last byte of the page before it has arrived, before that
+-- page's users are read.
 
 local backward = require "rollcall.walk.backward"
 local checkpoint = require "rollcall.checkpoint"
@@ -21,12 +21,31 @@ local request = require "rollcall.http.request"
 local source = require "rollcall.source"
 
 ---@class rollcall.Walk: rollcall.Source
+---@field client rollcall.ClientState
+---@field spec rollcall.WalkSpec
+---@field paging rollcall.PagingType
+---@field capture string[] JSON Pointers that paging needs from each page
+---@field id string JSON Pointer of the id in a user
+---@field empty_answers rollcall.DeclaredAnswer how responses say that there are no users
+---@field pages rollcall.Page[] the first is read, the others were requested ahead
+---@field page_count integer pages requested so far, without those that were dropped
+---@field freezes integer calls of `freeze` without a `thaw`
+---@field frozen string? the checkpoint while it is frozen
+---@field last_checkpoint string? once finished
+---@field polls integer rounds of `poll`; a changed count reveals a nested poll from a hook
+---@field repeats rollcall.Repeats
+---@field known { answer: rollcall.Answer? } of the page with the most users so far, for paging types that know of pages
+---  ahead
+---@field users integer given, of the pages before the first of `pages`
+---@field stats { requests: integer, retries: integer, waits: number, bytes: integer } see rollcall.Stats
+---@field total integer? the number of users that the last page states
+---@field by_page boolean? users are handed over as a page; it counts as given when `page_end` was taken
+---@field page_users rollcall.User[]? with by_page: those of the page that have arrived
 ---@field page_end rollcall.PageInfo? with by_page: of the page whose last user was given, `ended_page`
----@field by_page boolean? its users are handed on as a page, which counts as given once page_end was taken
----@field page_users rollcall.User[]? of it, those that have come
----@field is_busy boolean? in the middle of a poll, but for hooks: a close comes at its end
----@field is_close_wanted boolean? it was asked for
----@field is_unseen boolean? the user given last was not handed on, since the walk was closed meanwhile
+---@field ended_page rollcall.Page? the page of `page_end`
+---@field is_busy boolean? in the middle of a poll, except during hooks: a close is deferred to its end
+---@field is_close_wanted boolean? `close` was called
+---@field is_unseen boolean? the user given last was not handed over, because the walk was closed meanwhile
 local Walk = {}
 Walk.__index = Walk
 
@@ -35,15 +54,15 @@ local walk = {}
 ---@class rollcall.WalkSpec
 ---@field collection rollcall.ProviderCollection
 ---@field query rollcall.Query checked
----@field request rollcall.Request what every page's request begins with
+---@field request rollcall.Request the template of every page's request
 ---@field first rollcall.Position of the first page, without a checkpoint
 ---@field auth table
----@field variables table<string, string> what {name}s in the path stand for
+---@field variables table<string, string> the values of each {name} in the path
 ---@field records { common: table, type: table } its users' common fields, from fields.common, and their type
 ---@field identity rollcall.WalkIdentity
 ---@field resume rollcall.Checkpoint?
 ---@field budget rollcall.Budget
----@field account string? whose users they are
+---@field account string? the account whose users they are
 
 ---@param client rollcall.ClientState
 ---@param spec rollcall.WalkSpec
@@ -55,17 +74,17 @@ function walk.new(client, spec)
     spec = spec,
     paging = paging,
     capture = paging.captures(spec.collection.paging),
-    id = pointers.of(spec.collection.id or "id"), -- in a user
+    id = pointers.of(spec.collection.id or "id"),
     empty_answers = declared_answer.among(spec.collection.empty),
     front = { head = source.empty_head },
     finished = false,
-    pages = {}, -- the first is read, the others were asked for ahead
+    pages = {},
     page_count = 0,
     freezes = 0,
-    polls = 0, -- rounds of poll begun: a hook may have begun one inside another
+    polls = 0,
     repeats = repeats.new(paging),
-    known = {}, -- for paging types that know of pages ahead
-    users = 0, -- of the pages before the first
+    known = {},
+    users = 0,
     stats = { requests = 0, retries = 0, waits = 0, bytes = 0 },
   }, Walk)
   table.insert(spec.budget.walks, self)
@@ -80,9 +99,9 @@ function Walk:address(one)
   return one:address(self.client.base_url, spec.collection.path, spec.variables, self.client.query_names)
 end
 
---- Asks for the page at this position, behind those already asked for.
+--- Requests the page at this position, after those already requested.
 ---@param position rollcall.Position
----@param ledger rollcall.Ledger? of a page that a checkpoint has begun
+---@param ledger rollcall.Ledger? of the page at which a checkpoint was taken
 ---@param saved string? the same, as the checkpoint has it
 function Walk:ask(position, ledger, saved)
   local spec = self.spec
@@ -128,12 +147,12 @@ function Walk:ask(position, ledger, saved)
   }
 end
 
---- What a position is known by: nil where another one is always another page.
+--- The loop-detection key of a position; nil for numbered pages, which never repeat.
 local function key_of(position)
   return position.token or position.url or position.before and "before " .. position.before
 end
 
---- Asks for the first page: the query's, or where the checkpoint stood.
+--- Requests the first page: the query's, or the one of the checkpoint.
 function Walk:begin()
   local resume = self.spec.resume
   local position = resume and resume.position or self.spec.first
@@ -146,7 +165,7 @@ function Walk:begin()
     self.repeats:ask(key)
   end
   if self.paging.is_linked and self.spec.query.direction ~= "backward" then
-    -- Links may lead back to where it began, which the first page's parameters say.
+    -- Links may lead back to the beginning, which the first page's parameters identify.
     local first = self.spec.request:copy()
     self.paging.apply(self.spec.collection.paging, self.spec.first, first, self.spec.query)
     self.repeats:ask(self:address(first))
@@ -163,9 +182,9 @@ function Walk:begin()
   self:ask(position, ledger, resume.ledger)
 end
 
---- From here on users are handed on as a page.
----@param less_last boolean? the user given last is of it
----@return rollcall.User[] users of it that are there: some, where a hook has raised before it was whole
+--- From here on users are handed over as a page.
+---@param less_last boolean? the page includes the user given last
+---@return rollcall.User[] users of it that have arrived: some, if a hook raised before it was whole
 function Walk:begin_page(less_last)
   local page = self.pages[1]
   if page and not self.by_page then
@@ -176,7 +195,7 @@ function Walk:begin_page(less_last)
   return self.page_users
 end
 
---- The page, and all of its users, are handed on.
+--- The page, with all of its users, was handed over.
 ---@return rollcall.PageInfo
 function Walk:end_page()
   local ended = self.page_end
@@ -201,7 +220,7 @@ function Walk:current_checkpoint()
   return checkpoint.encode(saved)
 end
 
---- Where the script stands: not after users of a page that it has not seen yet.
+--- Where the script stands: before the users of a page that was not handed over yet.
 ---@return string
 function Walk:resume_point()
   local unseen = self.by_page and (self.page_end and self.ended_page or self.pages[1])
@@ -211,19 +230,19 @@ function Walk:resume_point()
   return self.finished and self.last_checkpoint or self:current_checkpoint()
 end
 
---- The same, or where it is frozen: the script has not seen users since, which `collect` has, or a function of its own
---- has raised in it.
+--- The same, or the checkpoint at which it is frozen: users since then are in `collect`, which has not returned or in
+--- which a user function has raised.
 ---@return string
 function Walk:checkpoint()
   return self.frozen or self:resume_point()
 end
 
---- Its checkpoint, to freeze it at.
+--- Its checkpoint, for `freeze`.
 function Walk:mark()
   return self:checkpoint()
 end
 
---- From here on its checkpoint is this one, or an earlier one that it was frozen at; until it is thawed as often.
+--- Keeps its checkpoint at this one, or at an earlier one if it is frozen already, until `thaw` was called as often.
 ---@param mark string
 function Walk:freeze(mark)
   self.frozen, self.freezes = self.frozen or mark, self.freezes + 1
@@ -234,7 +253,7 @@ function Walk:thaw()
   self.frozen = self.freezes > 0 and self.frozen or nil
 end
 
---- What is known of a page once no more users of it will come.
+--- What is known about a page once no more users of it will come.
 ---@return rollcall.PageInfo
 function Walk:describe(page)
   local kind, declared = self.paging, self.spec.collection.paging
@@ -267,7 +286,7 @@ function Walk:finish(reason, err)
     self.last_checkpoint = reason == "closed" and self:resume_point() or self:current_checkpoint()
     if reason == "closed" then
       self.page_end = nil -- the checkpoint is before that page
-    elseif self.by_page and page and not self.page_end then -- one that nobody has taken yet comes first
+    elseif self.by_page and page and not self.page_end then -- one that was not taken yet goes first
       page.is_cut = reason == "limit" and page.answer ~= nil and page.ledger:given() < page.answer.count
       self.page_end, self.ended_page = self:describe(page), page
     end
@@ -277,11 +296,11 @@ function Walk:finish(reason, err)
   self:drop(2)
   self.users = self:count()
   if page then
-    page.exchange:cancel() -- which counts what it has brought
+    page.exchange:cancel() -- counts its bytes
   end
   self.pages = {}
   if reason == "closed" then
-    self.client.engine:notify() -- another coroutine may wait in it, for no transfer
+    self.client.engine:notify() -- another coroutine may be waiting on it, for no transfer
   end
 end
 
@@ -293,7 +312,7 @@ function Walk:fail(err)
   end
 end
 
---- How many users the walk has given.
+--- The number of users that the walk has given.
 ---@return integer
 function Walk:count()
   local page = self.pages[1]
@@ -303,7 +322,7 @@ end
 ---@return rollcall.Stats
 function Walk:statistics()
   local page = self.pages[1]
-  local has_come = page and (page.is_new or page.ended) -- it has users, or has come to its end
+  local has_come = page and (page.is_new or page.ended) -- it has users, or has ended
   return {
     users = self:count(),
     pages = self.page_count - #self.pages + (has_come and 1 or 0),
@@ -315,7 +334,7 @@ function Walk:statistics()
   }
 end
 
---- Gives up the pages from this index on: they were asked for ahead, and are not those that follow.
+--- Drops the pages from this index on: they were requested ahead, and are not the ones that follow.
 function Walk:drop(index)
   while self.pages[index] do
     table.remove(self.pages).exchange:cancel()
@@ -323,7 +342,7 @@ function Walk:drop(index)
   end
 end
 
---- What ignores the position that it is sent, in words.
+--- Explains a loop, for messages.
 function Walk:ignored()
   local place = self.paging.places(self.spec.collection.paging)[1]
   local name = request.query_name(place)
@@ -331,7 +350,7 @@ function Walk:ignored()
     request.describe(name and self.client.query_names[name] or place)) or "the server's links lead in a circle"
 end
 
---- A whole page: where the next one is, and whether what was asked for ahead is that one.
+--- For a whole page: finds where the next one is, and drops the page requested ahead unless it is that one.
 function Walk:decide_next(index)
   local page, kind, declared = self.pages[index], self.paging, self.spec.collection.paging
   local position, problem, problem_kind
@@ -364,7 +383,7 @@ function Walk:decide_next(index)
   end
 end
 
---- A page's body is whole.
+--- Reads what the whole body of a page says.
 function Walk:settle(index)
   local page = self.pages[index]
   if not page:settle(self.client.base_url, self.capture) then
@@ -377,7 +396,7 @@ function Walk:settle(index)
   self:decide_next(index)
 end
 
---- Ends a page that has come before.
+--- Ends a page that repeats an earlier one.
 function Walk:fail_as_repeat(page)
   page.err = page.exchange:error("loop", ("page %d has the same users as one before it; %s"):format(
     page.number, self:ignored()))
@@ -385,9 +404,9 @@ function Walk:fail_as_repeat(page)
   self:drop(2)
 end
 
---- Lets the first page be read once it is clear that it is none that was read before: that its first users
---- are others. None of a page that comes again is given.
----@return boolean? has_come it comes again
+--- Releases the first page's users once its first users differ from those of every page before. No user of a repeated
+--- page is given.
+---@return boolean? has_come it is a repeated page; nil: not known yet
 function Walk:check_repeat(page)
   if not page.exchange.decoder then
     return
@@ -400,7 +419,7 @@ function Walk:check_repeat(page)
   return is_known
 end
 
---- Remembers what a page began with that was read to its end; false where it cannot go on like this.
+--- Remembers the beginning of a page that was read to its end; false if the walk must not go on.
 function Walk:remember(page)
   local problem = self.repeats:remember(page)
   if problem == "again" then
@@ -412,14 +431,14 @@ function Walk:remember(page)
   return not page.err
 end
 
---- Is what was asked for enough to reach the limit?
+--- Would the pages already requested, if full, reach the limit?
 function Walk:is_limit_near()
   local limit, page_size = self.spec.query.limit, self.spec.query.page_size
   return limit ~= nil and page_size ~= nil and self.users + #self.pages * page_size >= limit
 end
 
---- Where the page after one is, as far as its paging type can tell before all pages up to it have ended, and if
---- several are wanted.
+--- The position of the page after this one, if the paging type can tell it before all pages up to it have ended and at
+--- least two pages are to be fetched ahead.
 ---@return rollcall.Position?
 function Walk:position_ahead(page)
   local ahead, query = self.paging.ahead, self.spec.query
@@ -429,29 +448,29 @@ function Walk:position_ahead(page)
   return ahead(self.spec.collection.paging, page.position, self.known, query)
 end
 
---- Lets every page go on, and asks for further ones, as many ahead as wanted.
+--- Steps every page's exchange, and requests further pages, as many ahead as wanted.
 ---@param now number
 ---@return number seconds to wait at most
 function Walk:step_pages(now)
   local wake, polls = source.FOREVER, self.polls
-  local is_known = true -- what came before the page
+  local is_known = true -- are all pages before this one whole?
   local i = 1
   while self.pages[i] do
     local page = self.pages[i]
     local has_come = i == 1 and not page.is_new and self:check_repeat(page)
     if not page.ended then
-      -- What has come of a page that broke off is read first; not where it may be one that has come before.
+      -- The users that arrived before a transfer broke off are read first, unless the page may be a repeated one.
       local is_read = i == 1 and page.is_new and self.spec.query.direction ~= "backward"
-      self.is_busy = false -- hooks may wait, and others close it meanwhile
+      self.is_busy = false -- hooks may wait, and other code may close the walk meanwhile
       local status, wait = page.exchange:step(now, is_read)
       self.is_busy = true
-      if self.finished or self.polls ~= polls then -- by a hook, which closed it or asked for users itself
+      if self.finished or self.polls ~= polls then -- a hook closed it, or polled it itself
         return wake
       end
       if self.spec.query.direction == "backward" then
         backward.hold(page)
       end
-      if i > 1 then -- while users of the first are read
+      if i > 1 then -- the first page's users are still being read
         page.exchange:leave()
       end
       if status == "done" then
@@ -462,7 +481,7 @@ function Walk:step_pages(now)
         wake = math.min(wake, wait or wake)
       end
     end
-    if i == 1 and not page.is_new and not has_come then -- a hook may have waited
+    if i == 1 and not page.is_new and not has_come then -- more may have arrived while a hook waited
       self:check_repeat(page)
     end
     if not self.pages[i + 1] and i <= self.spec.query.prefetch and not self:is_limit_near() then
@@ -480,7 +499,7 @@ function Walk:step_pages(now)
   return wake
 end
 
---- Sets the front's head to what gives the users of the first page.
+--- Sets the front's head to the one of the first page.
 function Walk:set_head(page)
   local query = self.spec.query
   if not page.is_new then
@@ -491,7 +510,7 @@ function Walk:set_head(page)
     page.ledger:allow(page.before + query.limit - self.users)
   end
   if query.direction ~= "backward" then
-    -- Its rate limits are known before its users are given, who may be the cause of another request.
+    -- Its rate limits are known before its users are given: the script may send another request on seeing one.
     self.front.head = page.exchange.observed and page.exchange.transfer or source.empty_head
   elseif page.whole then
     page.head = page.head or backward.reversed(page, self.client.turn, function()
@@ -508,7 +527,7 @@ function Walk:is_at_limit()
   return limit ~= nil and self:count() >= limit
 end
 
---- All users of the first page were given: on to the next one, or to the end.
+--- All users of the first page were given: goes on to the next page, or ends the walk.
 function Walk:turn_page(page)
   local err = page.err or (page.ledger:short() and page:conflict())
   if not err and not self:remember(page) then
@@ -539,7 +558,7 @@ function Walk:turn_page(page)
   })
 end
 
---- The bytes of what is under way.
+--- The bytes received by running transfers.
 ---@return integer
 function Walk:running_bytes()
   local bytes = 0
@@ -551,7 +570,7 @@ function Walk:running_bytes()
   return bytes
 end
 
---- Ends the walk where a limit of the whole walk is reached; true then.
+--- Ends the walk if a limit of the whole walk is reached or its client is closed. Has it ended?
 function Walk:end_if_over(now)
   local name = self.client.provider.name
   if self.client.is_closed then
@@ -567,7 +586,7 @@ function Walk:end_if_over(now)
   return self.finished
 end
 
---- The next user; or nil and for how many seconds at most to wait; or nil when `finished`.
+--- The next user; or nil and the seconds to wait at most; or nil once `finished`.
 ---@return rollcall.User? user
 ---@return number? seconds
 function Walk:poll()
@@ -575,7 +594,7 @@ function Walk:poll()
   local good, user, seconds = pcall(self.poll_round, self)
   self.is_busy = false
   if self.is_close_wanted and not self.finished then
-    self.is_unseen = good and user ~= nil -- the checkpoint has the user to come
+    self.is_unseen = good and user ~= nil -- the checkpoint is before the user
     self:close()
     user = nil
   end
@@ -588,11 +607,11 @@ end
 function Walk:poll_round()
   local by_page = self.by_page
   while true do
-    self.is_busy = true -- so that it is as it is now to the end of the round
+    self.is_busy = true -- a close during this round is deferred to its end
     if self.finished then
       return nil
     end
-    -- A hook may have waited, and another coroutine have ended the page meanwhile, or taken it.
+    -- While a hook waited, another coroutine may have ended the page, or taken it.
     if self.page_end or by_page and not self.by_page then
       return nil, 0
     end
@@ -600,7 +619,7 @@ function Walk:poll_round()
     if self:end_if_over(now) then
       return nil
     end
-    self.front.head = source.empty_head -- until `set_head`: a hook may raise, and a transfer may be replaced
+    self.front.head = source.empty_head -- until `set_head`: a hook may raise, a transfer may be replaced
     if self.page_count == 0 then
       self:begin()
     end
@@ -612,7 +631,7 @@ function Walk:poll_round()
       self:set_head(page)
       local user = self.front.head:next()
       if user == nil then
-        user = self.front.head:next() -- the first nil may only have said that the last byte is in
+        user = self.front.head:next() -- the first nil may only mean that the last byte has arrived
       end
       if user ~= nil then
         return user
@@ -635,12 +654,12 @@ function Walk:poll_round()
   end
 end
 
---- What the head's `values` takes for these fields; nil where it gives users only.
+--- What the head's `values` takes for these fields; nil if it gives users only.
 ---@param names string[]
 ---@return rollcall.Selection?
 function Walk:selection(names)
   if self.spec.query.direction == "backward" then
-    return nil -- the users are there
+    return nil -- all users of a page are created anyway
   end
   return core.selection(fields.rules_of(self.spec.records.common, names))
 end
@@ -649,7 +668,7 @@ function Walk:engines()
   return { not self.client.is_closed and self.client.engine or nil }
 end
 
---- Ends the walk; from a finalizer in the middle of a poll, at its end.
+--- Ends the walk; in the middle of a poll, such as from a finalizer, at the poll's end.
 function Walk:close()
   self.is_close_wanted = true
   if not self.finished and not self.is_busy then

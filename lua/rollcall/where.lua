@@ -1,18 +1,18 @@
 -- Selection: "status=ACTIVE", "last_seen_at<90d", as a function of a user.
 --
 -- FIELD OPERATOR VALUE. A field is a name, names with dots ("department.name") or a JSON Pointer, whose ~0 and ~1 are
--- no operators. The value is what follows, without the blanks around it; in double quotes they are kept, and a value
--- that begins with = < > or ~ must be in them. The operators:
+-- not operators. The value is the rest, without surrounding white space; double quotes keep the white space, and a
+-- value that begins with = < > or ~ must be in double quotes. The operators:
 --
---   =  !=           the same, to the letter; a number by its value; true and false; of a list: one of its
---                   elements. A date alone is the whole day of a time. Without a value: absent (null,
---                   empty), and there
---   ~  !~           contains, capital or small; of a list: one of its elements does
---   < <= > >=       numbers by value; times by RFC 3339 or by a duration back from now ("90d" is the moment
---                   90 days ago, so <90d is longer ago than that); texts by their bytes
+--   =  !=           equal: strings exactly, times by the instant, numbers by value, true and false; of a list, one of
+--                   its elements. A date alone equals any time on that day. Without a value: absent (null, empty),
+--                   or not absent
+--   ~  !~           contains, ignoring case; of a list, one of its elements does
+--   < <= > >=       numbers by value; times by RFC 3339 or by a duration back from now ("90d" is the moment 90 days
+--                   ago, so <90d is longer ago than that); strings by their bytes
 --
--- Of what is absent, != and !~ are true and all else is false; but a last_seen_at that is absent was
--- never: longer ago than any time.
+-- With a value, != and !~ are true for an absent field and all others are false, with one exception: an absent
+-- last_seen_at means never, which is longer ago than any time.
 
 local fold = require "rollcall.fold"
 local path = require "rollcall.path"
@@ -29,10 +29,10 @@ local where = {}
 
 local DAY = 86400
 
---- What is never seen is longer ago than any time; nothing is known of other fields.
+--- An absent last_seen_at means never, longer ago than any time; other absent fields are unknown.
 local absent_is_never = { last_seen_at = true }
 
---- Fields that are times wherever they are known: a comparison with anything else is a mistake.
+--- Fields that are always times: comparing them with anything else is a mistake.
 local is_time = { last_seen_at = true, created_at = true, updated_at = true, deleted_at = true,
   createdDateTime = true, lastLoggedInDateTime = true }
 
@@ -43,7 +43,7 @@ local comparisons = {
   [">="] = function(a, b) return a >= b end,
 }
 
---- Does `matches` hold of the value, or of one of its elements?
+--- Is `matches` true for the value or, for a list, one of its elements?
 local function any(value, matches)
   if type(value) ~= "table" then
     return matches(value)
@@ -56,13 +56,13 @@ local function any(value, matches)
   return false
 end
 
---- The value as a moment: a time, a date, or so long before now. nil where it is none of them.
+--- The text as seconds since 1970: a time, a date, or a duration before now; nil if it is none of them.
 local function moment(text, now)
   local back = time.duration(text)
   return back and now - back or time.parse(text)
 end
 
---- A decimal number, the same on every Lua; nil for any other text.
+--- A decimal number, the same on every Lua; nil for any other string.
 local function number_of(text)
   return text:find "^[+-]?%.?%d" and not text:find "[xXbBpPuU]" and tonumber(text) or nil
 end
@@ -118,9 +118,9 @@ local function ordered(name, operator, text, now)
   end
 end
 
---- The parts of an expression, each without the blanks around it; nil where it is none, such as a==b.
+--- The parts of an expression, each without surrounding white space; nil if it is not valid, such as a==b.
 local function split(expression)
-  -- In a JSON Pointer ~0 and ~1 are part of a name.
+  -- In a JSON Pointer, ~0 and ~1 are part of a name.
   local first = expression:gsub("^%s*/[^=!<>]*", function(pointer)
     return (pointer:gsub("~[01]", "  "))
   end):find "[=!~<>]"
@@ -140,7 +140,7 @@ local function split(expression)
   return name, operator, text:match '^"(.*)"$' or text
 end
 
---- Compiles one expression; nil and what is wrong with it. For what a person has typed.
+--- Compiles one expression; or returns nil and what is wrong with it, for expressions that a person has typed.
 ---@param expression string
 ---@param options rollcall.WhereOptions?
 ---@return (fun(user: rollcall.User|table): boolean)? predicate
@@ -185,7 +185,7 @@ function where.compile(expression, options)
   end, name
 end
 
---- A predicate for stream:filter: true for users of whom all the expressions hold.
+--- A predicate for stream:filter: true for users for whom all expressions hold.
 ---@param expressions string|string[]
 ---@param options rollcall.WhereOptions?
 ---@return rollcall.Predicate

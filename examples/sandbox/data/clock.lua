@@ -1,4 +1,4 @@
--- RFC 3339 dates by arithmetic alone: the directory's "now" never moves, and no host's clock or zone matters.
+-- RFC 3339 dates by arithmetic alone: the directory's "now" never moves, and no host's clock or time zone matters.
 
 local clock = {}
 
@@ -7,7 +7,7 @@ local floor = math.floor
 
 clock.DAY = 86400
 
--- Days since 1970-01-01 to year, month, day (Howard Hinnant's civil_from_days, for dates after 1970).
+-- Converts days since 1970-01-01 to year, month, day (Howard Hinnant's civil_from_days, for dates after 1970).
 local function civil(days)
   days = days + 719468
   local era = floor(days / 146097)
@@ -20,7 +20,7 @@ local function civil(days)
   return year + era * 400 + (month <= 2 and 1 or 0), month, day
 end
 
--- The date so many seconds before now; with `milliseconds` the spelling with a fraction.
+-- The date this many seconds before now; with `milliseconds`, with a fraction.
 function clock.ago(seconds, milliseconds)
   local time = NOW - seconds
   local days = floor(time / clock.DAY)

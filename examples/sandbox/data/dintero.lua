@@ -1,5 +1,5 @@
--- Dintero's side of the directory: a few accounts with their users, and the big accounts whose users are made as they
--- are asked for.
+-- Dintero's side of the directory: a few accounts with their users, and the big accounts whose users are generated on
+-- demand.
 
 local clock = require "sandbox.data.clock"
 local json = require "sandbox.data.json"
@@ -24,7 +24,7 @@ dintero.accounts = {
   { id = "P11111111", count = 0 },
 }
 
--- A partner's account, as Dintero numbers them, and its merchants': id and number of users.
+-- A partner's account, with an id of Dintero's form, and its merchants': id and number of users.
 dintero.partner = { id = "T12300000", count = 2 }
 dintero.merchants = {}
 for number = 1, 23 do
@@ -44,7 +44,7 @@ local catalog = {
   { name = "Финансы", scope = { "read:settlements", "read:reports" } },
 }
 
--- Dates of the last day, month, year and more, as well as null and nothing.
+-- Dates of the last day, month, year and earlier, and also null and no date.
 local function last_seen(generator)
   local kind = generator:int(100)
   if kind <= 8 then return nil end
@@ -92,7 +92,7 @@ local function make_factor(generator, enabled)
   return { enabled = enabled, updated_at = clock.ago(generator:int(900) * clock.DAY) }
 end
 
--- Both factors, one, none of them enabled, or a configuration that says nothing about them.
+-- Both factors, one or none of them enabled; or a configuration without factors, or none.
 local function make_configuration(generator)
   local kind = generator:int(12)
   if kind <= 2 then return nil end
@@ -142,7 +142,7 @@ local function with_roles(user, roles)
   return copy
 end
 
--- An account's users both ways, with their roles and without: { plain = { users, texts }, expanded = … }.
+-- An account's users with and without their roles: { plain = { users, texts }, expanded = … }.
 local generated = {}
 
 local function generate(account)
@@ -167,7 +167,7 @@ end
 
 -- The big accounts -----------------------------------------------------------------------------------------------
 
-local BLOCK = 100    -- users whose numbers have all but their last two digits in common
+local BLOCK = 100    -- users whose numbers differ only in the last two digits
 
 -- The id of the account of `count` users.
 function dintero.big_account(count)
@@ -193,7 +193,7 @@ function dintero.big_user(count, number, expand)
   return user, json.write(user, big_style(variant))
 end
 
--- The text of a whole block, in pieces between which stand the leading five digits of its users' numbers.
+-- The text of a whole block, in pieces between which the leading five digits of its users' numbers go.
 local big_blocks = template.cache(function(key)
   local count, expand = key:match "^(%d+)(.*)$"
   local texts = {}
@@ -224,7 +224,7 @@ function dintero.big_stream(count, expand, write)
   end
 end
 
--- As big_stream, for the users that a search finds; write("") is a sign of life between them.
+-- Like big_stream, for the users that a search finds; between them, write("") checks that the reader is still there.
 local function big_search(count, expand, search, write)
   local comma = ""
   for number = 1, count do
@@ -285,7 +285,7 @@ function dintero.write(object)
   return json.write(object, { escape = "raw", space = "compact", order = "schema", rank = rank })
 end
 
--- What tests and the server ask ----------------------------------------------------------------------------------
+-- Functions for tests and the server -----------------------------------------------------------------------------
 
 -- The account with this id as { id, count, big }, or nil.
 function dintero.account(id)
@@ -306,8 +306,8 @@ local function big_users(account, expand)
   return listed
 end
 
--- The users of an account, in order, and beside them the JSON text of each; those of a big account are made at each
--- call. Query: `expand_roles` (users have their roles), `search` (part of an email or name).
+-- The users of an account, in order, and a list with the JSON text of each; those of a big account are generated for
+-- each call. Query: `expand_roles` (users have their roles), `search` (part of an email or name).
 function dintero.users(id, query)
   query = query or {}
   local account = assert(dintero.account(id), "no such account")
@@ -322,7 +322,7 @@ function dintero.users(id, query)
   return users, texts
 end
 
--- The same for a big account: its users' texts, separated by commas, go to write(text) until that returns false.
+-- The same for a big account: calls write(text) with its users' texts, separated by commas, until that returns false.
 function dintero.stream(id, query, write)
   local account = dintero.account(id)
   if query.search then return big_search(account.count, query.expand_roles, query.search:lower(), write) end

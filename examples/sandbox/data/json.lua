@@ -7,7 +7,7 @@ json.null = found and cjson.null or setmetatable({}, { __tostring = function() r
 
 local arrays = setmetatable({}, { __mode = "k" })
 
--- Marks a table as an array, which an empty one cannot show by itself.
+-- Marks a table as an array, which an empty one does not show.
 function json.array(list)
   arrays[list] = true
   return list
@@ -15,7 +15,7 @@ end
 
 local short = { ["\b"] = "\\b", ["\f"] = "\\f", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 
--- The \u escapes of one UTF-8 sequence: one of them, or a surrogate pair.
+-- The \u escapes of one UTF-8 sequence: one, or a surrogate pair.
 local function unicode_escape(sequence, format)
   local lead = sequence:byte()
   local code = lead < 0xE0 and lead - 0xC0 or lead < 0xF0 and lead - 0xE0 or lead - 0xF0
@@ -39,7 +39,7 @@ local function quote(text, style)
   return '"' .. text .. '"'
 end
 
--- A key with one letter escaped: legal, and the end of whoever compares keys as bytes.
+-- A key with one letter escaped: legal, but it breaks parsers that compare keys as bytes.
 local function odd_key(key)
   return '"' .. key:sub(1, 1) .. string.format("\\u%04x", key:byte(2)) .. key:sub(3) .. '"'
 end
@@ -57,8 +57,8 @@ local function sorted_keys(object, style)
   return keys
 end
 
--- Text between the tokens, by the style's `space`: after an opening bracket or comma, before a closing one, after a
--- colon.
+-- Whitespace between the tokens, by the style's `space`: after an opening bracket or comma, before a closing one, after
+-- a colon.
 local function gaps(style, depth)
   local space = style.space
   if space == "pretty" then
@@ -98,12 +98,12 @@ end
 
 -- Style: `escape` "raw", "lower" or "upper" (hexadecimal digits of \u escapes), `slash` whether "/" becomes "\/",
 -- `space` "compact", "spaced", "pretty" or "odd", `order` "schema" (by the table `rank`), "alphabetical" or "reverse",
--- `odd_keys`.
+-- `odd_keys` whether keys have an escaped letter.
 function json.write(value, style)
   return write(value, style, 0)
 end
 
--- The style of one user: most servers write compact text in one order, and every kind of text must occur.
+-- The style of one user: most servers write compact text in one order, but every style must occur.
 function json.random_style(generator, rank)
   return {
     escape = generator:pick { "raw", "raw", "raw", "lower", "upper" },

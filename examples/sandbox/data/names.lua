@@ -63,7 +63,7 @@ end
 local adjectives = { "amber", "brave", "calm", "deft", "eager", "fond", "glad", "keen", "lucid", "merry", "noble" }
 local animals = { "ant", "bear", "crane", "dove", "elk", "fox", "gull", "hare", "ibis", "jay", "lynx", "moose", "newt" }
 
--- An address that no other user has, because it holds the user's number.
+-- An address that no other user has, because it contains the user's number.
 function names.email(generator, number, domain)
   local adjective, animal = generator:pick(adjectives), generator:pick(animals)
   local kind = generator:int(100)

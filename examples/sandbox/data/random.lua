@@ -9,7 +9,7 @@ local MULTIPLIER, MODULUS = 16807, 2147483647
 
 function random.new(seed)
   local generator = setmetatable({ state = seed % (MODULUS - 1) + 1 }, metatable)
-  for _ = 1, 8 do generator:int(2) end    -- near seeds give near first numbers
+  for _ = 1, 8 do generator:int(2) end    -- similar seeds give similar first numbers
   return generator
 end
 

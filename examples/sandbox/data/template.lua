@@ -1,11 +1,11 @@
--- JSON text with holes, cut once and then filled by one table.concat: what makes the big directories cheap.
+-- JSON text with holes, cut once and then filled by one table.concat, which makes the big directories cheap.
 
 local template = {}
 
--- What a sample holds where the number goes; plain ASCII that no spelling of JSON changes.
+-- The placeholder for the number in a sample; plain ASCII that no spelling of JSON changes.
 template.HOLE = "@NUMBER@"
 
--- Text to its pieces; table.concat(pieces, number) fills every hole.
+-- Splits text into pieces; table.concat(pieces, number) fills every hole.
 function template.cut(text)
   local pieces, from = {}, 1
   while true do

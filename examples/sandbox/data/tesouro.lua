@@ -1,5 +1,5 @@
 -- Tesouro's side of the directory: a tree of organizations under the caller's bank, their users, and the big
--- organizations whose users are made as they are asked for.
+-- organizations whose users are generated on demand.
 
 local clock = require "sandbox.data.clock"
 local json = require "sandbox.data.json"
@@ -37,10 +37,10 @@ local tree = {
   { 12, 1, "PLATFORM", "Nobody Here Yet", 0, "nobody.example" },
 }
 
--- What every listing gives of an organization: id, name, type, parent (nil for the caller's own).
+-- What listings show of an organization: id, name, type, parent (nil for the caller's own).
 tesouro.organizations = {}
 
--- An organization that exists and that the caller may not see.
+-- An organization that exists, but that the caller may not see.
 tesouro.foreign = { id = uuid(99), name = "Somebody Else's Bank", type = "BANK" }
 
 local by_id = { [tesouro.foreign.id] = tesouro.foreign }
@@ -56,7 +56,7 @@ end
 -- The id of the caller's own organization.
 tesouro.root = uuid(1)
 
--- The one whose members nobody has invited yet is switched off.
+-- The organization without members is disabled.
 local DISABLED = uuid(12)
 
 local function describe(organization)
@@ -69,7 +69,7 @@ local function describe(organization)
   }
 end
 
--- The organizations below the caller's that a listing meets, in its order. Filter: `status` (default "ACTIVE"; "ALL"
+-- The organizations below the caller's that a listing returns, in its order. Filter: `status` (default "ACTIVE"; "ALL"
 -- for every one), `type`, `parent` (direct children of that one), `id` (that one, its children and its parent).
 function tesouro.related(filter)
   filter = filter or {}
@@ -104,7 +104,7 @@ local departments = { "Finance", "Engineering", "R&D / Лаборатория", 
 local places = { "Oslo", "São Paulo", "東京", "Αθήνα", "תל אביב", "New York / NY", "Łódź" }
 local titles = { "Controller", "Head of \"Everything\"", "Développeuse", "会計士", "Ingeniør", "Clerk", "CFO" }
 
--- One of the named things, as {id, name}; sometimes null, {} or nothing at all.
+-- One of the named things, as {id, name}; sometimes null, {} or absent.
 local function reference(generator, list, first)
   local kind = generator:int(20)
   if kind <= 2 then return nil end
@@ -160,7 +160,7 @@ end
 local BIG_ID = "99999999-0000-4000-8000-%012d"
 local BIG_PATTERN = "^99999999%-0000%-4000%-8000%-(%d%d%d%d%d%d%d%d%d%d%d%d)$"
 local BIG_TYPE = "TRANSACTOR"
-local VARIANTS = 10    -- users number i and i + VARIANTS differ in their numbers alone
+local VARIANTS = 10    -- users number i and i + VARIANTS differ only in their numbers
 
 -- The id of the organization of `count` users.
 function tesouro.big_organization(count)
@@ -202,7 +202,7 @@ function tesouro.big_user(count, number)
   return make_big_user(count, variant, digits), table.concat(big_templates(count)[variant], digits)
 end
 
--- What the server asks -------------------------------------------------------------------------------------------
+-- Functions for the server ---------------------------------------------------------------------------------------
 
 -- The organization with this id, whether or not the caller may see it (`visible`), or nil.
 function tesouro.organization(id)
@@ -224,9 +224,9 @@ local function big_count(organization, filter)
   return matches and organization.count or 0
 end
 
--- The users that a listing meets, in its order, and beside them the JSON text of each; those of a big organization are
--- made at each call. Filter: `organization_id` (default the root), `organization_type`, `status` (default "ACTIVE";
--- "ALL" for every one).
+-- The users that a listing returns, in its order, and a list with the JSON text of each; those of a big organization
+-- are generated for each call. Filter: `organization_id` (default the root), `organization_type`, `status` (default
+-- "ACTIVE"; "ALL" for every one).
 function tesouro.users(filter)
   filter = filter or {}
   local ancestor, status = filter.organization_id or tesouro.root, filter.status or "ACTIVE"
@@ -252,8 +252,8 @@ end
 local function big_listing(organization, filter)
   return {
     count = big_count(organization, filter),
-    -- One concatenation a page: LuaJIT hashes a few bytes of a string, so thousands of texts that differ in some
-    -- digits would all share one chain of its string table.
+    -- One concatenation per page: LuaJIT hashes only a few bytes of a string, so thousands of texts that differ in some
+    -- digits would all be in one chain of its string table.
     join = function(first, last, separator)
       local templates, parts, at = big_templates(organization.count), {}, 0
       for number = first, last do

@@ -1,5 +1,5 @@
--- Bearer tokens got by client credentials (RFC 6749, 4.4), kept and renewed in time. One object for each
--- account of a client; its requests share it.
+-- Bearer tokens obtained by client credentials (RFC 6749, 4.4), kept and renewed in time. One object for each account
+-- of a client, shared by its requests.
 
 local base64 = require "rollcall.base64"
 local core = require "rollcall.core"
@@ -16,7 +16,7 @@ local url = require "rollcall.http.url"
 
 local client_credentials = {}
 
--- A token is one that the script has got elsewhere.
+-- A token is one that the script has obtained elsewhere.
 client_credentials.takes = { { "token" }, { "client_id", "client_secret" } }
 
 local parameter = { type = "string", expected = "the name of a parameter", test = function(value)
@@ -45,7 +45,7 @@ function client_credentials.schema(nodes)
   }
 end
 
---- Reports names of the id and the secret that another parameter has.
+--- Reports a name of the id or the secret that is another parameter's, too.
 local function check_names(auth, report)
   local names = tables.table_or_empty(auth.names)
   local taken = { grant_type = true, audience = true, scope = true }
@@ -70,11 +70,11 @@ function client_credentials.check(auth, report)
   end
 end
 
--- A token is renewed before its last five minutes, or the last tenth of a shorter life.
+-- A token is renewed five minutes before its end, or a tenth of a shorter life before it.
 local MARGIN, MARGIN_SHARE = 300, 0.1
--- Where the server does not say how long a token lives.
+-- Seconds that a token is taken to live if the server does not say.
 local UNKNOWN_LIFE = 3600
--- Bytes of a token: servers take no longer headers.
+-- Most bytes of a token: servers reject longer headers.
 local LONGEST_TOKEN = 16384
 
 local Credentials = {}
@@ -123,7 +123,7 @@ function Credentials:request()
   for i, pair in ipairs(parameters) do
     places[pair[1]] = i
   end
-  for _, name in ipairs(tables.keys(declared.parameters or {})) do -- which may be another grant_type
+  for _, name in ipairs(tables.keys(declared.parameters or {})) do -- these may replace grant_type
     parameters[places[name] or #parameters + 1] = { name, url.expand(declared.parameters[name], self.variables) }
   end
   local body
@@ -147,7 +147,7 @@ function Credentials:request()
   })
 end
 
---- Reads the answer of the token endpoint; nil and an error where it is none.
+--- Reads the answer of the token endpoint; nil and an error if it has no usable token.
 function Credentials:accept(asked, now)
   local declared, body = self.client.provider.auth, (asked.transfer:body())
   local document = json.decode(body)
@@ -155,7 +155,7 @@ function Credentials:accept(asked, now)
   local token = pointers.get(document, place)
   token = token ~= core.null and token or nil
   if type(token) ~= "string" or token == "" or token:find("[%c%s]") then
-    -- Nothing of an answer that may be a token of another shape.
+    -- Shows nothing of an answer that may be a token of another shape.
     local is_error = type(document) == "table" and token == nil and problem.refuses_token(document)
     local message, code = problem.read(is_error and document or nil)
     local is_shown = is_error and problem.without_token(body, document, message, place)
@@ -169,7 +169,7 @@ function Credentials:accept(asked, now)
       LONGEST_TOKEN))
   end
   local life = tonumber(pointers.get(document, declared.expires_in or "/expires_in"))
-  if not (life and life >= 0) then -- not said, or -1 for "never"; nor is NaN, which LuaJIT reads
+  if not (life and life >= 0) then -- not stated, -1 for "never", or NaN, which LuaJIT reads
     life = UNKNOWN_LIFE
   end
   self.client.redactor:add(token, self)
@@ -178,7 +178,7 @@ function Credentials:accept(asked, now)
   return true
 end
 
---- One request however many wait: all of them step the same ticket.
+--- Steps the one token request that all waiting requests share.
 function Credentials:step(ticket, now)
   local status, wait = ticket.exchange:step(now)
   if status == "wait" then
@@ -190,7 +190,7 @@ function Credentials:step(ticket, now)
       ticket.err = select(2, self:accept(ticket.exchange, now))
     else
       ticket.err = ticket.exchange.err
-      if ticket.err.status then -- it has answered, and there is no token: but for a limit of rate, auth has failed
+      if ticket.err.status then -- it answered: auth failed, except for a rate limit or a proxy
         local is_answer = ticket.err.kind == "http" and ticket.err.code ~= "proxy"
         ticket.err.kind = is_answer and "auth" or ticket.err.kind
         ticket.err.message = "no token: " .. ticket.err.message
@@ -200,13 +200,13 @@ function Credentials:step(ticket, now)
   return "ready"
 end
 
---- Is there a token, and is it not to be renewed yet?
+--- Is there a token that need not be renewed yet?
 function Credentials:is_current(now)
   return self.token ~= nil and now < self.renew_at
 end
 
---- The header lines for a request of `asker`: "ready" and them, "wait" and for how long at most, or
---- "failed" and why.
+--- Returns "ready" and the header lines for a request of `asker`; "wait" and the seconds to wait at most; or "failed"
+--- and an error.
 function Credentials:authorize(asker, now)
   local ticket = asker.ticket
   if not ticket and self:is_current(now) then
@@ -218,7 +218,7 @@ function Credentials:authorize(asker, now)
       if not asked then
         return "failed", err
       end
-      -- A function of a secret may have waited, and another request have got the token meanwhile, or asked for it.
+      -- A secret's function may have waited; meanwhile another request may have obtained or requested the token.
       if self:is_current(now) then
         return "ready", { header.line(self.client.provider.auth, self.token) }
       end
@@ -233,10 +233,10 @@ function Credentials:authorize(asker, now)
   end
   asker.ticket = nil
   if ticket.err then
-    -- One each: every walk adds its own checkpoint to it.
+    -- A copy for each request: every walk adds its own checkpoint.
     return "failed", errors.new(ticket.err.kind, ticket.err.message, ticket.err)
   elseif not self.token then
-    return self:authorize(asker, now) -- it was refused to another one, since
+    return self:authorize(asker, now) -- another request's refusal dropped it meanwhile
   end
   return "ready", { header.line(self.client.provider.auth, self.token) }
 end

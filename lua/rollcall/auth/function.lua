@@ -1,15 +1,15 @@
--- A function of the provider's makes the headers of each request, such as a signature.
+-- A provider's function makes the headers of each request, such as a signature.
 --
--- It is called with { method, url, body } and the secrets that the client was given, and answers a table of headers,
--- or nil and what is wrong. What it answers is hidden, but for short values of headers that carry no credentials, such
--- as a version's.
+-- It is called with { method, url, body } and the secrets that the client was given, and returns a table of headers, or
+-- nil and what is wrong. The values that it returns are redacted, except for short ones in headers that carry no
+-- credentials, such as a version.
 
 local errors = require "rollcall.errors"
 local header = require "rollcall.http.header"
 local header_names = require "rollcall.http.header_names"
 local secret = require "rollcall.auth.secret"
 
--- Bytes of the shortest value that is hidden of a header whose name does not speak of credentials.
+-- Bytes of the shortest value that is redacted if the header's name does not suggest credentials.
 local SHORTEST = 8
 
 local Function = {}
@@ -21,7 +21,7 @@ function by_function.schema()
   return { headers = { type = "function", required = true, expected = "a function of a request and the secrets" } }
 end
 
---- Any of them, or none.
+--- Any of the secrets, or none.
 by_function.takes = { secret.names }
 by_function.takes_any = true
 
@@ -76,7 +76,7 @@ function Function:authorize(asker)
   return "ready", lines
 end
 
---- It was refused: the function is asked again, once.
+--- After a refusal the function is called again, once.
 function Function:renew()
   return true
 end

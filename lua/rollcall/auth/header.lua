@@ -1,5 +1,5 @@
--- A token or key that the script brings, in a header: `Authorization: Bearer TOKEN` where the provider declares nothing
--- else, or `X-Api-Key: KEY`, `Authorization: SSWS KEY`.
+-- A token or key from the script, in a header: `Authorization: Bearer TOKEN` if the provider declares nothing else,
+-- otherwise as declared, such as `X-Api-Key: KEY` or `Authorization: SSWS KEY`.
 
 local header_names = require "rollcall.http.header_names"
 local schema = require "rollcall.schema"
@@ -11,7 +11,7 @@ Header.__index = Header
 
 local header = {}
 
--- The fields of a declaration that say where a key goes.
+-- The fields of a declaration for where a key goes.
 header.name = header_names.of_auth
 header.prefix = { type = "string", expected = "what stands before the key, such as \"SSWS \"", test = function(value)
   return not value:find("%c")
@@ -21,7 +21,7 @@ function header.schema()
   return { name = schema.required(header.name), prefix = header.prefix }
 end
 
---- The line of a key, or of a token, which is a bearer token (RFC 6750) where nothing else is declared.
+--- The header line of a key, or of a token, which is a bearer token (RFC 6750) if nothing else is declared.
 ---@param declared { name: string?, prefix: string? }
 ---@param key string
 ---@return string
@@ -48,7 +48,7 @@ function header.new(client)
   return setmetatable({ client = client }, Header)
 end
 
---- A bearer token (RFC 6750), which is what a provider takes that declares nothing.
+--- A bearer token (RFC 6750): for providers that declare nothing.
 header.bearer = tables.with(header, { schema = function()
   return {}
 end })

@@ -1,24 +1,24 @@
--- The secrets of a client's options: each a text, or what its function answers.
+-- The secrets of a client's options: each a string, or what its function returns.
 
 local errors = require "rollcall.errors"
 
 local secret = {}
 
--- Bytes that an error shows of why a function has none.
+-- Most bytes that an error shows of the reason why a function has no secret.
 local LONGEST_REASON = 512
 
---- Which options are secrets.
+--- The options that are secrets.
 secret.names = { "client_id", "client_secret", "password", "token", "username" }
 
---- Remembers what stands behind a scheme, such as Bearer: a server may echo it alone.
+--- Registers the credentials after a scheme such as Bearer: a server may echo them alone.
 function secret.add_credentials(redactor, value, use)
   redactor:add(value:match("^%s*%S+%s+(.*)$") or "", use)
 end
 
--- Who asks. Less secret than by what they show it.
+-- Identities: less secret than credentials.
 local IDENTITIES = { client_id = true, username = true }
 
---- Does a declaration have this text in it?
+--- Does a declaration have this string in it?
 local function has_text(node, text)
   if type(node) == "table" then
     for key, value in pairs(node) do
@@ -30,13 +30,13 @@ local function has_text(node, text)
   return type(node) == "string" and node:find(text, 1, true) ~= nil
 end
 
---- Is it a word of the address, or of the provider's own paths and pointers, such as a user who is called "users"? It
---- is no secret then, and hidden it would blot out what errors are about.
+--- Is an identity part of the address, or of the provider's own paths and pointers, such as a user named "users"? Then
+--- it is no secret, and redacting it would hide what errors are about.
 local function is_spelled_out(client, name, text)
   return IDENTITIES[name] == true and (has_text(client.base_url, text) or has_text(client.provider, text))
 end
 
---- A secret, which is remembered so that nobody sees it; nil and an error. A function answers it, or nil and why not.
+--- A secret, which is registered for redaction; nil and an error. Its function returns it, or nil and why not.
 ---@param client rollcall.ClientState
 ---@param name string
 ---@return string?
@@ -48,7 +48,7 @@ function secret.get(client, name)
     value, why = value()
   end
   if client.redactor:is_newest(value, name) then
-    return value -- which was looked at when it was remembered
+    return value -- checked when it was registered
   end
   if is_asked and value == nil and why ~= nil then
     local is_readable = type(why) ~= "table" or (getmetatable(why) or {}).__tostring ~= nil
@@ -71,7 +71,7 @@ function secret.get(client, name)
   return value
 end
 
---- Is one of these options a function, which may answer another one when it is asked again?
+--- Is one of these options a function, which may return another value next time?
 ---@param client rollcall.ClientState
 ---@param names string[]
 ---@return boolean

@@ -1,11 +1,11 @@
--- Which of a provider's own fields are a common field by another name: its declaration says so.
+-- Which of a provider's own fields are a common field by another name, as its declaration says.
 
 local built_in = require "rollcall.provider.built_in"
 local config = require "rollcall.cli.config"
 
 local aliases = {}
 
---- Adds the fields that a rule of a common field takes as they are.
+--- Adds the fields that the rule of a common field takes unchanged.
 local function add(names, rule, common)
   local field = type(rule) == "string" and rule:match "^/([^/~]+)$"
   if field then
@@ -17,7 +17,7 @@ local function add(names, rule, common)
   end
 end
 
---- By own field, the common one.
+--- The common fields, by own field.
 ---@param provider any its table, or its name
 ---@return table<string, string>
 local function declared(provider)
@@ -32,14 +32,14 @@ local function declared(provider)
   return names
 end
 
---- A function that answers this of a user of a snapshot: by the source that is configured by that name, where there is
---- one, or by the built-in provider that the user names.
+--- A function that returns this for a user of a snapshot: from the configured source of the user's source name, if
+--- there is one, otherwise from the built-in provider that the user names.
 ---@param session rollcall.cli.Session
 ---@return fun(user: table): table<string, string>
 function aliases.new(session)
   local by_source, by_provider = {}, {}
   local good, sources = pcall(config.sources, session.args.config, function() end)
-  for _, source in ipairs(good and sources or {}) do -- without any, what is declared is not known
+  for _, source in ipairs(good and sources or {}) do -- without sources, no declarations are known
     by_source[source.name] = declared(source.provider)
   end
   return function(user)

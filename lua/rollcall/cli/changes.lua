@@ -7,7 +7,7 @@ local path = require "rollcall.path"
 local snapshot = require "rollcall.cli.snapshot"
 local text_table = require "rollcall.cli.table"
 
---- By format, what makes a function that shows a change, and one that ends the table.
+--- By format, makes a function that shows a change, and one that ends the table.
 ---@alias rollcall.cli.Show fun(change: "joined"|"left"|"changed", user: table, differences: rollcall.cli.Difference[]?)
 ---@type table<string, fun(session: rollcall.cli.Session): (rollcall.cli.Show, fun()?)>
 local changes = {}
@@ -68,7 +68,7 @@ local function is_empty_table(value)
   return type(value) == "table" and next(value) == nil
 end
 
---- The JSON text of a value beside another one of the field: an empty table is a list where that is one.
+--- The JSON text of a field's value, given its other value: an empty table is a list if that is one.
 local function text_beside(value, other)
   if is_empty_table(value) and type(other) == "table" and (other[1] ~= nil or is_empty_table(other)) then
     return "[]"

@@ -18,14 +18,15 @@ check.epilog = [[
 Exit status: 0 all is well, 2 wrong usage, or a configuration that cannot be read, 3 something is not well, be it
 the options of a source.]]
 
-local SKEW = 30 -- seconds between the clocks that are worth a word
+local SKEW = 30 -- seconds; a larger difference between the clocks is reported
 local TIMEOUT = 15
 
 function check.declare(command)
   command:argument "source":description "Names of sources; all by default.":args "*"
 end
 
---- A request without credentials; the transfer, or nil and its failure and a line about it.
+--- Sends a request without credentials; returns the answer's Date header ("" for none), or nil, the failure and a line
+--- about it.
 local function probe(session, source, client)
   local options = source.options
   local engine = core.engine()
@@ -61,7 +62,7 @@ local hints = {
   tls = "Check the computer's clock and its authorities; an authority of your own is ca_file in the configuration",
 }
 
---- Says how the server is reached. false where it is not.
+--- Reports whether the server can be reached; returns false if not.
 local function check_server(session, source, client, tell)
   local date, kind, line = probe(session, source, client)
   if not date then
@@ -89,7 +90,7 @@ local function check_server(session, source, client, tell)
   return true
 end
 
---- Asks for a user, by the credentials; of several accounts for one of each, whose tokens are their own.
+--- Asks for one user, with the credentials; with several accounts for one of each, since each has its own token.
 local function check_users(session, source, client, tell)
   local single, list = query.list_option(source)
   if list then
@@ -104,7 +105,7 @@ local function check_users(session, source, client, tell)
           tell(good, account .. ": " .. sentence)
         end)
         one.client:close()
-      else -- its credentials are asked for again, and may not come
+      else -- its credentials are obtained again, which may fail
         tell(false, ("%s: configuration: %s."):format(account, problem))
       end
     end

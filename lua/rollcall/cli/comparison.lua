@@ -27,7 +27,7 @@ local function list_of(text, option)
   return list
 end
 
---- Ends the command where the snapshot has no field of a name. A JSON Pointer is never checked.
+--- Ends the command if the snapshot has no field of a name. A JSON Pointer is never checked.
 local function check_names(list, known, option)
   local all = {}
   for name in pairs(known) do
@@ -47,13 +47,13 @@ local function check_names(list, known, option)
   end
 end
 
---- The name of a field that is no part of another, without the slash of a JSON Pointer; nil for a part.
+--- The name of a whole field, without the slash of a JSON Pointer; nil for a part of a field.
 local function whole_field(name)
   local steps = pointers.steps(path.pointer(name) or "")
   return #steps == 1 and steps[1] or nil
 end
 
---- A function that takes a part of a field out of a user, as path.compile finds it: it is not compared.
+--- A function that removes a part of a field from a user, as path.compile finds it, so that it is not compared.
 ---@param name string with several steps
 local function taker(name)
   local is_pointer = path.pointer(name) ~= nil
@@ -66,12 +66,12 @@ local function taker(name)
     elseif type(value) == "table" and value[last] ~= nil then
       value[last] = nil
     elseif type(value) == "table" and last:find "^%d+$" and value[tonumber(last) + 1] ~= nil then
-      value[tonumber(last) + 1] = core.null -- those behind it keep their places
+      value[tonumber(last) + 1] = core.null -- those after it keep their positions
     end
   end
 end
 
---- What gives a whole field of a user of a snapshot, whatever its name; null is nil.
+--- A getter of a whole field of a snapshot's user, whatever its name; null is nil.
 local function getter(field)
   return function(user)
     local value = user[field]
@@ -82,15 +82,15 @@ local function getter(field)
   end
 end
 
---- The fields that are compared: those of --fields, or all that the snapshot has, common ones first.
+--- The fields to compare: those of --fields, or all that the snapshot has, common ones first.
 ---@param args table of the command
 ---@param known table<string, boolean>
----@return { name: string, get: (fun(user: table): any), field: string? }[] with the field, where it is a whole one
+---@return { name: string, get: (fun(user: table): any), field: string? }[] field: of a whole one only
 local function columns_of(args, known)
   local columns = {}
   if args.fields then
     local list = list_of(args.fields, "--fields")
-    if next(known) ~= nil then -- of an empty snapshot nobody knows
+    if next(known) ~= nil then -- an empty snapshot has no known fields
       check_names(list, known, "--fields")
     end
     for i, name in ipairs(list) do
@@ -112,8 +112,8 @@ end
 
 ---@alias rollcall.cli.Difference { field: string, old: any, new: any }
 
---- A function that answers how two users differ, common fields first, then by name. It takes what is not compared out
---- of both. A common field that has changed is not told again by the provider's own name for it, unless --fields names
+--- A function that returns how two users differ, common fields first, then by name. It removes from both what is not
+--- compared. A changed common field is not reported again by the provider's own name for it, unless --fields names
 --- that.
 ---@param args table of the command: fields, ignore
 ---@param known table<string, boolean> the fields that the snapshot has

@@ -1,13 +1,13 @@
--- The scripts that complete the command in shells: argparse's, so that each also works by eval.
+-- The completion scripts for shells: argparse's, changed so that each also works by eval.
 
 local completion = {}
 
 completion.SHELLS = { "bash", "zsh", "fish" }
 
--- Options whose values argparse does not know, since a list of several is one value: their single ones.
+-- Values to offer for options that argparse must not restrict, since a list of several is one value.
 local offered = setmetatable({}, { __mode = "k" })
 
--- A function of $fpath runs its file when it is called first; what is evaluated is registered instead.
+-- A function in $fpath runs its file when it is first called; an evaluated one is registered instead.
 local ZSH_END = [=[
 if [[ $funcstack[1] == _rollcall ]]; then
   _rollcall "$@"
@@ -17,27 +17,27 @@ else
 fi
 ]=]
 
--- argparse's script for bash knows options and commands, but no arguments.
+-- argparse's script for bash has options and commands, but no arguments.
 local BASH_SHELLS = ([[
         'completion')
             COMPREPLY=($(compgen -W "%s" -- "$cur"))
             ;;
 ]]):format(table.concat(completion.SHELLS, " "))
 
---- Has an option complete to these values; it may take others.
+--- Has an option complete to these values; it may take others, too.
 ---@param option table argparse's
 ---@param values string[]
 function completion.offer(option, values)
   offered[option] = values
 end
 
---- Behind this `root` parses no command line any more.
+--- Afterwards `root` cannot parse command lines any more.
 ---@param root table argparse's parser of the whole command
 ---@param shell "bash"|"zsh"|"fish"
 ---@return string
 function completion.script(root, shell)
   for option, values in pairs(offered) do
-    option:choices(values) -- which would be all that it takes
+    option:choices(values) -- argparse would accept only these
   end
   local script = root["get_" .. shell .. "_complete"](root)
   if shell == "zsh" then

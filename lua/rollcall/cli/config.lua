@@ -1,5 +1,4 @@
--- The sources: from a configuration, which is a Lua file that can do nothing but say what it has to
--- say, or from the environment.
+-- The sources: from a configuration, which is a Lua file that can only return data, or from the environment.
 
 local built_in = require "rollcall.provider.built_in"
 local evaluate = require "rollcall.cli.evaluate"
@@ -14,22 +13,22 @@ local tables = require "rollcall.tables"
 ---@class rollcall.cli.Source
 ---@field name string
 ---@field provider string|rollcall.Provider
----@field options table of the client, secrets not yet resolved
----@field query table filters of its own
----@field origin string where it is from, in words
----@field now number? seconds since 1970, where its data stand still
----@field client rollcall.Client? once it is made
----@field has_failed boolean? its walk has, so that not all users came
----@field is_cut boolean? its walk ended before its end: by a limit, or where the command wanted no more
+---@field options table of the client; secrets are not resolved yet
+---@field query table its own filters
+---@field origin string where it comes from, in words
+---@field now number? seconds since 1970, if its data belong to a fixed time
+---@field client rollcall.Client? once it is created
+---@field has_failed boolean? its walk failed, so that not all users came
+---@field is_cut boolean? its walk ended early: by a limit, or since the command needed no more
 
 local config = {}
 
 local ENOENT = 2
-local ENV_PROVIDERS = { "dintero", "tesouro" } -- which variables of the environment are enough for
+local ENV_PROVIDERS = { "dintero", "tesouro" } -- whose environment variables are enough
 local BUILT_IN_PROVIDERS = { "dintero", "github", "okta", "scim", "tesouro" }
-local HIDDEN = { "client_secret", "password", "token" } -- what nobody else should read; a name is no secret
+local HIDDEN = { "client_secret", "password", "token" } -- what no other user should read; a name is no secret
 
---- A variable of the environment; nil where it is empty.
+--- A variable of the environment; nil if it is empty.
 local function env(name)
   local value = os.getenv(name)
   return value ~= "" and value or nil
@@ -54,7 +53,7 @@ return {
 
 -- -- the file ---------------------------------------------------------------------------------------
 
---- Where a configuration is, if there is one: its path, and whether somebody asked for that one.
+--- The path of the configuration, if there may be one, and whether it was named explicitly.
 local function find(given)
   local asked = given or env "ROLLCALL_CONFIG"
   if asked then
@@ -64,7 +63,7 @@ local function find(given)
   return base and base .. "/rollcall/rollcall.lua"
 end
 
---- The path where a configuration is looked for.
+--- The path at which the configuration is expected.
 ---@return string
 function config.default_path()
   return (find() or "~/.config/rollcall/rollcall.lua")
@@ -98,7 +97,7 @@ local function is_built_in(name)
   return good and found ~= nil
 end
 
---- Makes a source of what a configuration says of it.
+--- Makes a source from its declaration in a configuration.
 local function source_of(name, declared, problems)
   local place = "sources." .. tostring(name)
   if not is_source_name(name) then
@@ -137,7 +136,7 @@ local function source_of(name, declared, problems)
   return { name = name, provider = provider, options = options, query = own.query or {} }
 end
 
---- Does the configuration itself have a secret of this source?
+--- Does the configuration itself contain a secret of this source?
 local function has_secret(source)
   for _, name in ipairs(HIDDEN) do
     if type(source.options[name]) == "string" then
@@ -153,15 +152,16 @@ local function has_secret(source)
   return type(proxy) == "string" and proxies.credentials(proxy) ~= nil
 end
 
---- Warns where others can read a secret, or write what decides which programs are run and who is told the secrets.
+--- Warns if others can read a secret, or write to the file, which decides what programs are run and where the secrets
+--- go.
 local function warn_of_others(name, sources, say)
   local listed = shell.read("LC_ALL=C ls -ldL -- " .. shell.quote(name) .. " 2>/dev/null") or ""
-  if listed:find "^%-.......w" then -- not the group, which is often one's own, nor of a terminal or the like
+  if listed:find "^%-.......w" then -- not the group, which is often the user's own, nor of a terminal or the like
     say(("warning: others can write to %s, and so have any program run as you: `chmod o-w %s`"):format(name,
       shell.quote(name)))
   end
   for _, source in ipairs(sources) do
-    if has_secret(source) and (listed:find "^....r" or listed:find "^.......r") then -- the group's, everybody's
+    if has_secret(source) and (listed:find "^....r" or listed:find "^.......r") then -- group or others
       say(("warning: %s has a secret of %s in it, and others can read it: `chmod 600 %s`, or let secret_command "
         .. "or { env = … } say it"):format(name, source.name, shell.quote(name)))
       return
@@ -209,7 +209,7 @@ local function list(text)
   return #parts > 0 and parts or nil
 end
 
---- One source of a built-in provider, where its variables are set.
+--- A source of a built-in provider, if its variables are set.
 local function from_variables(provider)
   local prefix = provider:upper() .. "_"
   if not env(prefix .. "CLIENT_ID") and not env(prefix .. "TOKEN") then
@@ -235,7 +235,7 @@ local function from_variables(provider)
   return { name = provider, provider = provider, options = options, query = {}, origin = "the environment" }
 end
 
---- The sandbox, where its variables are set and no others.
+--- The sandbox's sources, if its variables are set and no others.
 local function from_sandbox(sources)
   local time = require "rollcall.time"
   local now = env "SANDBOX_NOW" and time.parse(env "SANDBOX_NOW")
@@ -255,7 +255,7 @@ local function from_sandbox(sources)
   end
 end
 
---- All sources. Ends the command where there are none, or where something is wrong with one.
+--- All sources. Ends the command if there are none, or if something is wrong with one.
 ---@param given string? the path that --config gave
 ---@param say fun(line: string) for warnings
 ---@return rollcall.cli.Source[]
@@ -287,7 +287,7 @@ end
 
 -- -- secrets ----------------------------------------------------------------------------------------
 
---- Where a source's credential is from, in words, without itself.
+--- Where a source's credential comes from, in words, without itself.
 ---@param value string|table
 ---@return string
 function config.origin(value)
@@ -297,7 +297,7 @@ function config.origin(value)
   return value.env and "$" .. value.env or ("`%s`"):format(value.command)
 end
 
---- The text that a credential stands for; nil and what is wrong with it.
+--- The value of a credential; nil and what is wrong with it.
 local function resolve(value)
   if type(value) == "string" then
     return value
@@ -309,14 +309,14 @@ local function resolve(value)
   if not output then
     return nil, ("the command `%s` gave no secret: %s"):format(value.command, problem)
   end
-  local line = output:match "^([^\r\n]*)" -- as pass has it: the secret is the first line
+  local line = output:match "^([^\r\n]*)" -- the first line, by the convention of pass
   if line == "" then
     return nil, ("the command `%s` printed nothing"):format(value.command)
   end
   return line
 end
 
---- The options of a source's client, with its secrets. nil and what is wrong.
+--- The options of a source's client, with its secrets; nil and what is wrong.
 ---@param source rollcall.cli.Source
 ---@return table? options
 ---@return string? problem

@@ -1,6 +1,6 @@
--- rollcall diff OLD [NEW]: who has come, gone and changed between two snapshots, or a snapshot and now.
+-- rollcall diff OLD [NEW]: who joined, left or changed between two snapshots, or a snapshot and now.
 --
--- Of the old snapshot an index is kept, see snapshot.lua. Of the new one nothing is kept but the keys of who joined.
+-- For the old snapshot an index is kept, see snapshot.lua. For the new one only the keys of those who joined are kept.
 
 local aliases = require "rollcall.cli.aliases"
 local changes = require "rollcall.cli.changes"
@@ -36,7 +36,7 @@ Examples:
   rollcall diff monday.ndjson
   rollcall diff monday.ndjson friday.ndjson --format csv]]
 
--- What of users changes without anybody's doing.
+-- Fields of users that change by themselves.
 local IGNORED = "last_seen_at,updated_at"
 
 function diff.declare(command)
@@ -56,8 +56,8 @@ function diff.declare(command)
   command:flag "--formulas":description "CSV: leave texts as they are that a spreadsheet may take for formulas."
 end
 
---- Ends the command where users of several sources, or accounts, would be taken for one another: the snapshot does not
---- say whose they are.
+--- Ends the command if users of several sources, or accounts, could be mistaken for one another, since the snapshot
+--- does not say whose they are.
 local function check_names_of_sources(session, sources, old)
   local lacks = #sources + #session.unavailable > 1 and not old.fields.source and "source"
   for _, source in ipairs(not old.fields.account_id and sources or {}) do
@@ -70,8 +70,8 @@ local function check_names_of_sources(session, sources, old)
   end
 end
 
---- Calls visit(text, where, number) for each user of the sources as they are now; answers which sources failed.
----@return table<string, boolean> failed, or cut by a limit of the configuration
+--- Calls visit(text, name, number) for each current user of the sources; returns which sources failed.
+---@return table<string, boolean> failed by name, also those cut by a limit of the configuration
 local function each_user(session, old, visit)
   local named = session.args.source or {}
   local sources = session:sources(#named > 0 and named or tables.keys(old.sources))
@@ -101,6 +101,17 @@ local function each_user(session, old, visit)
 end
 
 ---@class rollcall.cli.Comparison of the old snapshot with a new one, or with now
+---@field session rollcall.cli.Session
+---@field old rollcall.cli.Snapshot
+---@field known table<string, boolean>? the old snapshot's fields; nil if it has no users
+---@field differences fun(old: table, new: table): rollcall.cli.Difference[]
+---@field show rollcall.cli.Show
+---@field finish fun()
+---@field count { joined: integer, left: integer, changed: integer, same: integer }
+---@field sources table<string, boolean> of the new snapshot
+---@field accounts table<string, string> of the new snapshot: source by snapshot.account_of
+---@field again integer lines whose user had one before
+---@field lacks_account boolean? a user of the new snapshot lacks an account_id that the old ones have
 local Comparison = {}
 Comparison.__index = Comparison
 
@@ -128,7 +139,7 @@ function Comparison:tell(change, user, differences)
   self.show(change, user, differences)
 end
 
---- Ends the command where a user lacks what those of OLD are known by; warns where it may.
+--- Ends the command if a user lacks what identifies those of OLD; warns if the user may.
 function Comparison:check(user, source, name, number)
   local old, known = self.old, self.known
   local text_of = snapshot.text_of
@@ -146,7 +157,7 @@ function Comparison:check(user, source, name, number)
   end
 end
 
---- Compares a user, who is a line of the new snapshot.
+--- Compares a user of the new snapshot.
 function Comparison:visit(text, name, number)
   local old, user = self.old, snapshot.decode(text, name, number)
   local source = snapshot.text_of(user.source)
@@ -155,7 +166,7 @@ function Comparison:visit(text, name, number)
   self:check(user, source, name, number)
   local key = snapshot.key_of(user, name, number, self.known)
   local place = old.line_offsets[key]
-  if place == false then -- who is listed twice is compared once
+  if place == false then -- a user who is listed twice is compared once
     self.again = self.again + 1
     return
   end
@@ -172,12 +183,13 @@ function Comparison:visit(text, name, number)
   end
 end
 
---- Says of which sources and accounts of one snapshot nobody at all is in the other one, which may be of no whole walk.
+--- Says which sources and accounts of one snapshot have no users at all in the other one, whose walk may have been
+--- incomplete.
 ---@param name string of the other
 ---@param change "left"|"joined" what they seem to have done
 ---@param one { sources: table<string, boolean>, accounts: table<string, string> }
 ---@param other { sources: table<string, boolean>, accounts: table<string, string> }
----@param left_out table<string, boolean> sources of which that is known, or nobody asked
+---@param left_out table<string, boolean> sources that are known to be incomplete, or were not asked for
 function Comparison:tell_absent(name, change, one, other, left_out)
   local absent = {}
   for _, source in ipairs(tables.keys(one.sources)) do
@@ -196,8 +208,8 @@ function Comparison:tell_absent(name, change, one, other, left_out)
   end
 end
 
---- Says what makes the differences doubtful.
----@param wanted string[] the sources that were compared; empty where all were
+--- Reports what makes the differences doubtful.
+---@param wanted string[] the sources that were compared; empty if all were
 ---@param failed table<string, boolean>
 function Comparison:tell_doubts(wanted, failed)
   local session, old = self.session, self.old
@@ -218,9 +230,9 @@ function Comparison:tell_doubts(wanted, failed)
   end
 end
 
---- Tells who of OLD did not come.
----@param wanted string[] the sources that were compared; empty where all were
----@param failed table<string, boolean> sources of which nobody knows who left
+--- Reports those of OLD who were not seen.
+---@param wanted string[] the sources that were compared; empty if all were
+---@param failed table<string, boolean> sources for which it is not known who left
 function Comparison:tell_left(wanted, failed)
   local old, is_wanted = self.old, {}
   for _, name in ipairs(wanted) do

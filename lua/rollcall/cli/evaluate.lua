@@ -1,11 +1,12 @@
--- A configuration's file as a table: Lua that sees nothing, can call nothing, and ends.
+-- Evaluates a configuration file: Lua without globals, which can call nothing and must end.
 
 local failure = require "rollcall.cli.failure"
 
-local MAX_BYTES = 2 ^ 20 -- whoever names another file is told so
+local MAX_BYTES = 2 ^ 20 -- a larger file was named by mistake
 local MAX_STEPS = 1e7
 local MAX_KIB = 2 ^ 13
--- Steps, 5.4 counts the hook's too: few, so that a text that is doubled does not outgrow the machine.
+-- Steps between two checks (5.4 counts the hook's, too): few, so that a string that is doubled again and again does not
+-- exhaust the machine.
 local BETWEEN_LOOKS = 16
 
 local function read(file, name)
@@ -20,12 +21,12 @@ local function read(file, name)
   elseif text:byte() == 27 then
     failure.usage("%s: it is compiled; a configuration is text", name)
   end
-  return (text:gsub("^\239\187\191", ""):gsub("^#[^\n]*", "")) -- as Lua's own reading of files has it
+  return (text:gsub("^\239\187\191", ""):gsub("^#[^\n]*", "")) -- as Lua reads files
 end
 
---- A hook that ends what goes on for ever or takes ever more.
+--- A hook that ends a chunk that runs forever or takes too much memory.
 local function limit()
-  collectgarbage() -- what was garbage before would hide what comes
+  collectgarbage() -- old garbage would hide what is added
   local steps, start = 0, collectgarbage "count"
   return function()
     steps = steps + BETWEEN_LOOKS
@@ -37,7 +38,7 @@ local function limit()
   end
 end
 
---- Calls a chunk that has no function of Lua's within reach, not even those that texts have as methods.
+--- Calls a chunk that can reach no function of Lua's, not even the methods of strings.
 local function call(chunk)
   local texts = getmetatable ""
   local methods = texts.__index
@@ -55,7 +56,7 @@ local function call(chunk)
   return good, value
 end
 
---- Does a table have itself inside?
+--- Does a table contain itself?
 local function is_endless(value, around)
   if type(value) ~= "table" then
     return false
@@ -68,7 +69,7 @@ local function is_endless(value, around)
       return true
     end
   end
-  around[value] = false -- it was looked through
+  around[value] = false -- already checked
   return false
 end
 
@@ -81,11 +82,11 @@ end
 local NO_SECRET = "; texts stand in quotes, and a configuration can call nothing"
 local NO_FUNCTION = '; a configuration is data and can call nothing: a secret is { env = "NAME" } or { command = "…" }'
 
---- A message of Lua's without what it quotes of the file, be it a name or a text: where quotes were forgotten it is a
---- secret. What is Lua's own is none.
+--- A message of Lua's without what it quotes from the file, be it a name or a string: if quotes were forgotten, that is
+--- a secret. Lua's own words are kept.
 ---@param problem string
 ---@param name string of the file
----@param quoted string the pattern of what is quoted
+---@param quoted string pattern of what is quoted
 ---@return string
 local function discreet(problem, name, quoted)
   local place, text = "", problem
@@ -102,18 +103,18 @@ local function discreet(problem, name, quoted)
   return place .. cut .. (cut ~= text and NO_SECRET or names_library and NO_FUNCTION or "")
 end
 
---- Reads and runs a configuration; ends the command where it is none.
----@param file file* is closed
+--- Reads and runs a configuration; ends the command if it is none.
+---@param file file* is closed here
 ---@param name string of the file
 ---@return table
 local function evaluate(file, name)
   local chunk, problem = load(read(file, name), "@" .. name, "t", {})
   if not chunk then
-    failure.usage("%s", discreet(problem:gsub(" near .*$", ""), name, "'([^']*)'")) -- what is there may be a secret
+    failure.usage("%s", discreet(problem:gsub(" near .*$", ""), name, "'([^']*)'")) -- what is cut off may be a secret
   end
   local good, value = call(chunk)
   if not good then
-    local text = discreet(tostring(value), name, "'(.*)'") -- in a text that it quotes there may be quotes
+    local text = discreet(tostring(value), name, "'(.*)'") -- a quoted string may contain quotes
     failure.usage("%s", text:find(name .. ":", 1, true) and text or name .. ": " .. text)
   elseif type(value) ~= "table" then
     failure.usage("%s: it returns %s; expected `return { sources = { … } }`", name,

@@ -1,4 +1,4 @@
--- How the command ends where it cannot go on: values that are raised, and caught in main.
+-- How the command ends if it cannot go on: values that are raised, and caught in main.
 
 ---@class rollcall.cli.Failure
 ---@field status integer of the process
@@ -8,9 +8,9 @@ Failure.__index = Failure
 
 local failure = {
   FOUND = 0,
-  NONE = 1, -- nobody found, differences, findings to fail on
-  USAGE = 2, -- the options, the configuration or a file are wrong; nothing was asked for
-  FAILED = 3, -- it was tried, and did not work
+  NONE = 1, -- no users found, differences, or findings to fail on
+  USAGE = 2, -- the options, the configuration or a file are wrong; nothing was requested
+  FAILED = 3, -- it was tried, and failed
 }
 
 function failure.is(value)
@@ -24,15 +24,15 @@ function failure.raise(status, message)
   error(setmetatable({ status = status, message = message }, Failure), 0)
 end
 
---- What was called wrongly, with what to do about it.
+--- Ends the command for wrong usage, with what to do about it.
 ---@param message string with %s
 function failure.usage(message, ...)
   failure.raise(failure.USAGE, select("#", ...) > 0 and message:format(...) or message)
 end
 
---- A converter for argparse whose complaints name the option that the value is of.
+--- A converter for argparse whose error messages name the option.
 ---@param option string
----@param convert fun(text: string): any, string? the value; nil and what is wrong with the text
+---@param convert fun(text: string): any, string? returns the value; or nil and what is wrong with the text
 ---@return fun(text: string): any, string?
 function failure.of_option(option, convert)
   return function(text)
@@ -44,7 +44,7 @@ function failure.of_option(option, convert)
   end
 end
 
---- An error message of Lua's without the position before it: of those that users of the command made.
+--- A Lua error message without its position: for messages about the user's mistakes.
 ---@param message any
 ---@return string
 function failure.plain(message)
@@ -62,7 +62,7 @@ local advice = {
   loop = "The server ignores the page token: the configuration's query_names can send it by another name",
 }
 
---- Does a server that answered neither 401 nor 403 speak of credentials all the same?
+--- Does an answer other than 401 or 403 mention credentials?
 local function is_of_credentials(err)
   local said = err.kind == "decode" and err.message:match "; the server says: (.*)$"
     or err.kind == "http" and err.status == 400 and err.body or ""
@@ -76,14 +76,14 @@ local function is_of_credentials(err)
   return false
 end
 
---- What to do about an error of the library's, as a sentence.
+--- What to do about one of the library's errors, as a sentence; nil if nothing is known.
 ---@param err rollcall.Error
 ---@param name string? of the source
 ---@return string?
 function failure.advice(err, name)
   local text = advice[err.kind]
   if err.kind == "auth" and err.status and err.status ~= 400 and err.status ~= 401 and err.status ~= 403 then
-    text = advice.http -- of a token endpoint that is not one, or is in trouble
+    text = advice.http -- the token endpoint is none, or is in trouble
   elseif err.kind == "auth" and err.status == 403 then
     text = "These credentials may not read the users of this account: ask its administrator for the right to"
   elseif err.kind == "decode" and err.body then

@@ -28,7 +28,7 @@ function find.declare(command)
   listing.declare(command)
 end
 
--- A table says the account by its name, where it has one.
+-- A table shows an account's name, or its id if it has none.
 local FOR_PEOPLE = {
   own = { { name = "account", get = function(user)
     return user.account_name or user.account_id
@@ -36,7 +36,7 @@ local FOR_PEOPLE = {
   defaults = { "source", "account", "email", "name", "status", "role_names", "mfa", "last_seen_at" },
 }
 
---- Is this the person that was asked for? And is that an address?
+--- A function that tells whether a user is the person asked for, and whether the text is an address.
 local function matcher(text)
   local wanted = fold.lower(text:match "^%s*(.-)%s*$")
   if wanted == "" then
@@ -62,7 +62,7 @@ local function matcher(text)
   end, false
 end
 
---- Says of which sources nobody has an email, so that none could be the one that was looked for.
+--- Says which sources have no user with an email, so that no user could match.
 ---@return boolean some
 local function tell_uncompared(session, sources, seen)
   local lacking, users = seen:without("email", sources)
@@ -73,7 +73,7 @@ local function tell_uncompared(session, sources, seen)
   return #lacking > 0
 end
 
---- Says of which sources not all users were looked at, since a limit of their configuration cut them.
+--- Says which sources were searched only in part, since a limit of their configuration cut them.
 ---@return boolean some
 local function tell_cut(session, sources)
   local is_cut = false

@@ -1,4 +1,4 @@
--- Lists of users as table, CSV, NDJSON or JSON: what `users`, `find` and `review --list` share.
+-- Lists of users as a table, CSV, NDJSON or JSON: shared by `users`, `find` and `review --list`.
 
 local core = require "rollcall.core"
 local csv = require "rollcall.csv"
@@ -44,7 +44,7 @@ function listing.declare(command)
       .. "running them.")
 end
 
---- Ends the command where an option of CSV was given for another format.
+--- Ends the command if an option of CSV was given with another format.
 ---@param args table
 function listing.check_format(args)
   for _, name in ipairs { "bom", "formulas" } do
@@ -70,7 +70,7 @@ local function split(text)
     local is_name, limit = path.is_name(part)
     if not is_name then
       failure.usage("--fields %s: expected fields with commas between, such as id,email,department.name%s", text, limit)
-    elseif is_there[part] then -- a JSON object has a key once
+    elseif is_there[part] then -- a JSON object has each key once
       failure.usage("--fields %s: %s is there twice", text, part)
     end
     is_there[part] = true
@@ -87,11 +87,11 @@ local function clients_of(sources)
   return clients
 end
 
---- The predicate of --where; checked before anything is sent.
+--- The predicate of --where; checked before anything is sent; nil without conditions.
 ---@param session rollcall.cli.Session
 ---@param sources rollcall.cli.Source[]
 ---@return (fun(user: rollcall.User): boolean)?
----@return string[] fields that it asks for something of: not those that are to be absent, or there
+---@return string[] fields whose values it tests, not only whether they are there
 function listing.predicate(session, sources)
   local expressions, options, fields, asked = session.args.where or {}, { now = session.now }, {}, {}
   for i, expression in ipairs(expressions) do
@@ -106,15 +106,15 @@ function listing.predicate(session, sources)
   return #expressions > 0 and where.all(expressions, options) or nil, asked
 end
 
---- The fields that were asked for by name.
+--- The fields that were requested by name.
 ---@param args table
 ---@return string[]
 function listing.fields(args)
   return args.fields and split(args.fields) or {}
 end
 
---- Says which fields nobody has had who was looked at, behind a walk that came to its end: of conditions for each
---- source, since it was asked about them, of columns where no source has them.
+--- Says, after a complete walk, which fields no user had: those of conditions for each source, since it was asked about
+--- them; columns only if no source has them.
 ---@param session rollcall.cli.Session
 ---@param sources rollcall.cli.Source[]
 ---@param seen rollcall.cli.SeenFields
@@ -140,9 +140,9 @@ function listing.tell_absent(session, sources, seen, conditions, columns)
   end
 end
 
--- -- everything there is of a user ------------------------------------------------------------------
+-- -- whole users ------------------------------------------------------------------------------------
 
--- What to look for in a user's text for a field of a name, and the pointer to it.
+-- What to search a user's text for to find a field, and the pointer to it.
 local marks = {}
 for _, group in ipairs { names.COMMON, { "source" } } do
   for _, name in ipairs(group) do
@@ -150,13 +150,12 @@ for _, group in ipairs { names.COMMON, { "source" } } do
   end
 end
 
---- May a name of ours be written with escapes in this text? Our names are of small letters and _, U+005F to 7A.
+--- May this text have one of our names written with escapes? Our names are of lower-case letters and _, U+005F to 7A.
 local function may_hide_names(text)
   return text:find("\\u00", 1, true) ~= nil and text:find "\\u00[567]" ~= nil
 end
 
---- The field of the user's own of this name; core.null where it is null, nil where there is none. The cheap questions
---- go first.
+--- The user's own field of this name; core.null if it is null, nil if there is none. The cheap checks come first.
 local function own_field(user, text, name, is_hidden)
   local mark = marks[name]
   if not is_hidden and not text:find(mark.quoted, 1, true) then
@@ -169,17 +168,17 @@ local function own_field(user, text, name, is_hidden)
   return value
 end
 
--- By what users are known again: there the common field counts, whatever the user's own one of the name is.
+-- Fields that identify users: the common field counts, whatever the user's own field of that name is.
 local IDENTITY = { id = true, account_id = true, email = true }
 
---- A common field as a member of an object's text.
+--- A common field as the text of an object's member.
 local function member(name, value)
   local is_no_role = name == "role_names" and type(value) == "table" and #value == 0
   return ('"%s":%s'):format(name, is_no_role and "[]" or ndjson.encode(value))
 end
 
---- The JSON text of a user whose own fields of some names are not what those names mean here: these are left out, the
---- others stand as they were received.
+--- The JSON text of a user some of whose own fields have our names with other meanings: these are left out, the others
+--- stand as received.
 ---@param text string the user's
 local function replaced(user, text, source)
   local own, is_ours = core.totable(user), { source = true, provider = true }
@@ -201,9 +200,9 @@ local function replaced(user, text, source)
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
---- A function that makes the JSON text of a whole user in one line: as received, and before it the
---- source and the common fields that are not among the user's own.
----@param current { source: rollcall.cli.Source } whose user it is
+--- A function that returns the JSON text of a whole user in one line: as received, preceded by the source and the
+--- common fields that the user does not have itself.
+---@param current { source: rollcall.cli.Source } the source of the user
 ---@return fun(user: rollcall.User): string
 function listing.whole_user(current)
   return function(user)
@@ -244,7 +243,7 @@ end
 
 function writers.json(session, columns, current)
   local line, whole, count = columns and ndjson.new(columns) or nil, listing.whole_user(current), 0
-  local held -- one row: a comma follows it, or the end
+  local held -- one row, until it is known whether a comma or the end follows
   return {
     row = function(user)
       if held then
@@ -259,8 +258,8 @@ function writers.json(session, columns, current)
   }
 end
 
---- What writes CSV as the options say. On a terminal a row is one line that is safe to show; files and pipes have the
---- data to the letter.
+--- A writer of CSV as the options say. On a terminal a row is one line that is safe to show; files and pipes get the
+--- exact data.
 ---@param session rollcall.cli.Session
 ---@param columns rollcall.Column[]
 ---@return rollcall.Csv
@@ -339,9 +338,9 @@ function writers.table(session, columns)
 end
 
 ---@class rollcall.cli.ListingOptions
----@field own { name: string, get: function }[]? columns of the command's own, that go first
----@field defaults string[]? what a table has where no fields are named, by name
----@field is_continued boolean? behind what an earlier run has written
+---@field own { name: string, get: function }[]? the command's own columns, which come first
+---@field defaults string[]? names of a table's columns if no fields are named
+---@field is_continued boolean? the output is appended to that of an earlier run
 
 --- The names of the columns; nil for whole users.
 local function names_of(args, sources, own, options)
@@ -369,7 +368,7 @@ local function names_of(args, sources, own, options)
   return chosen
 end
 
---- What writes users as the options say: `row(user, source)` for each, and `finish()`.
+--- A writer of users as the options say: `row(user, source)` for each, then `finish()`.
 ---@param session rollcall.cli.Session
 ---@param sources rollcall.cli.Source[] with their clients
 ---@param options rollcall.cli.ListingOptions?
@@ -400,7 +399,7 @@ function listing.writer(session, sources, options)
     session.on_signal = nil
     writer.finish()
   end
-  session.on_signal = finish -- what is interrupted is whole, too
+  session.on_signal = finish -- an interrupted list is well-formed, too
   return {
     row = function(user, source)
       current.source = source

@@ -26,13 +26,13 @@ local function moment(text)
   return seconds
 end
 
---- A text as argparse breaks its lines: one for each paragraph. Lines that are indented stay as they are, where they
---- have no more than WIDTH bytes.
+--- A text for argparse, which breaks lines itself: one line for each paragraph. Indented lines stay as they are; they
+--- must have at most WIDTH bytes.
 local function flow(text)
   return (text:gsub("([^\n])\n(%S)", "%1 %2"))
 end
 
---- Options that every command takes.
+--- Declares the options that every command takes.
 local function declare_common(command)
   command:option "--config"
     :description "The configuration, instead of $ROLLCALL_CONFIG or ~/.config/rollcall/rollcall.lua."
@@ -43,7 +43,7 @@ local function declare_common(command)
   command:flag "-v" "--verbose":description "Each request, answer, retry and page on stderr, without secrets."
 end
 
---- Has -h and --help show the help. Nothing here ends the process itself: what is open is closed first.
+--- Has -h and --help show the help. Nothing here exits the process itself: what is open is closed first.
 local function declare_help(command)
   command:add_help { action = function()
     output.print(command:get_help() .. "\n")
@@ -96,8 +96,8 @@ the signal's number after Ctrl-C and the like.]])
   return root
 end
 
---- The arguments, where a negative number is one with the option before it: argparse would take it for an option of its
---- own, and say nothing of what is expected instead.
+--- The arguments, with a negative number joined to the option before it: argparse would parse it as an option and not
+--- say what was expected.
 local function join_negative(arguments)
   local list, is_behind_options = {}, false
   for _, argument in ipairs(arguments) do
@@ -112,10 +112,10 @@ local function join_negative(arguments)
   return list
 end
 
---- What a run that was ended has to say, and its status.
+--- Reports why a run ended early, and returns its status.
 local function conclude(run, raised)
   core.terminal.release()
-  local name, status = core.terminal.caught() -- which may be why something else went wrong
+  local name, status = core.terminal.caught() -- it may be why something else went wrong
   if name then
     run:take_signal(name, status)
   end

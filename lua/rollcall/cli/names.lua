@@ -1,16 +1,16 @@
--- The names that users' fields have, so that a mistake in one is told before a walk and not by an empty
--- column after it. Providers of a user's own may have any; a JSON Pointer is never checked.
+-- The names of users' fields, so that a mistake in one is reported before a walk and not shown as an empty column after
+-- it. Custom providers may have any; a JSON Pointer is never checked.
 
 local failure = require "rollcall.cli.failure"
 local schema = require "rollcall.schema"
 
 local names = {}
 
---- The common ones, in the order in which they are written.
+--- The common ones, in output order.
 names.COMMON = { "id", "email", "name", "status", "role_names", "mfa", "last_seen_at", "created_at", "updated_at",
   "account_id", "account_name", "provider" }
 
---- The own ones of the built-in providers, as they are documented.
+--- The built-in providers' own ones, as documented.
 local DOCUMENTED_FIELDS = {
   tesouro = { "createdDateTime", "department", "isExpenseApprover", "jobTitle", "lastLoggedInDateTime", "location",
     "organizationId", "organizationName", "role" },
@@ -18,10 +18,10 @@ local DOCUMENTED_FIELDS = {
     "scope" },
 }
 
---- Ends the command where no user of these sources can have such a field.
+--- Ends the command if no user of these sources can have one of these fields.
 ---@param list string[] fields
 ---@param clients rollcall.Client[]
----@param what string names the option
+---@param what string the option's name
 ---@param extra string[]? further names
 function names.check(list, clients, what, extra)
   local known, all = {}, {}
@@ -39,7 +39,7 @@ function names.check(list, clients, what, extra)
   for _, client in ipairs(clients) do
     local own = DOCUMENTED_FIELDS[client.provider.name]
     if not own then
-      return -- nobody says what its users have
+      return -- it is not known what its users have
     end
     for _, name in ipairs(own) do
       add(name)

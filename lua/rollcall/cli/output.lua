@@ -1,12 +1,17 @@
--- What goes to stdout: whole lines, in few large writes.
+-- Writes to stdout: whole lines, in few large writes.
 
 local core = require "rollcall.core"
 local failure = require "rollcall.cli.failure"
 
 ---@class rollcall.cli.Output
+---@field file file*
+---@field parts string[] not written yet
+---@field count integer number of parts
+---@field size integer bytes of parts
+---@field broken boolean? nothing more is written
 ---@field before function? called before each write
----@field good_bytes integer? of a file: how much of it is good, whole lines and, with a checkpoint, what that knows of
----@field is_saved boolean? a checkpoint says what is good
+---@field good_bytes integer? of a file: bytes that are valid (whole lines, covered by the checkpoint if there is one)
+---@field is_saved boolean? a checkpoint says what is valid
 local Output = {}
 Output.__index = Output
 
@@ -18,8 +23,8 @@ local EBADF, EPIPE = 9, 32
 ---@param file file*
 ---@return rollcall.cli.Output
 function output.new(file)
-  file:setvbuf "no" -- each flush is one write: no line is cut where some buffer was full
-  return setmetatable({ file = file, parts = {}, count = 0, size = 0, place = file:seek "end" }, Output)
+  file:setvbuf "no" -- each flush is one write, so that lines are not split at the end of a buffer
+  return setmetatable({ file = file, parts = {}, count = 0, size = 0, good_bytes = file:seek "end" }, Output)
 end
 
 --- Takes one or more whole lines.
@@ -33,7 +38,7 @@ function Output:write(lines)
   end
 end
 
---- Hands over what was taken. Ends the command, quietly, where nobody reads any more.
+--- Writes what was taken. Ends the command quietly if the reader has closed the pipe.
 function Output:flush()
   if self.count == 0 then
     return
@@ -47,7 +52,7 @@ function Output:flush()
   if not good then
     self:give_up()
     if code == EPIPE then
-      failure.raise(failure.FOUND) -- who closed the pipe has had enough
+      failure.raise(failure.FOUND) -- the reader has had enough
     end
     failure.raise(failure.FAILED, "cannot write the output: "
       .. (code == EBADF and "stdout is closed" or tostring(problem)))
@@ -56,15 +61,15 @@ function Output:flush()
   end
 end
 
---- All that was written is good. That is up to the file's end: the current place is to C where it has written last, and
---- asking for it goes back there, over what stderr has written to the same file.
+--- Marks everything written as valid, up to the file's end. Not "cur": C keeps its own position and would overwrite
+--- what stderr wrote to the same file.
 function Output:mark()
   self.good_bytes = self.file:seek "end"
 end
 
---- Nothing more is written. Of a file, what is not good is cut off: half a line, or what the checkpoint does not know
---- of and would be there twice. Not where others have written behind it.
----@return boolean whether it was
+--- Stops writing. In a file, what is not valid is cut off: half a line, or what the checkpoint does not cover and would
+--- be there twice. Not if others have written after it.
+---@return boolean whether it was cut off
 function Output:give_up()
   self.broken = true
   self.parts, self.count, self.size = {}, 0, 0
@@ -76,7 +81,7 @@ function Output:give_up()
   return is_cut
 end
 
---- Writes all of a text that is no list, such as the help, and ends the command.
+--- Writes a text that is no list, such as the help, and ends the command.
 ---@param text string whole lines
 function output.print(text)
   local out = output.new(io.stdout)

@@ -1,16 +1,22 @@
--- How far a walk is: one line of stderr that is drawn again and again, and gone at the end.
+-- The progress of a walk: one line on stderr that is redrawn, and removed at the end.
 
 local core = require "rollcall.core"
 local width = require "rollcall.cli.width"
 
 ---@class rollcall.cli.Progress
+---@field file file* a terminal
+---@field fd integer its descriptor
+---@field parts { name: string, stats: fun(): rollcall.Stats }[]
+---@field started number as core.now
+---@field due number when it is drawn next, as core.now
+---@field is_drawn boolean?
 local Progress = {}
 Progress.__index = Progress
 
 local progress = {}
 
 local EVERY = 0.1 -- seconds
-local FIRST = 0.3 -- a walk that is shorter draws nothing
+local FIRST = 0.3 -- seconds; a shorter walk draws nothing
 local CLEAR = "\r\27[K"
 
 --- 1234567 as "1,234,567".
@@ -37,7 +43,7 @@ function progress.new(file, fd)
   return setmetatable({ file = file, fd = fd, parts = {}, started = now, due = now + FIRST }, Progress)
 end
 
---- Begins to watch: a list of names and what has their `stats`.
+--- Begins to watch: a list of names and the functions that return their `stats`.
 ---@param parts { name: string, stats: fun(): rollcall.Stats }[]
 function Progress:watch(parts)
   self.parts, self.started = parts, core.now()
@@ -60,12 +66,12 @@ function Progress:line(seconds, now)
   if seconds and seconds >= 1 and seconds < 3600 then
     sum = ("%s, waiting %.0f s"):format(sum, seconds)
   end
-  table.insert(texts, 1, sum) -- what a narrow terminal cuts off is of the last sources
+  table.insert(texts, 1, sum) -- a narrow terminal cuts off the last sources
   return table.concat(texts, " | ")
 end
 
---- Draws the line where the last one is some time ago.
----@param seconds number? to wait at most, where the walk is about to wait
+--- Draws the line if the last drawing is some time ago.
+---@param seconds number? to wait at most, if the walk is about to wait
 function Progress:draw(seconds)
   local now = core.now()
   if now < self.due or #self.parts == 0 then
@@ -79,7 +85,7 @@ function Progress:draw(seconds)
   self.is_drawn = true
 end
 
---- Takes the line away.
+--- Removes the line.
 function Progress:clear()
   if self.is_drawn then
     self.file:write(CLEAR)

@@ -1,18 +1,18 @@
--- What sources are asked for: everybody, but for what their configuration and the command line say.
+-- What sources are asked for: all users, unless their configuration or the command line says otherwise.
 
 local failure = require "rollcall.cli.failure"
 local frozen = require "rollcall.provider.frozen"
 
 local query = {}
 
---- What a source's provider declares of its users.
+--- The provider's declaration of a source's users.
 ---@return rollcall.ProviderCollection
 local function users_of(source)
   return frozen.thaw(source.client.provider).users
 end
 
---- The option by which a source names several accounts, or the like: its name for a single one and for the list. nil
---- where it names none or one.
+--- The option by which a source names several accounts, or the like: its name for a single one, and for the list; nil
+--- if it names none or one.
 ---@param source rollcall.cli.Source with its client
 ---@return string? single
 ---@return string? list
@@ -24,7 +24,8 @@ function query.list_option(source)
   end
 end
 
---- A text of the command line as a filter takes it. What is none of its values stays a text, which the library refuses.
+--- A string of the command line as a filter takes it. One that is no value of it stays a string, which the library
+--- refuses.
 local function convert(filter, text)
   if filter.format == "boolean" and (text == "true" or text == "false") then
     return text == "true"
@@ -34,7 +35,7 @@ local function convert(filter, text)
   return text
 end
 
---- What the texts that were given of a filter ask a source for.
+--- A filter's value, from the strings given for it.
 local function filter_value(source, name, filter, texts)
   if #texts == 1 then
     return convert(filter, texts[1])
@@ -48,12 +49,12 @@ local function filter_value(source, name, filter, texts)
   return values
 end
 
---- What a source is asked for: everybody, with all there is of them, but for what its configuration and
---- the command line say.
+--- What a source is asked for: all users, with everything there is of them, unless its configuration or the command
+--- line says otherwise.
 ---@param source rollcall.cli.Source with its client
 ---@param given table<string, string[]> filters of the command line
 ---@return table query
----@return table<string, boolean> taken the names of `given` that it knows
+---@return table<string, boolean> taken the names of `given` that the source knows
 function query.of(source, given)
   local asked, taken = {}, {}
   local filters = users_of(source).filters or {}
@@ -79,10 +80,9 @@ function query.of(source, given)
   return asked, taken
 end
 
---- Of the users that are wanted a page, how many a source is asked for; nil for as many as it likes. And what there is
---- to say of it.
+--- The page size that a source is asked for; nil for the server's own. And a notice about it.
 ---@param source rollcall.cli.Source with its client
----@param wanted integer
+---@param wanted integer users a page
 ---@return integer?
 ---@return string? notice
 function query.page_size(source, wanted)
@@ -96,7 +96,7 @@ function query.page_size(source, wanted)
   return wanted
 end
 
---- The stream of a source's users. Ends the command where its provider does not take the query.
+--- The stream of a source's users. Ends the command if the provider does not take the query.
 ---@param source rollcall.cli.Source with its client
 ---@param asked table
 ---@return rollcall.Stream

@@ -1,4 +1,4 @@
--- The file of --resume: where a walk stands, and to which output it belongs.
+-- The file of --resume: the position of a walk, and the output that it belongs to.
 
 local checkpoint = require "rollcall.checkpoint"
 local core = require "rollcall.core"
@@ -6,10 +6,12 @@ local failure = require "rollcall.cli.failure"
 local shell = require "rollcall.cli.shell"
 
 ---@class rollcall.cli.Resume
----@field name string as it was given
----@field target string the file itself, where the name is a symbolic link
+---@field name string as given
+---@field target string the file itself, if the name is a symbolic link
 ---@field parts table<string, string>? checkpoints by source, of an earlier run
----@field format string? of the output that is gone on with
+---@field format string? of the output that is continued
+---@field output table<string, string> as of `output_of`
+---@field last string? what was last written
 local Resume = {}
 Resume.__index = Resume
 
@@ -17,9 +19,9 @@ local resume = {}
 
 local ENOENT = 2
 local OPTIONS = { "format", "fields", "where", "formulas" }
-local UNTIED = { where = true } -- of an output that cannot be gone on with: another one may begin where it broke off
+local UNTIED = { where = true } -- of an output that cannot be appended to: another one may begin where it ended
 
---- What of the options must stay the same, so that two runs make one output.
+--- The options that must stay the same, so that two runs make one output.
 ---@param args table
 ---@return table<string, string>
 function resume.output_of(args)
@@ -28,7 +30,7 @@ function resume.output_of(args)
   for i, condition in ipairs(args.where or {}) do
     conditions[i] = condition
   end
-  table.sort(conditions) -- all hold, whatever the order
+  table.sort(conditions) -- all must hold, in any order
   local given = {
     format = args.format,
     fields = args.fields and args.fields:gsub("%s*,%s*", ","):match "^%s*(.-)%s*$",
@@ -60,7 +62,7 @@ local function cannot_write(problem)
     .. "to, with room"):format(tostring(problem)))
 end
 
---- Does a file say of which output it is? A table of texts.
+--- Does a file say which output it belongs to? A table of strings.
 local function is_output(saved)
   for _, value in pairs(type(saved) == "table" and saved or { false }) do
     if type(value) ~= "string" then
@@ -70,14 +72,14 @@ local function is_output(saved)
   return true
 end
 
---- The file that a name leads to: what replaces it must not replace a symbolic link.
+--- The file that a name leads to: what replaces the file must not replace a symbolic link.
 local function target_of(name)
   local quoted = shell.quote(name)
   local printed = shell.read(("test -L %s && readlink -f -- %s 2>/dev/null"):format(quoted, quoted))
   return printed and printed:match "^(.+)\n$" or name
 end
 
---- The checkpoints of a text by source, and the output that they are of; ends the command where it has none.
+--- The checkpoints in a text by source, and their output; ends the command if there are none.
 local function parse(name, text)
   local parts, problem, output = checkpoint.decode_parts(text)
   if not text:find "%S" then
@@ -91,8 +93,8 @@ local function parse(name, text)
   return parts, output
 end
 
---- Reads the file, where there is one. Ends the command where it is none of this output, and where it could not be
---- written later.
+--- Reads the file, if there is one. Ends the command if it does not belong to this output, or could not be written
+--- later.
 ---@param name string
 ---@param output table<string, string> as of `output_of`
 ---@return rollcall.cli.Resume
@@ -119,7 +121,7 @@ function resume.open(name, output)
   return self
 end
 
---- Writes where the walk stands, whole or not at all.
+--- Writes the position of the walk, atomically.
 ---@param parts table<string, string> checkpoints by source
 function Resume:write(parts)
   local text = checkpoint.encode_parts(parts, self.output)

@@ -1,4 +1,4 @@
--- rollcall review [SOURCE…]: what an access review asks, counted for each source.
+-- rollcall review [SOURCE…]: the questions of an access review, counted for each source.
 
 local completion = require "rollcall.cli.completion"
 local failure = require "rollcall.cli.failure"
@@ -47,9 +47,9 @@ Examples:
 local DAY = 86400
 local MAX_DAYS = 1e6
 local FINDINGS = { "no-mfa", "stale", "never-came", "admin" }
-local NAMES = { "no-mfa", "stale", "never-came", "admin", "all" } -- of the options that take findings
+local NAMES = { "no-mfa", "stale", "never-came", "admin", "all" } -- for the options that take findings
 local TITLES = { ["no-mfa"] = "NO MFA", stale = "STALE", ["never-came"] = "NEVER CAME", admin = "ADMIN" }
-local STATUSES = { "ACTIVE", "INVITED", "INACTIVE", "DELETED" } -- these first
+local STATUSES = { "ACTIVE", "INVITED", "INACTIVE", "DELETED" } -- shown first
 local was_invited = { INVITED = true, STAGED = true, PROVISIONED = true }
 local cannot_sign_in = tables.with(was_invited, { INACTIVE = true, DELETED = true, SUSPENDED = true,
   DEPROVISIONED = true })
@@ -62,7 +62,7 @@ local function days(text)
   return number
 end
 
---- A list of findings, for argparse.
+--- A converter for argparse: a list of findings.
 local function findings(text)
   local list = {}
   for part in text:gmatch "[^,%s]+" do
@@ -103,7 +103,7 @@ function review.declare(command)
   command:flag "--formulas":description "CSV: leave texts as they are that a spreadsheet may take for formulas."
 end
 
--- -- what is found ----------------------------------------------------------------------------------
+-- -- findings ---------------------------------------------------------------------------------------
 
 local function words_of(text)
   local words = {}
@@ -127,7 +127,7 @@ local function has_word(text, words)
   return false
 end
 
---- Is one of these scopes an administrator's? They are a list, or a text with blanks between (RFC 6749).
+--- Is one of these scopes an administrator's? They are a list, or a string with blanks between (RFC 6749).
 local function has_admin_scope(scopes, words)
   local list = list_of(scopes)
   if type(scopes) == "string" then
@@ -158,13 +158,13 @@ local function is_admin(user, words)
   return has_admin_scope(user.scope, words)
 end
 
---- When there was a sign of life of a user last, or when the user was made; nil where nothing is known.
+--- The time of a user's last visit, or else of its creation; nil if neither is known.
 local function last_sign(user)
   return time.parse(user.last_seen_at) or time.parse(user.created_at)
 end
 
---- A function that says what is found about a user: a set, by the names of FINDINGS. Who was never seen is stale if
---- the source says anything of last visits.
+--- A function that returns the findings about a user: a set, by the names of FINDINGS. A user who was never seen is
+--- stale only if the source reports last visits at all.
 local function finder(session)
   local words = words_of(session.args.admin)
   local stale_before = session.now - session.args.days * DAY
@@ -183,7 +183,7 @@ local function finder(session)
   end
 end
 
---- Findings that are not known of a source that says nothing of something: what that is, in words.
+--- What a source must report for a finding to be known, in words.
 local UNSAID = { ["no-mfa"] = "second factors", stale = "last visits", ["never-came"] = "statuses",
   admin = "roles or scopes" }
 
@@ -191,7 +191,7 @@ local function new_count(name)
   return { name = name, users = 0, statuses = {}, found = {}, says = {} }
 end
 
---- Is it known whom of those that were counted there is this to find about?
+--- Does this source report what the finding needs?
 local function is_known(count, name)
   return count.says[name] == true
 end
@@ -230,9 +230,9 @@ local function sum_of(counts)
   return sum
 end
 
--- -- how it is shown --------------------------------------------------------------------------------
+-- -- output -----------------------------------------------------------------------------------------
 
---- All statuses that there are, the usual ones first.
+--- All statuses in use, the usual ones first.
 local function statuses_of(sum)
   local list, rest, known = {}, {}, {}
   for _, status in ipairs(STATUSES) do
@@ -249,7 +249,7 @@ local function statuses_of(sum)
   return list
 end
 
---- The table of counts: a header, and a row of numbers and texts for each source.
+--- The table of counts: a header, and a row of numbers and strings for each source.
 local function grid(counts, sum)
   local header, rows, statuses = { "SOURCE", "USERS" }, {}, statuses_of(sum)
   for _, status in ipairs(statuses) do
@@ -361,8 +361,8 @@ local function check_format(args)
   listing.check_format(args)
 end
 
---- A writer of those who have one of the findings of --list; nil without --list. Who may be stale, of a source that
---- has said nothing of last visits yet, waits until it does, or has come to its end.
+--- A writer of the users with one of the findings of --list; nil without --list. Users who may be stale are held back
+--- until their source reports a last visit, or has ended.
 local function lister(session, sources)
   if not session.args.list then
     return nil
@@ -417,7 +417,7 @@ local function lister(session, sources)
   }
 end
 
---- Says whose users cannot have been found for a finding of --fail-on or --list.
+--- Says which sources report too little for a finding of --fail-on or --list.
 local function tell_unknown(session, counts)
   local is_asked = {}
   for _, list in ipairs { session.args.fail_on or {}, session.args.list or {} } do
@@ -449,7 +449,7 @@ function review.run(session)
   end
   if not list then
     function session.is_waiting()
-      return true -- until all were counted
+      return true -- until all are counted
     end
   end
   local users, failures = walk.run(session, sources, {}, function(user, source)

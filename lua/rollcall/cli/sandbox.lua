@@ -15,7 +15,7 @@ function sandbox.declare(command)
   command:argument "dir":description "Where it writes; build/sandbox of the checkout by default.":args "?"
 end
 
---- The checkout that this file is part of; nil where it was installed.
+--- The sandbox's script in the checkout that this file is part of; nil if it was installed.
 local function checkout()
   local place = debug.getinfo(1, "S").source:match "^@(.*)lua/rollcall/cli/sandbox%.lua$"
   local script = place and (place == "" and "." or place:gsub("/$", "")) .. "/examples/sandbox/sandbox"
@@ -35,7 +35,7 @@ function sandbox.run(session)
       .. "`make sandbox` there; then set here what it prints")
   end
   local dir = session.args.dir or script:gsub("examples/sandbox/sandbox$", "build/sandbox")
-  -- Signals are the script's own then: it stops the server whatever ends it.
+  -- From here on the script handles signals: it stops the server however it ends.
   local _, problem = core.terminal.replace(script, "run", dir)
   failure.raise(failure.FAILED, ("cannot run %s: %s"):format(script, problem))
 end

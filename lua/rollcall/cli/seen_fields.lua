@@ -1,12 +1,12 @@
--- Which of the fields that a command asks about users have had: what nobody has is a mistake in a name, or nothing that
--- a source tells, and no answer.
+-- Which of the fields that a command asks for were found in users: one that no user has is a mistake in a name, or
+-- something that the source does not report, and no result.
 
 local path = require "rollcall.path"
 
 ---@class rollcall.cli.SeenFields
 ---@field names string[]
 ---@field missing table<rollcall.cli.Source, { name: string, get: fun(user: any): any }[]> not seen yet
----@field users table<rollcall.cli.Source, integer> that were looked at
+---@field users table<rollcall.cli.Source, integer> number of users checked
 local SeenFields = {}
 SeenFields.__index = SeenFields
 
@@ -24,7 +24,7 @@ function seen_fields.new(...)
   return setmetatable({ names = names, missing = {}, users = {} }, SeenFields)
 end
 
---- Looks at a user.
+--- Checks a user's fields.
 ---@param user rollcall.User
 ---@param source rollcall.cli.Source
 function SeenFields:see(user, source)
@@ -44,13 +44,13 @@ function SeenFields:see(user, source)
   end
 end
 
---- Which of these sources have had users, and none with this field? And how many of their users there were. A source
---- that has failed may have had more.
+--- The sources that have had users, but none with this field, and the number of their users. A source that failed is
+--- left out: it may have had more.
 ---@param name string
 ---@param sources rollcall.cli.Source[]
 ---@return string[] names of them
 ---@return integer users
----@return boolean is_nowhere no user of any source had it
+---@return boolean is_nowhere no user of any source had it, as far as that is certain
 function SeenFields:without(name, sources)
   local list, users, is_nowhere = {}, 0, true
   for _, source in ipairs(sources) do

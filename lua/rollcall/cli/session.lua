@@ -1,5 +1,5 @@
--- What the commands share in one run: sources and their clients, stdout and stderr, progress, signals, and where a walk
--- stands.
+-- What the commands share in one run: sources and their clients, stdout and stderr, progress, signals, and the position
+-- of a walk.
 
 local blocking = require "rollcall.loop.blocking"
 local config = require "rollcall.cli.config"
@@ -13,20 +13,31 @@ local query = require "rollcall.cli.query"
 local rollcall = require "rollcall"
 
 ---@class rollcall.cli.Session
----@field args table what argparse made of the command line
+---@field args table as argparse returns it
 ---@field output rollcall.cli.Output
----@field now number seconds since 1970 that days are counted back from
----@field origin string? where the sources are from, once they were looked at
----@field names string[]? of all sources, once they were looked at
----@field unavailable rollcall.cli.Source[] which have failed before anything was asked for
+---@field now number seconds since 1970 from which days are counted back; set with the sources
+---@field origin string? where the sources come from, once they were read
+---@field names string[]? of all sources, once they were read
+---@field unavailable rollcall.cli.Source[] that failed before anything was requested
+---@field count integer of users received
+---@field is_terminal boolean stdout is one
+---@field loop table for the clients: waits, and checks for signals
+---@field progress rollcall.cli.Progress? once a walk is watched on a terminal
+---@field saving { resume: rollcall.cli.Resume, parts: (fun(): table<string, string>), due: number }? with --resume
+---@field signal string? name of the signal that ended the run
+---@field signal_status integer? the exit status for it
+---@field is_told boolean? the signal was reported
+---@field checkpoint_of_all (fun(): string)? of a walk: its checkpoint as text
+---@field on_begin fun()? of a listing: writes what comes before its first row
+---@field on_signal fun()? of a listing: completes the output after a signal
 ---@field is_waiting (fun(): boolean)? of a command that writes late: has it written nothing yet?
 local Session = {}
 Session.__index = Session
 
 local session = {}
 
-local LONGEST_WAIT = 0.25 -- seconds until a signal or the clock is looked at
-local BETWEEN_SAVES = 1 -- seconds from one checkpoint in a file to the next
+local LONGEST_WAIT = 0.25 -- seconds between checks of signals and the clock
+local BETWEEN_SAVES = 1 -- seconds between checkpoints in a file
 
 local function is_plain()
   return (os.getenv "NO_COLOR" or "") ~= "" or os.getenv "TERM" == "dumb"
@@ -37,7 +48,7 @@ end
 function session.new(args)
   local self = setmetatable({
     args = args,
-    count = 0, -- of users that have come
+    count = 0, -- of users received
     unavailable = {},
     output = output.new(io.stdout),
     is_terminal = core.terminal.is_terminal(1),
@@ -53,14 +64,14 @@ function session.new(args)
   return self
 end
 
--- -- what people read ------------------------------------------------------------------------------
+-- -- messages --------------------------------------------------------------------------------------
 
---- On a terminal, where both meet: what stdout still has to write stands before what stderr says of it.
+--- On a terminal: flush stdout before a message on stderr, so that they appear in order.
 function Session:write_before()
   if not self.is_terminal or self.output.broken then
     return
   end
-  pcall(function() -- what is to be said is said, whatever becomes of the output
+  pcall(function() -- the message is shown whatever becomes of the output
     if self.signal and self.on_signal then
       self.on_signal()
     end
@@ -68,7 +79,7 @@ function Session:write_before()
   end)
 end
 
---- A line for stderr, also with --quiet: an error or a warning.
+--- Writes a message to stderr, also with --quiet: an error or a warning.
 ---@param line string
 function Session:complain(line)
   self:write_before()
@@ -80,7 +91,7 @@ function Session:complain(line)
   io.stderr:write("rollcall: ", table.concat(lines, "\n"), "\n")
 end
 
---- A line for stderr, where --quiet was not given.
+--- Writes a message to stderr, unless --quiet was given.
 ---@param line string
 function Session:say(line)
   if not self.args.quiet then
@@ -88,20 +99,20 @@ function Session:say(line)
   end
 end
 
---- Does stdout take colours and the like?
+--- May stdout have colours and the like?
 ---@return boolean
 function Session:is_bold()
   return self.is_terminal and not is_plain()
 end
 
---- How wide stdout's terminal is; nil where it is none.
+--- The width of stdout's terminal; nil if it is none.
 ---@return integer?
 function Session:columns()
   return self.is_terminal and (core.terminal.columns(1) or 80) or nil
 end
 
---- Begins to show how far the walk is, where stderr is a terminal. Where stdout is one, too, only until the first
---- row is written.
+--- Begins to show the walk's progress if stderr is a terminal. If stdout is one, too, only until the first row is
+--- written.
 ---@param parts { name: string, stats: function }[]
 function Session:watch(parts)
   local is_wanted = not self.args.quiet and not self.args.verbose and core.terminal.is_terminal(2)
@@ -118,7 +129,7 @@ function Session:clear_progress()
   end
 end
 
----@param seconds number? to wait at most, where the walk is about to wait
+---@param seconds number? to wait at most, if the walk is about to wait
 function Session:draw(seconds)
   local is_among_rows = self.is_terminal and not (self.is_waiting and self.is_waiting())
   if self.progress and not is_among_rows then
@@ -131,7 +142,7 @@ function Session:report(err, source)
   local text = tostring(err)
   if source then
     local name = source.name .. (err.account and query.list_option(source) and " " .. err.account or "")
-    local told = ("%s: %s: "):format(err.kind, source.name) -- which it begins with, as the provider's name
+    local told = ("%s: %s: "):format(err.kind, source.name) -- it begins with this if the provider has the source's name
     text = name .. ": " .. (text:sub(1, #told) == told and err.kind .. ": " .. text:sub(#told + 1) or text)
   end
   self:complain(text .. (advice and "\n  " .. advice or ""))
@@ -164,8 +175,8 @@ function Session:hooks(source)
   }
 end
 
---- Was something raised by a function that stands in the configuration? Lua begins such a message with the file's name,
---- a long one without its beginning.
+--- Was this raised by a function in the configuration? Lua begins such a message with the file's name; a long name
+--- lacks its beginning.
 ---@param message string
 ---@return boolean
 function Session:is_of_configuration(message)
@@ -175,7 +186,7 @@ function Session:is_of_configuration(message)
   return name ~= "" and (name == origin or cut ~= nil and origin:sub(-#cut) == cut)
 end
 
---- All sources, or those of these names.
+--- All sources, or those with these names.
 ---@param wanted string[]?
 ---@return rollcall.cli.Source[]
 function Session:sources(wanted)
@@ -201,12 +212,12 @@ function Session:sources(wanted)
   return chosen
 end
 
---- Makes the client of a source; nil and what is wrong with its configuration.
+--- Creates the client of a source; nil and what is wrong with its configuration.
 ---@param source rollcall.cli.Source
 ---@param more table? further options
 ---@return rollcall.Client?
 ---@return string? problem
----@return boolean? is_secret a secret of it cannot be had now
+---@return boolean? is_secret a secret of it is not available now
 function Session:try_client(source, more)
   local options, problem = config.options(source)
   if not options then
@@ -219,7 +230,7 @@ function Session:try_client(source, more)
   local good, made = pcall(rollcall.client, source.provider, options)
   if not good then
     local problem_text = failure.plain(made)
-    local prefix = source.name .. ": " -- which it may begin with already, as the provider's name
+    local prefix = source.name .. ": " -- it may begin with this already, if the provider has that name
     problem_text = problem_text:sub(1, #prefix) == prefix and problem_text or prefix .. problem_text
     return nil, ("%s (%s)"):format(problem_text, source.origin)
   elseif not frozen.thaw(made.provider).users then
@@ -229,9 +240,10 @@ function Session:try_client(source, more)
   return made
 end
 
---- Makes the clients of the sources; ends the command where one cannot be made. One whose secret cannot be had has
---- failed, which is told, and the others are left: not where a walk is gone on with, whose place it would lose.
----@param sources rollcall.cli.Source[] changed: those that are left
+--- Creates the clients of the sources; ends the command if one cannot be created. A source whose secret is not
+--- available has failed, which is reported, and the others go on; but not if a walk is continued, since its position
+--- would be lost.
+---@param sources rollcall.cli.Source[] changed in place: only those with a client remain
 function Session:clients(sources)
   local left, problems, mistakes = {}, {}, {}
   for _, source in ipairs(sources) do
@@ -257,13 +269,13 @@ function Session:clients(sources)
   end
 end
 
--- -- where a walk stands ----------------------------------------------------------------------------
+-- -- the position of a walk -------------------------------------------------------------------------
 
 function Session:take_signal(name, status)
   self.signal, self.signal_status = name, status
 end
 
---- Between users: has somebody pressed Ctrl-C?
+--- Between users: ends the command if a signal came, such as Ctrl-C.
 function Session:look_at_signals()
   local name, status = core.terminal.caught()
   if name then
@@ -272,14 +284,14 @@ function Session:look_at_signals()
   end
 end
 
---- Before a wait: what is known is handed over.
+--- Before a wait: writes what there is.
 function Session:idle(seconds)
   self.output:flush()
   self:save(false)
   self:draw(seconds)
 end
 
---- Now and then between users.
+--- Called now and then between users.
 function Session:pulse()
   self:look_at_signals()
   if self.saving and core.now() >= self.saving.due then
@@ -289,15 +301,15 @@ function Session:pulse()
   self:draw()
 end
 
---- From now on the file of --resume has where the walk stands.
+--- From now on the file of --resume is kept up to date with the walk's position.
 ---@param resume rollcall.cli.Resume
 ---@param parts fun(): table<string, string> the checkpoints of the sources
 function Session:save_to(resume, parts)
   self.saving = { resume = resume, parts = parts, due = 0 }
-  self.output.is_saved = true -- a file is as good as the checkpoint of before says
+  self.output.is_saved = true -- what the last checkpoint covers is valid
 end
 
---- Writes where the walk stands to the file of --resume, where it is time to.
+--- Writes the walk's position to the file of --resume, if it is time to.
 ---@param is_last boolean
 function Session:save(is_last)
   local saving = self.saving
@@ -305,7 +317,7 @@ function Session:save(is_last)
     return
   end
   saving.due = core.now() + BETWEEN_SAVES
-  self.saving = nil -- where it cannot be written it is not tried again
+  self.saving = nil -- if it cannot be written, it is not tried again
   local good, problem = pcall(saving.resume.write, saving.resume, saving.parts())
   if not good then
     if not self.output:give_up() then
@@ -317,7 +329,7 @@ function Session:save(is_last)
   self.saving = saving
 end
 
---- At the end of a walk.
+--- Writes the last checkpoint, at the end of a walk.
 function Session:save_last()
   if self.saving then
     self.output:flush()
@@ -325,7 +337,7 @@ function Session:save_last()
   end
 end
 
---- Says that a list of users is not whole, and how to go on with it.
+--- Says that a list of users is incomplete, and how to continue it.
 ---@param what string
 function Session:tell_position(what)
   local without = {}
@@ -334,7 +346,7 @@ function Session:tell_position(what)
   end
   if self.args.command ~= "users" or self.count == 0 then
     self:complain(what)
-  elseif #without > 0 then -- which a checkpoint has no place in
+  elseif #without > 0 then -- a checkpoint cannot cover these
     self:complain(("%s after %s, without %s: there is no checkpoint"):format(what, progress.count(self.count, "user"),
       table.concat(without, ", ")))
   elseif self.args.resume then
@@ -347,7 +359,7 @@ function Session:tell_position(what)
   end
 end
 
---- Writes what is left, and the last checkpoint. Once, at the end of the command, however it ends.
+--- Writes what is left, and the last checkpoint. Called once, at the end of the command, however it ends.
 function Session:finish()
   self:clear_progress()
   if not self.output.broken then

@@ -1,15 +1,15 @@
--- Programs that the command starts.
+-- Runs programs.
 
 local shell = {}
 
---- A word that a shell takes as it is.
+--- Quotes a word for a shell.
 ---@param word string
 ---@return string
 function shell.quote(word)
   return "'" .. word:gsub("'", "'\\''") .. "'"
 end
 
---- What a command line prints; nil and why not, without what it printed.
+--- What a command line prints; nil and why it failed, without its output.
 ---@param line string for sh
 ---@return string? output
 ---@return string? problem
@@ -20,7 +20,7 @@ function shell.read(line)
   end
   local printed = process:read "*a"
   process:close()
-  local output, status = (printed or ""):match "^(.*)\n(%d+)$" -- not every Lua's close says the status
+  local output, status = (printed or ""):match "^(.*)\n(%d+)$" -- not every Lua's close returns the status
   if status ~= "0" then
     return nil, status and "it ended with status " .. status or "it did not end by itself"
   end

@@ -1,7 +1,7 @@
--- A snapshot, which is what `rollcall users --format ndjson` writes.
+-- A snapshot: the output of `rollcall users --format ndjson`.
 --
--- Of one that is compared an index is kept, some 200 bytes a user (400 on LuaJIT): where the line of each
--- stands. Its lines are read again when they are compared.
+-- For a comparison an index is kept, some 200 bytes a user (400 on LuaJIT): the position of each user's line. The lines
+-- are read again when they are compared.
 
 local failure = require "rollcall.cli.failure"
 local json = require "rollcall.json"
@@ -9,9 +9,9 @@ local pointers = require "rollcall.pointer"
 
 local snapshot = {}
 
-local BOM = "\239\187\191" -- that some editors put before UTF-8
+local BOM = "\239\187\191" -- some editors put it before UTF-8
 
---- Opens the snapshot of a name, - for stdin; ends the command where it cannot be read.
+--- Opens the snapshot of this name, - for stdin; ends the command if it cannot be read.
 ---@param name string
 ---@return file*
 function snapshot.open(name)
@@ -25,9 +25,9 @@ function snapshot.open(name)
   return file
 end
 
-local EXACT = 2 ^ 53 -- beyond which doubles leave integers out
+local EXACT = 2 ^ 53 -- from here on doubles skip integers
 
---- Puts the digits of numbers that no double may hold in their place, in all of a document.
+--- Replaces numbers that a double may not hold exactly by their digits, in a whole document.
 local function restore_digits(value, text, pointer)
   for key, child in pairs(value) do
     local at = pointer .. "/" .. (type(key) == "number" and key - 1 or pointers.escape(key))
@@ -39,7 +39,8 @@ local function restore_digits(value, text, pointer)
   end
 end
 
---- A line of a snapshot as a table; ends the command where it is none. A number that no double may hold is its digits.
+--- A line of a snapshot as a table; ends the command if it is none. A number that a double may not hold exactly is a
+--- string of its digits.
 ---@param text string
 ---@param name string of the snapshot, for messages
 ---@param number integer of the line
@@ -53,17 +54,17 @@ function snapshot.decode(text, name, number)
   return user
 end
 
---- What stands for a field in a key and in a table: texts, numbers by their digits, "" for all else.
+--- The string for a field in a key and in a table: strings as they are, numbers by their digits, "" for all else.
 ---@return string
 function snapshot.text_of(value)
   return type(value) == "string" and value or type(value) == "number" and json.number(value) or ""
 end
 
---- By what a user is known again.
+--- The key that identifies a user.
 ---@param user table
 ---@param name string of the snapshot, for messages
 ---@param number integer of the line
----@param known table<string, boolean>? the fields to go by, where not all were written
+---@param known table<string, boolean>? the fields to go by, if not all were written
 ---@return string
 function snapshot.key_of(user, name, number, known)
   local function part(field)
@@ -79,9 +80,9 @@ function snapshot.key_of(user, name, number, known)
   return part "source" .. "\n" .. part "account_id" .. "\n" .. id
 end
 
---- The source and the account of a user, in words; "" where nothing says whose they are.
+--- The source and the account of a user, in words; "" if neither is known.
 ---@param user table
----@param known table<string, boolean>? the fields to go by, where not all were written
+---@param known table<string, boolean>? the fields to go by, if not all were written
 ---@return string account
 ---@return string source
 function snapshot.account_of(user, known)
@@ -91,17 +92,22 @@ function snapshot.account_of(user, known)
 end
 
 ---@class rollcall.cli.Snapshot
----@field line_offsets table<string, integer|false> of each user, by its key; false for those that were taken
+---@field file file*
+---@field name string
+---@field is_kept boolean its lines are kept, since it is stdin or a pipe
+---@field lines table<integer, string> by number, if lines are kept
+---@field line_offsets table<string, integer|false> by key: where the user's line begins, or its number if lines are
+---  kept; false once taken
 ---@field fields table<string, boolean> that some user has
----@field sources table<string, boolean> that some user is of
----@field accounts table<string, string> that some user is of, by snapshot.account_of: the source of each
----@field all_have table<string, table<string, boolean>> by field, then source: has every user of it one?
+---@field sources table<string, boolean> that some user belongs to
+---@field accounts table<string, string> by snapshot.account_of: the source of each account that some user belongs to
+---@field all_have table<string, table<string, boolean>> by field and source: do all its users have that field?
 ---@field count integer of users
----@field again integer of lines whose user had one before, which is the one that counts
+---@field again integer lines whose user had one before; the first counts
 local Snapshot = {}
 Snapshot.__index = Snapshot
 
---- Calls visit(text, name, number, place) for each line of a snapshot that is not blank: place is its first byte.
+--- Calls visit(text, name, number, place) for each non-blank line of a snapshot: place is the offset of its first byte.
 ---@param session rollcall.cli.Session
 ---@param file file*
 ---@param name string
@@ -130,7 +136,7 @@ function snapshot.each_line(session, file, name, visit)
   end
 end
 
---- Reads a snapshot: where each user's line is, which fields and sources there are.
+--- Indexes a snapshot: where each user's line is, which fields and sources there are.
 ---@param session rollcall.cli.Session
 ---@param name string
 ---@return rollcall.cli.Snapshot
@@ -165,7 +171,7 @@ function snapshot.index(session, name)
   return self
 end
 
---- The line of a user again.
+--- Reads the line of a user again.
 ---@param place integer
 ---@return string
 function Snapshot:text(place)
@@ -176,7 +182,7 @@ function Snapshot:text(place)
   return self.file:read "*l" or failure.usage("the snapshot %s changed while it was read", self.name)
 end
 
---- Who of the snapshot was not taken: their lines' offsets, in its order.
+--- The `line_offsets` that were not taken, in the snapshot's order.
 ---@return integer[]
 function Snapshot:left()
   local list = {}

@@ -1,4 +1,4 @@
--- rollcall sources: what is configured, without asking anybody.
+-- rollcall sources: what is configured, without sending anything.
 
 local config = require "rollcall.cli.config"
 local failure = require "rollcall.cli.failure"
@@ -55,7 +55,7 @@ local function credentials_of(source)
   return #parts > 0 and table.concat(parts, ", ") or "none"
 end
 
---- Whose users a source has: the values of the options that its provider declares.
+--- The accounts of a source: the values of the options that its provider declares.
 local function accounts_of(source)
   local declared, accounts = frozen.thaw(source.client.provider).options or {}, {}
   for _, name in ipairs(tables.keys(declared)) do
@@ -66,10 +66,10 @@ local function accounts_of(source)
   return accounts
 end
 
---- What a source is, as far as it can be said without its secrets.
+--- Describes a source without its secrets.
 local function describe(session, source)
   local options = source.options
-  -- A client with stand-ins for the secrets: the rest is checked as it will be.
+  -- A client with placeholders for the secrets: everything else is checked as in a real run.
   local stand_ins = { name = source.name, provider = source.provider, origin = source.origin, query = source.query,
     options = {} }
   for name, value in pairs(options) do

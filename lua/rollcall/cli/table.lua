@@ -1,10 +1,16 @@
--- Tables for people: columns as wide as what is in them. The first rows decide, so that a table of any
--- length goes by in the memory of these; a wider cell that comes later pushes its row to the right.
+-- Tables for people: columns as wide as their contents. The first rows decide, so that a table of any length needs
+-- memory for these only; a wider cell that comes later pushes the rest of its row to the right.
 
 local one_line = require "rollcall.one_line"
 local width = require "rollcall.cli.width"
 
 ---@class rollcall.cli.Table
+---@field header string[]
+---@field write fun(line: string)
+---@field options rollcall.cli.TableOptions
+---@field rows string[][]? those that wait; nil once the widths are decided
+---@field widths integer[]? once they are decided
+---@field gap string? between columns
 local Table = {}
 Table.__index = Table
 
@@ -12,14 +18,14 @@ local text_table = {}
 
 local FIRST_ROWS = 500
 local GAP, SMALL_GAP = "  ", " "
-local SHORT = 10 -- columns up to here, such as dates, are cut only where nothing else helps
-local NARROW, NARROWEST = 8, 4 -- what is left of a column that is cut to fit a terminal; where nothing else helps
+local SHORT = 10 -- columns up to this width, such as dates, are cut only if nothing else helps
+local NARROW, NARROWEST = 8, 4 -- least width of a column that is cut to fit a terminal; and if nothing else helps
 
 ---@class rollcall.cli.TableOptions
----@field columns integer? of the terminal that rows are cut for; nil cuts nothing
----@field bold boolean? the header
----@field widest integer? that one long cell can make its column
----@field right table<integer, boolean>? which columns are numbers; these are never cut
+---@field columns integer? width of the terminal that rows are cut to; nil: nothing is cut
+---@field bold boolean? prints the header in bold
+---@field widest integer? most columns that one long cell can make its column wide
+---@field right table<integer, boolean>? which columns are right-aligned numbers; these are never cut
 ---@field last table<integer, boolean>? which columns are cut last
 
 ---@param header string[]
@@ -34,7 +40,7 @@ function text_table.new(header, write, options)
   return setmetatable({ header = titles, write = write, options = options or {}, rows = {} }, Table)
 end
 
---- Makes the columns of a table fit: the widest first, and first those that may be.
+--- Makes the columns fit the terminal: cuts the widest first, in the order of the passes below.
 function Table:fit()
   local widths, options = self.widths, self.options
   local right, last = options.right or {}, options.last or {}
@@ -48,7 +54,7 @@ function Table:fit()
   if total > room() and next(right) then
     self.gap = SMALL_GAP -- before numbers this is enough
   end
-  local may_be_cut = {} -- by the pass from which on
+  local may_be_cut = {} -- the first pass that may cut each
   for i, one in ipairs(widths) do
     may_be_cut[i] = right[i] and 4 or one <= SHORT and 3 or last[i] and 2 or 1
   end
@@ -76,10 +82,10 @@ function Table:line(cells)
     cell = is_cut and not to_right and width.cut(cell, self.widths[i]) or cell
     parts[i] = (i < last or to_right) and width.pad(cell, self.widths[i], to_right) or cell
   end
-  return table.concat(parts, self.gap):match "^.*[^ ]" or "" -- " +$" would try each run of blanks from each blank
+  return table.concat(parts, self.gap):match "^.*[^ ]" or "" -- " +$" takes quadratic time on runs of blanks
 end
 
---- The rows that wait, once their widths are decided.
+--- Decides the widths, and writes the rows that wait.
 function Table:settle()
   local widest = self.options.widest or math.huge
   self.widths, self.gap = {}, GAP
@@ -108,9 +114,9 @@ function Table:write_row(cells)
   end
 end
 
---- A row: a text for each column.
+--- Adds a row: a string for each column.
 ---@param cells string[]
----@param below string[]? lines of their own behind it
+---@param below string[]? lines to write below it
 function Table:row(cells, below)
   for i, cell in ipairs(cells) do
     cells[i] = one_line(cell)
@@ -126,12 +132,12 @@ function Table:row(cells, below)
   end
 end
 
---- Whether it has not begun to be written.
+--- Has nothing been written yet?
 function Table:is_waiting()
   return self.rows ~= nil
 end
 
---- The table is complete.
+--- Ends the table.
 function Table:finish()
   if self.rows then
     self:settle()

@@ -1,4 +1,4 @@
--- rollcall users [SOURCE…]: every user of the sources, or those that are asked for.
+-- rollcall users [SOURCE…]: every user of the sources, or those that match.
 
 local failure = require "rollcall.cli.failure"
 local listing = require "rollcall.cli.listing"
@@ -8,7 +8,7 @@ local walk = require "rollcall.cli.walk"
 
 local users = { summary = "List the users of all sources, or of those named." }
 
--- The filters of the built-in providers, as options; --filter has those of others.
+-- The filters of the built-in providers, as options; other ones are given with --filter.
 local FILTER_OPTIONS = { "status", "organization_type", "organization_id", "expand", "search" }
 
 users.description = [[
@@ -55,7 +55,7 @@ function users.declare(command)
     :argname "<name=value>":count "*":convert(failure.of_option("--filter", pair))
 end
 
---- The filters that the command line gave: a list of texts for each.
+--- The filters on the command line: a list of strings for each.
 local function filters_of(args)
   local filters = {}
   for _, one in ipairs(args.filter or {}) do

@@ -1,4 +1,4 @@
--- The walk over the users of all sources, as they arrive: what fails is told, and the others go on.
+-- The walk over the users of all sources, as they arrive: failures are reported, and the other sources go on.
 
 local checkpoint = require "rollcall.checkpoint"
 local core = require "rollcall.core"
@@ -8,37 +8,37 @@ local query = require "rollcall.cli.query"
 local rollcall = require "rollcall"
 local tables = require "rollcall.tables"
 
-local SHOWN_ERRORS = 5 -- of one source, whose many accounts may all fail alike
-local PULSE = 64 -- users from one look at the signals to the next
+local SHOWN_ERRORS = 5 -- of one source: all its accounts may fail for the same reason
+local PULSE = 64 -- users between two checks of signals and the clock
 
 ---@class rollcall.cli.WalkOptions
----@field filters table<string, string[]>? for the providers that know them
+---@field filters table<string, string[]>? for the providers that have them
 ---@field page_size integer?
----@field limit integer? the most users that a walk of one source must give
+---@field limit integer? most users of the walk, if it has one source
 ---@field resume rollcall.cli.Resume?
----@field output table<string, string>? what of the options a checkpoint that is printed is bound to
+---@field output table<string, string>? the options that a printed checkpoint is bound to
 
 ---@class rollcall.cli.Walk
 ---@field session rollcall.cli.Session
 ---@field sources rollcall.cli.Source[] with their clients
 ---@field options rollcall.cli.WalkOptions
----@field saved table<string, string>? by source, the checkpoints that it goes on from
+---@field saved table<string, string>? the checkpoints to continue from, by source
 ---@field failures integer of sources
----@field errors table<rollcall.cli.Source, integer> how many there were
----@field spent table<rollcall.cli.Source, boolean> whose budget is used up
+---@field errors table<rollcall.cli.Source, integer> number of errors
+---@field spent table<rollcall.cli.Source, boolean> sources whose budget is used up
 ---@field streams rollcall.Stream[] of the sources
 ---@field by_stream table<rollcall.Stream, rollcall.cli.Source>
 local Walk = {}
 Walk.__index = Walk
 
---- Takes note of what failed in a source, or in one of its accounts, and tells it.
+--- Counts and reports a failure of a source, or of one of its accounts.
 ---@param err rollcall.Error
 ---@param source rollcall.cli.Source
 function Walk:fail(err, source)
   self.failures = self.failures + (source.has_failed and 0 or 1)
   source.has_failed = true
   if err.kind == "budget" and self.spent[source] then
-    return -- which all its accounts share
+    return -- all its accounts share the budget
   end
   self.spent[source] = err.kind == "budget" or self.spent[source]
   self.errors[source] = (self.errors[source] or 0) + 1
@@ -47,7 +47,7 @@ function Walk:fail(err, source)
   end
 end
 
---- Ends the command where the sources are not those that the checkpoints are of.
+--- Ends the command if the checkpoints are of other sources.
 function Walk:check_saved()
   local is_known, name_of_file = {}, self.options.resume.name
   for _, source in ipairs(self.sources) do
@@ -66,7 +66,7 @@ function Walk:check_saved()
   end
 end
 
---- What each source is asked for. Says what of the options a source does not know; ends the command where none does.
+--- What each source is asked for. Says which options a source does not have; ends the command if no source has one.
 ---@return table[]
 function Walk:queries()
   local options = self.options
@@ -123,7 +123,7 @@ function Walk:open_streams()
   end
 end
 
---- By source, where its walk stands.
+--- The checkpoint of each source, by name.
 ---@return table<string, string>
 function Walk:checkpoints()
   local parts = {}
@@ -133,7 +133,7 @@ function Walk:checkpoints()
   return parts
 end
 
---- Has the session show how far the walk is, and save where it stands.
+--- Has the session show the walk's progress, and save its position.
 function Walk:attend()
   local session, options, watched = self.session, self.options, {}
   for i, source in ipairs(self.sources) do
@@ -153,7 +153,7 @@ function Walk:attend()
   end
 end
 
---- Gives the users to visit(user, source), until it answers true.
+--- Calls visit(user, source) for each user, until it returns true.
 function Walk:run(visit)
   local session = self.session
   local users = rollcall.merge(self.streams, { on_error = function(err, stream)
@@ -177,7 +177,7 @@ function Walk:run(visit)
   end
 end
 
---- Tells where fewer users came than a server counts, and how many errors were not shown.
+--- Reports fewer users than a server counts, and the number of errors that were not shown.
 function Walk:tell_rest()
   local session = self.session
   for i, source in ipairs(self.sources) do
@@ -197,8 +197,8 @@ end
 
 local walk = {}
 
---- Calls visit(user, source) for each user of the sources, as they arrive, until it answers true. A
---- source that fails is reported, and the others go on.
+--- Calls visit(user, source) for each user of the sources, as they arrive, until it returns true. A source that fails
+--- is reported, and the others go on.
 ---@param session rollcall.cli.Session
 ---@param sources rollcall.cli.Source[] with their clients
 ---@param options rollcall.cli.WalkOptions
@@ -222,12 +222,12 @@ function walk.run(session, sources, options, visit)
   if session.on_begin then
     session.on_begin()
   end
-  core.terminal.catch() -- not before: where a file or a program is waited for, nobody would look at a signal
+  core.terminal.catch() -- not before: a wait for a file or a program would not notice a signal
   self:run(visit)
   session:clear_progress()
   self:tell_rest()
-  session:save_last() -- what was written and what is saved are of the same user, whoever interrupts now
-  core.terminal.release() -- what is left to do ends at once
+  session:save_last() -- so that output and checkpoint end with the same user, whatever signal comes now
+  core.terminal.release() -- from here on a signal ends the process at once
   session:look_at_signals()
   return session.count, self.failures
 end

@@ -1,10 +1,8 @@
--- How many columns of a terminal a text takes, as terminals count: each character for itself, two for
--- the wide ones of East Asia and for emoji, none for what combines with the one before it, joins or is
--- invisible.
+-- The number of terminal columns that a string takes, as terminals count: characters one by one, two for wide ones of
+-- East Asia and for emoji, none for those that combine with the one before, join, or are invisible.
 --
--- The ranges are those of Unicode 14: East_Asian_Width W and F; the categories Mn, Me and Cf (without
--- the soft hyphen), and the jamo that follow another one. Code points that stand for nothing yet belong
--- to whatever is around them.
+-- The ranges are those of Unicode 14: East_Asian_Width W and F; the categories Mn, Me and Cf (without the soft hyphen),
+-- and jamo that follow another one. Unassigned code points belong to the range around them.
 
 local width = {}
 
@@ -93,7 +91,7 @@ local function is_in(ranges, code)
   return false
 end
 
---- The code point of a whole UTF-8 character.
+--- The code point of a UTF-8 character.
 local function code_of(character)
   local code = character:byte()
   if #character > 1 then
@@ -105,7 +103,7 @@ local function code_of(character)
   return code
 end
 
--- Characters beyond ASCII, and how many columns each takes; forgotten when there are many.
+-- The columns of non-ASCII characters seen so far; emptied when there are MANY.
 local known, count, MANY = {}, 0, 4096
 
 local function of_character(character)
@@ -121,7 +119,7 @@ local function of_character(character)
   return columns
 end
 
---- How many columns the text takes. It has no control characters.
+--- The columns that a text takes, which must not have control characters.
 ---@param text string UTF-8
 ---@return integer
 function width.of(text)
@@ -135,7 +133,7 @@ function width.of(text)
   return columns
 end
 
---- The text, cut to so many columns where it is wider; "…" stands for what was cut off.
+--- The text, cut to this many columns if it is wider; "…" stands for what was cut off.
 ---@param text string
 ---@param columns integer at least 1
 ---@return string
@@ -154,10 +152,10 @@ function width.cut(text, columns)
   return text:sub(1, last) .. "…"
 end
 
---- The text with blanks behind it, or before it, up to so many columns.
+--- The text, padded with blanks at the end, or the beginning, to this many columns.
 ---@param text string
 ---@param columns integer
----@param to_right boolean?
+---@param to_right boolean? pads at the beginning
 ---@return string
 function width.pad(text, columns, to_right)
   local blanks = (" "):rep(columns - width.of(text))

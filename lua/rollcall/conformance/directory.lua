@@ -1,9 +1,8 @@
--- An API of the shape that a provider declares, for the conformance kit: it reads requests as the declaration says that
--- they are written, pages as it says, and complains of what a strict server would refuse. A plan says how it
--- misbehaves.
+-- An API of the shape that a provider declares, for the conformance kit: it reads requests and makes pages as the
+-- declaration says, and complains about what a strict server would refuse. A plan says how it misbehaves.
 --
--- What it pages over is a row of slots. Each holds the number of a user, or nobody: a user whom the caller must not
--- see. A page begins behind so many slots.
+-- It pages over a row of slots. Each holds the number of a user, or nothing: a user whom the caller must not see. A
+-- page begins after a number of slots.
 
 local base64 = require "rollcall.base64"
 local core = require "rollcall.core"
@@ -19,39 +18,49 @@ local url = require "rollcall.http.url"
 
 ---@class rollcall.ConformancePlan
 ---@field count integer slots; math.huge for no end
----@field slot (fun(number: integer): integer?)? who is in the slot of that number; by default the user of that number
----@field size integer? users a page where the request does not say; 3
----@field cap integer? the most users a page, whatever the request says
----@field ending string? how it says that a page is the last one; see endings
----@field leads (fun(from: integer, following: integer?): integer?)? where the page behind the page at `from` begins
----@field ignores boolean? the position in the request counts for nothing
----@field instead "null"|"absent"|nil what it has in the array's place where nobody is on a page
----@field is_silent boolean? says nothing of how many there are
+---@field slot (fun(number: integer): integer?)? the user in the slot of that number; by default the user of that number
+---@field size integer? users a page if the request does not say; 3
+---@field cap integer? most users a page, whatever the request says
+---@field ending string? how it marks the last page; see endings
+---@field leads (fun(from: integer, following: integer?): integer?)? where the page after the page at `from` begins
+---@field ignores boolean? the position in the request is ignored
+---@field instead "null"|"absent"|nil what replaces the array if a page has no users
+---@field is_silent boolean? does not say how many there are
 ---@field is_unsure boolean? its flag always says that there is more
----@field origin string? of the links to further pages, its own by default
----@field is_relative boolean? links to further pages are relative
+---@field origin string? of links to other pages, its own by default
+---@field is_relative boolean? links to other pages are relative
 ---@field token (fun(from: integer): any)? the token of a page
 ---@field answer (fun(response: rollcall.ServerResponse, number: integer, request: rollcall.ServerRequest):
----  rollcall.ServerResponse)? what becomes of an answer to the collection's request of that number
----@field lifetime integer? so many requests a token is good for
+---  rollcall.ServerResponse)? returns what is sent instead of an answer to the collection's request of that number
+---@field lifetime integer? number of requests for which an access token is valid
 
 ---@class rollcall.Directory
----@field log { request: rollcall.ServerRequest, users: integer }[] of the collection, as they came
----@field complaints string[] what a strict server refuses
----@field tokens_given integer by the token endpoint
+---@field setup table see directory.new
+---@field plan rollcall.ConformancePlan
+---@field provider table
+---@field collection rollcall.ProviderCollection
+---@field paging rollcall.ProviderPaging
+---@field path string of the collection, encoded
+---@field token_path string? of the token endpoint
+---@field log { request: rollcall.ServerRequest, users: integer }[] requests to the collection, in order
+---@field tokens table<string, { from: integer, size: integer }> page tokens: where each page begins, and its size
+---@field access_token string? the valid one
+---@field token_uses integer requests with it
+---@field requests integer? to the collection
+---@field complaints string[] what a strict server would refuse
+---@field tokens_given integer access tokens issued by the token endpoint
 local Directory = {}
 Directory.__index = Directory
 
 local directory = {}
 
--- In a link to a further page: what no declaration has as a parameter.
+-- The parameter in links to other pages: no declaration has one of that name.
 local LINK_PARAMETER = "rollcall-page"
 
--- What ends a walk by tokens where a declaration does not say.
+-- What ends a walk by tokens if the declaration does not say.
 local DEFAULT_ENDS = { null = true, absent = true, blank = true }
 
---- The ways in which a server can say that a page is the last one, as a declaration has them; the first is the
---- common one.
+--- The ways in which a server can mark the last page, as declared; the usual one first.
 ---@param paging rollcall.ProviderPaging
 ---@return string[]
 function directory.endings(paging)
@@ -77,12 +86,12 @@ function directory.endings(paging)
   return list
 end
 
---- Does a short page end its walks?
+--- Does a short page end walks?
 function directory.ends_short(paging)
   return declared.has(paging.ends, "short_page")
 end
 
---- Does an empty page end them, whatever else it says?
+--- Does an empty page end walks, whatever else it says?
 function directory.ends_empty(paging)
   local kind = paging.type
   if kind == "cursor" or kind == "link" or kind == "next_url" then
@@ -91,7 +100,7 @@ function directory.ends_empty(paging)
   return not (paging.total and kind ~= "after" or paging.pages or paging.more or paging.last)
 end
 
---- The id of a user, which is also what names the place behind it.
+--- The id of a user; in paging by the last item it also names the position after that user.
 ---@param number integer
 ---@return string
 function directory.id(number)
@@ -110,7 +119,7 @@ function directory.new(setup, plan)
     collection = setup.provider.collections[setup.name],
     log = {},
     complaints = {},
-    tokens = {}, -- of pages: where they begin, and their size
+    tokens = {}, -- of pages: where each begins, and its size
     tokens_given = 0,
     token_uses = 0,
   }, Directory)
@@ -126,7 +135,7 @@ function directory.new(setup, plan)
   return self
 end
 
---- What the filters that stand in the path are.
+--- The values of the filters in the path.
 function Directory:path_values()
   local values = {}
   for name, filter in pairs(self.collection.filters or {}) do
@@ -151,7 +160,7 @@ function Directory:complain(format, ...)
   self.complaints[#self.complaints + 1] = text
 end
 
---- What a request has in a place, as text; nil where it has nothing there.
+--- The value that a request has in a place, as a string; nil for none.
 ---@param request rollcall.ServerRequest
 ---@param place rollcall.Place?
 ---@return string?
@@ -178,7 +187,7 @@ function Directory:read(request, place)
   return type(value) == "number" and json.written(request.body, place.body, "text") or value
 end
 
---- A token as it is known again: its JSON text where any value can be one, which must come back as it went.
+--- The key of a token: its JSON text if it may be any JSON value, which must come back unchanged.
 local function token_key(paging, value)
   if paging.token == "json" or type(value) == "table" then
     return document.encode(value)
@@ -186,7 +195,7 @@ local function token_key(paging, value)
   return value
 end
 
---- The key of the token that a request has in a place; nil where it has none.
+--- The key of the token that a request has in a place; nil for none.
 ---@param request rollcall.ServerRequest
 ---@param place rollcall.Place?
 ---@return string?
@@ -197,11 +206,11 @@ function Directory:read_token(request, place)
   return self:read(request, place)
 end
 
--- -- who asks ----------------------------------------------------------------------------------
+-- -- credentials -------------------------------------------------------------------------------
 
 local authorizations = {}
 
---- The name and the value of the header that a token goes in.
+--- The name and the value of the header that carries a token.
 local function header_of(auth, token)
   local name, value = header.line(auth or {}, token):match "^(.-): (.*)$"
   return name:lower(), value
@@ -222,13 +231,13 @@ function authorizations.client_credentials(self)
   return header_of(self.provider.auth, tostring(self.access_token))
 end
 
---- What it answers to who may not ask; nil where all is well.
+--- The response to a request without valid credentials; nil if they are valid.
 function Directory:refusal(request)
   local auth = self.provider.auth
   local kind = auth and auth.type or "bearer"
   local expected = authorizations[kind == "client_credentials" and self.setup.secrets.token and "bearer" or kind]
   if not expected then
-    return nil -- what a function makes is its own affair
+    return nil -- headers made by a function cannot be checked
   end
   local name, value = expected(self)
   if request.headers[name] ~= value then
@@ -238,7 +247,7 @@ function Directory:refusal(request)
   self.token_uses = self.token_uses + 1
   if self.plan.lifetime and self.token_uses > self.plan.lifetime then
     local expired = auth.expired or { status = 401, message = "expired" }
-    expired = expired[1] or expired -- where it declares several, the first
+    expired = expired[1] or expired -- if it declares several, the first
     self.access_token = nil
     return { status = expired.status, body = json.encode { error = { message = expired.message } } }
   end
@@ -283,14 +292,14 @@ function Directory:give_token(request)
   return { body = document.encode(answer) }
 end
 
--- -- what is asked for --------------------------------------------------------------------------
+-- -- requests -----------------------------------------------------------------------------------
 
---- Does a link lead here, which says all by itself?
+--- Does the request follow a link, which has everything in it?
 function Directory:is_linked(request)
   return self:read(request, LINK_PARAMETER) ~= nil
 end
 
---- Checks what every request of a walk has beside its position.
+--- Checks what every request of a walk has besides its position.
 function Directory:check(request)
   local collection, provider = self.collection, self.provider
   if request.method ~= (collection.method or "GET") then
@@ -322,7 +331,7 @@ function Directory:check(request)
   end
 end
 
---- How many users a page has at most.
+--- The most users that a page has.
 function Directory:size_of(request)
   local size = tonumber(self:read(request, self.paging.size)) or self.plan.size or 3
   return math.min(size, self.plan.cap or math.huge)
@@ -356,7 +365,7 @@ end
 
 positions.link, positions.next_url = linked, linked
 
---- A number in the position's place, counted from 0.
+--- The number in the position's place, counted from 0.
 local function counted(self, request, start)
   local place = declared.own_place(self.paging)
   local text = self:read(request, place)
@@ -378,7 +387,7 @@ function positions.offset(self, request)
   return counted(self, request, self.paging.start or 0), self:size_of(request)
 end
 
---- The slot of a user, the first of several; nil where nobody of that name is.
+--- The slot of a user, the first of several; nil if there is no user of that name.
 local function slot_of(self, text)
   for number = 1, self.plan.count do
     local user = self.plan.slot and self.plan.slot(number) or not self.plan.slot and number
@@ -406,14 +415,14 @@ function positions.after(self, request)
   return slot, size
 end
 
--- -- what it answers ----------------------------------------------------------------------------
+-- -- responses ----------------------------------------------------------------------------------
 
---- What names a user, for paging by the last item.
+--- The value that names a user in paging by the last item.
 function Directory:name_of(number)
   return self.plan.token and self.plan.token(number) or directory.id(number)
 end
 
---- One user, in the collection's own words.
+--- One user, with the collection's own field names.
 function Directory:item(number)
   local collection, item = self.collection, {}
   local id = pointers.of(collection.id or "id")
@@ -434,7 +443,7 @@ function Directory:item(number)
   return item
 end
 
---- The token of the page that begins behind so many slots.
+--- The token of the page that begins after this many slots.
 function Directory:token_of(from, size)
   local text = self.plan.token and self.plan.token(from) or ("page-%d"):format(from)
   self.tokens[token_key(self.paging, text)] = { from = from, size = size }
@@ -447,7 +456,7 @@ function Directory:link_to(from, size)
   return self.plan.is_relative and target or (self.plan.origin or self.setup.origin()) .. target
 end
 
---- Says something in its place of an answer: a member of the body or a header. `nil` says nothing.
+--- Puts a value into an answer: a member of the body, or a header. `nil` puts nothing.
 local function say(self, answer, source, value, what)
   if source == nil or value == nil then
     return
@@ -468,7 +477,7 @@ local tellers = {}
 
 function tellers.none() end
 
---- What leads on: the token or the URL of the next page, or what says that there is none.
+--- The token or the URL of the next page, or what marks the last one.
 local function next_value(self, page, make)
   local ending = self.plan.ending or directory.endings(self.paging)[1]
   if page.following then
@@ -535,7 +544,7 @@ function tellers.after(self, answer, page)
   say(self, answer, self.paging.more, is_more, "more")
 end
 
---- The users of a page and where the one behind it begins.
+--- The users of a page, and where the next one begins.
 function Directory:page(from, size)
   local plan = self.plan
   local last = math.min(from + size, plan.count)
@@ -577,7 +586,7 @@ function Directory:answer(request)
   return { headers = answer.headers, body = document.encode(answer.root, #self.log % 2 == 0) }
 end
 
---- What the server calls for each request.
+--- The server's handler.
 ---@param request rollcall.ServerRequest
 ---@return rollcall.ServerResponse
 function Directory:handle(request)

@@ -1,4 +1,4 @@
--- JSON documents that are made and looked into by JSON Pointers, for the conformance kit.
+-- Makes and reads JSON documents by JSON Pointers, for the conformance kit.
 
 local core = require "rollcall.core"
 local json = require "rollcall.json"
@@ -8,21 +8,21 @@ local document = {}
 
 local Array, Raw = {}, {}
 
---- A list that is an array, also when it is empty.
+--- A list that is written as an array even if it is empty.
 ---@param list table
 ---@return table
 function document.array(list)
   return setmetatable(list, Array)
 end
 
---- JSON text that stands in a document as it is.
+--- JSON text that is written into a document unchanged.
 ---@param text string
 ---@return table
 function document.raw(text)
   return setmetatable({ text = text }, Raw)
 end
 
---- Puts a value in its place, by objects and arrays as they are needed; nil and what is in the way.
+--- Puts a value at a pointer, creating objects and arrays as needed; nil and what is in the way.
 ---@param root table
 ---@param pointer string
 ---@param value any
@@ -54,7 +54,7 @@ function document.put(root, pointer, value)
   return nil, "the document itself cannot be put into it"
 end
 
---- Calls back for every value of a decoded document, but what is in the lists, with its pointer.
+--- Calls visit for every value of a decoded document and its pointer; not for the elements of lists.
 ---@param root any
 ---@param visit fun(pointer: string, value: any)
 ---@param pointer string?
@@ -74,7 +74,7 @@ function document.each(root, visit, pointer)
   end
 end
 
---- The JSON text of a document; its members in the order of their names, or the other way round.
+--- The JSON text of a document, with members sorted by name, or in reverse order.
 ---@param value any
 ---@param is_reversed boolean?
 ---@return string

@@ -1,5 +1,5 @@
--- What the conformance kit compares a declaration with: the requests and answers that the API's documentation shows.
--- A server of the kit replays them, and takes no request but the documented one.
+-- The conformance kit's comparison of a declaration with the requests and answers that the API's documentation shows. A
+-- server of the kit replays them, and accepts only the documented requests.
 
 local core = require "rollcall.core"
 local declared = require "rollcall.paging.declared"
@@ -23,7 +23,7 @@ local documented = {}
 ---@field parameters { [1]: string, [2]: string }[]
 ---@field target string path and query
 
---- Takes a documented request apart, such as GET https://api.acme.example/people?limit=2; nil where it is none.
+--- Parses a documented request, such as GET https://api.acme.example/people?limit=2; nil if it is none.
 ---@param text string
 ---@return rollcall.DocumentedRequest?
 function documented.request(text)
@@ -46,14 +46,14 @@ local function need(holds, format, ...)
   end
 end
 
---- The items of an example: what the declaration's pointer leads to, decoded.
+--- The items of an example: what is at the declared pointer, decoded.
 local function items_of(kit, example)
   local root = json.decode(example.response)
   local items = json_pointer.get(root, kit.collection.items)
   return type(items) == "table" and items or {}, root
 end
 
---- Every item of all examples.
+--- All items of all examples.
 local function all_items(kit)
   local list = {}
   for _, example in ipairs(kit.examples) do
@@ -64,7 +64,7 @@ local function all_items(kit)
   return list
 end
 
---- Pointers of a document, for who has misspelt one.
+--- Suggests pointers of a document instead of a misspelt one.
 local function near(pointer, root, fits)
   local list, namesakes, last = {}, {}, pointer:match("/[^/]*$")
   document.each(root, function(found, value)
@@ -116,7 +116,7 @@ local function find_ids(kit)
   end
 end
 
---- Does one of a rule's pointers lead somewhere in a documented item?
+--- Does one of a rule's pointers find something in a documented item?
 local function is_shown(items, pointers)
   for _, item in ipairs(items) do
     for _, pointer in ipairs(pointers) do
@@ -148,12 +148,12 @@ local function find_fields(kit)
   need(#problems == 0, "%s", table.concat(problems, "\n"))
 end
 
---- The name of the header that a line is.
+--- The header name in a line.
 local function name_of(line)
   return line:match("^%s*([^:%s]*)")
 end
 
---- Has a documented answer a header of this name?
+--- Does a documented answer have a header of this name?
 local function has_header(example, name)
   for _, line in ipairs(example.headers or {}) do
     if name_of(line):lower() == name:lower() then
@@ -167,7 +167,7 @@ local function is_text(value)
   return type(value) == "string" or type(value) == "number" or value == core.null
 end
 
--- What stands where an answer says what comes after it, for suggestions.
+-- Tests of the values at paging sources, for suggestions.
 local LEADS = {
   next = is_text,
   more = function(value)
@@ -179,7 +179,7 @@ local LEADS = {
 }
 LEADS.last, LEADS.pages = LEADS.more, LEADS.total
 
---- Is there anything at a source in a documented answer?
+--- Does a documented answer have anything at a source?
 local function is_said(example, source)
   if type(source) == "table" then
     return has_header(example, source.header)
@@ -187,7 +187,7 @@ local function is_said(example, source)
   return json_pointer.get(json.decode(example.response), source) ~= nil
 end
 
---- The name of a header that is in the examples, for who has misspelt one.
+--- Suggests a header name from the examples instead of a misspelt one.
 local function near_header(kit, name)
   local known = {}
   for _, example in ipairs(kit.examples) do
@@ -211,7 +211,7 @@ local function find_leads(kit)
     for _, example in ipairs(kit.examples) do
       found = found or source ~= nil and is_said(example, source)
     end
-    -- What leads on may be left out of a last page.
+    -- What leads to the next page may be missing on the last one.
     if source ~= nil and not found and (goes_on or key ~= "next") then
       problems[#problems + 1] = ("paging.%s: no documented answer has anything at %s%s"):format(key,
         type(source) == "table" and "header " .. source.header or source, type(source) == "table"
@@ -223,7 +223,7 @@ end
 
 -- -- the replay --------------------------------------------------------------------------------
 
---- The value of a documented request at a place; nil where it has none there.
+--- The value that a documented request has in a place; nil for none.
 local function documented_at(example, asked, place)
   local name = type(place) == "string" and place or type(place) == "table" and place.query
   if name then
@@ -244,7 +244,7 @@ local FROM_TEXT = {
   end,
 }
 
---- The query of the walk that the first documented request is of.
+--- The query of the walk to which the first documented request belongs.
 local function query_of(kit, example, asked)
   local query, paging = { prefetch = 0 }, kit.paging
   local size = tonumber(paging.size and documented_at(example, asked, paging.size) or nil)
@@ -273,7 +273,7 @@ local function query_of(kit, example, asked)
   return query
 end
 
---- What the {name}s of the collection's path are in a documented path.
+--- The values of the {name}s of the collection's path in a documented path.
 local function variables_of(kit, asked)
   local names = {}
   local template = (kit.setup.base_path .. kit.collection.path):gsub("[%-%.%%%+%*%?%^%$%(%)%[%]]", "%%%0")
@@ -302,7 +302,7 @@ local function variables_of(kit, asked)
   return variables
 end
 
---- The parameters that a request may have beside the documented ones, since documentation leaves them out.
+--- The parameters that a request may have besides the documented ones, since documentation leaves them out.
 local function extras_of(kit, is_first)
   local known, paging = {}, kit.paging
   local function add(place)
@@ -326,7 +326,7 @@ local function extras_of(kit, is_first)
   return known
 end
 
---- What of a documented body is not in the one that was sent.
+--- Adds what a documented body has and the sent one has not.
 local function body_problems(expected, sent, path, problems)
   for key, value in pairs(expected) do
     local other = type(sent) == "table" and sent[key] or nil
@@ -339,7 +339,7 @@ local function body_problems(expected, sent, path, problems)
   end
 end
 
---- Where a request differs from the documented one.
+--- The differences between a request and the documented one.
 local function differences(kit, example, number, request)
   local asked, problems, sent = documented.request(example.request), {}, {}
   if request.method ~= asked.method then
@@ -378,7 +378,7 @@ local function replace(text, old, new)
   return (text:gsub(old:gsub("%p", "%%%0"), (new:gsub("%%", "%%%%"))))
 end
 
---- A documented answer, whose links lead to the server of the kit.
+--- A documented answer, with its links changed to lead to the kit's server.
 local function answer_of(kit, example, origins)
   local home = kit.walks.main.url
   local function at_home(text)
@@ -394,7 +394,7 @@ local function answer_of(kit, example, origins)
   return { headers = headers, body = at_home(example.response) }
 end
 
---- Where the API stands, as the provider and its documentation say it; the longest first.
+--- The API's origins according to the provider and its documentation; the longest first.
 local function origins_of(kit)
   local list = { kit.setup.home }
   for _, base in pairs(kit.setup.provider.base_url or {}) do
@@ -463,7 +463,7 @@ function documented.shows_end(kit)
   return false
 end
 
---- In the order in which they tell of a mistake best.
+--- In the order that reports a mistake best.
 documented.cases = {
   { name = "finds the items of the documented answers", run = find_items },
   { name = "knows the documented items by their ids", run = find_ids },

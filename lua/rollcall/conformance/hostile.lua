@@ -1,5 +1,5 @@
--- What the conformance kit tries on a provider: servers of the shape that it declares which behave, each in its way, as
--- servers do. A case has a name, what it is not for, and what it does; it raises by `need` where something does not
+-- The conformance kit's tests of a provider: servers of the declared shape, each of which behaves in some way that
+-- servers do. A case has a name, when it does not apply, and what it does; it raises by `need` if something does not
 -- hold.
 
 local declared = require "rollcall.paging.declared"
@@ -14,10 +14,10 @@ local hostile = {}
 
 ---@class rollcall.ConformanceCase
 ---@field name string
----@field skip (fun(kit: table): string?)? why it is not for this collection
+---@field skip (fun(kit: table): string?)? why it does not apply to this collection
 ---@field run fun(kit: table)
 
--- Users a page, where the request can say so.
+-- Users a page, if the request can say so.
 local SIZE = 3
 
 --- Raises unless it holds.
@@ -41,7 +41,7 @@ local function ids_of(first, last)
   return list
 end
 
---- What went wrong in a walk that should have gone well.
+--- Raises what went wrong in a walk that should succeed.
 local function need_success(api, walked)
   need(#api.complaints == 0, "the server complains: %s", table.concat(api.complaints, "; "))
   need(not walked.err, "%s", tostring(walked.err))
@@ -53,7 +53,7 @@ local function need_users(api, walked, expected)
     show(walked.ids))
 end
 
---- The walk must end with an error of that kind, which shows no secret.
+--- The walk must end with an error of that kind, which shows no secrets.
 local function need_failure(kit, walked, kind)
   need(walked.err, "it ended well, with %s; expected an error of kind %s", show(walked.ids), kind)
   need(walked.err.kind == kind, "expected an error of kind %s, got: %s", kind, tostring(walked.err))
@@ -65,7 +65,7 @@ local function need_failure(kit, walked, kind)
   end
 end
 
---- Nobody may come twice.
+--- No user may come twice.
 local function need_once(walked)
   local seen = {}
   for _, id in ipairs(walked.ids) do
@@ -74,7 +74,7 @@ local function need_once(walked)
   end
 end
 
---- The page size that a walk asks for, if it can, and which a server has where it cannot.
+--- The page size of walks and servers; a server has it also if a walk cannot ask for it.
 local function size_of(kit)
   return kit.paging.size and math.min(SIZE, kit.paging.max_size or SIZE) or SIZE
 end
@@ -83,7 +83,7 @@ local function with_size(kit, query)
   return tables.with({ page_size = kit.paging.size and size_of(kit) or nil }, query or {})
 end
 
---- A server with that plan.
+--- A server with this plan.
 local function serve(kit, plan)
   plan.size = size_of(kit)
   return directory.new(kit.setup, plan)
@@ -96,13 +96,13 @@ local function go(kit, api, query, most)
   end, with_size(kit, query), most)
 end
 
---- One walk over a server with that plan.
+--- One walk over a server with this plan.
 local function walk(kit, plan, query, most)
   local api = serve(kit, plan)
   return go(kit, api, query, most), api
 end
 
---- What tells one request from another.
+--- The key that distinguishes requests.
 local function key_of(kit, request)
   local header = kit.paging.header and request.headers[kit.paging.header:lower()]
   return table.concat({ request.target, request.body, header }, "\n")
@@ -125,7 +125,7 @@ local function not_linked(kit)
   return not is(kit, "link", "next_url") and "its pages have no links" or nil
 end
 
---- What is none of the declared ends of a cursor's walk, or of one by URLs.
+--- The usual ends of a walk by cursors or URLs that are not declared.
 local function no_ends(kit)
   local known, list = {}, {}
   for _, ending in ipairs(directory.endings(kit.paging)) do
@@ -160,7 +160,7 @@ case("gives every user once, in order, however far it fetches ahead", nil, funct
       end
       if prefetch == 0 then
         local pages = math.ceil(count / size)
-        -- Where nothing says that a page is the last one, an empty one does.
+        -- If nothing marks the last page, an empty one does.
         local spare = directory.ends_empty(kit.paging) and 1 or 0
         need(is(kit, "none") or asked <= pages + spare, "%d users in %d pages took %d requests", count, pages, asked)
       end
@@ -228,7 +228,7 @@ case("ends as declared, by each of its ends", not_for_one_body, function(kit)
     need(not walked.err, "%s does not end it: %s", ending, tostring(walked.err))
     need_users(api, walked, ids_of(1, count))
   end
-  if is(kit, "page", "offset") then -- a server that says nothing of its end
+  if is(kit, "page", "offset") then -- a server that does not mark the end
     local walked, api = walk(kit, { count = count, is_silent = true })
     need_users(api, walked, ids_of(1, count))
   end
@@ -300,7 +300,7 @@ end, function(kit)
   for number = 1, 3 * size do
     row[#row + 1] = number
     if number == size or number == 2 * size + 1 then
-      row[#row + 1] = number -- at the end of a page and at the beginning of the next one; and in one page
+      row[#row + 1] = number -- at the end of a page and at the beginning of the next one; and twice in one page
     end
   end
   local walked, api = walk(kit, { count = #row, slot = function(number)
@@ -353,7 +353,7 @@ end, function(kit)
   for _, prefetch in ipairs { 0, 1, 4 } do
     local walked = walk(kit, { count = 4 * size_of(kit), ignores = true }, { prefetch = prefetch })
     need_failure(kit, walked, "loop")
-    if size_of(kit) > 1 then -- by one user alone a page is not known again
+    if size_of(kit) > 1 then -- a page of one user is not recognized
       need_once(walked)
     end
   end

@@ -1,11 +1,12 @@
--- What the conformance kit has found: a table of cases that prints itself, and that a spec can take apart.
+-- The conformance kit's report: a table of cases with a readable tostring, which a spec can also examine.
 
 ---@class rollcall.ConformanceResult
 ---@field collection string
 ---@field name string what should hold
----@field status "passed"|"failed"|"unknown"|"unfit" unknown: no documented example says; unfit: not for this provider
----@field passed boolean false for failed ones alone
----@field message string? what does not hold, or why it was not tried
+---@field status "passed"|"failed"|"unknown"|"unfit" unknown: no documented example shows it; unfit: does not apply to
+---  this provider
+---@field passed boolean false only for failed ones
+---@field message string? what does not hold, or why it was not run
 
 ---@class rollcall.ConformanceReport
 ---@field provider string
@@ -29,7 +30,7 @@ function Report:add(collection, name, status, message)
   self.passed = self.passed and status ~= "failed"
 end
 
---- The first case that failed; nil where none has.
+--- The first case that failed; nil if none did.
 ---@return rollcall.ConformanceResult?
 function Report:failure()
   for _, case in ipairs(self.cases) do
@@ -62,7 +63,8 @@ function Report:__tostring()
   return table.concat(lines, "\n")
 end
 
---- One case each for busted: `report:busted(describe, it, pending)`. Without `pending` what is unknown is left out.
+--- One busted test for each case: `report:busted(describe, it, pending)`. Without `pending`, unknown cases are left
+--- out.
 ---@param describe fun(name: string, f: function)
 ---@param it fun(name: string, f: function)
 ---@param pending (fun(name: string, f: function?))?

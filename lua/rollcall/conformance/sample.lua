@@ -1,12 +1,12 @@
--- Values that a declaration takes, for the conformance kit: of options by their Lua patterns, of filters by what they
--- declare.
+-- Values that a declaration accepts, for the conformance kit: of options by their Lua patterns, of filters by their
+-- declarations.
 
 local sample = {}
 
--- What stands for a class of characters.
+-- The sample of each character class.
 local CLASSES = { a = "a", d = "1", l = "a", u = "A", w = "a", x = "a", s = " ", p = "-", g = "a" }
 
---- A character of a set such as [%d_], and where the set has ended; nil where it is a complement.
+--- A character of a set such as [%d_], and the position of its end; nil for a complement.
 local function of_set(pattern, at)
   if pattern:sub(at + 1, at + 1) == "^" then
     return nil
@@ -21,7 +21,7 @@ local function of_set(pattern, at)
   return character, last
 end
 
---- A short text that one Lua pattern matches; nil where it is beyond this.
+--- A short string that a Lua pattern matches; nil if the pattern is too complex.
 local function of_pattern(pattern)
   local parts, at = {}, 1
   while at <= #pattern do
@@ -53,7 +53,7 @@ local function of_pattern(pattern)
   return text ~= "" and text:find(pattern) and text or nil
 end
 
---- A text that one of these Lua patterns matches; nil where none can be made.
+--- A string that one of these Lua patterns matches; nil if none can be made.
 ---@param patterns string|string[]
 ---@return string?
 function sample.of_patterns(patterns)
@@ -68,7 +68,7 @@ end
 local FORMATS = { uuid = "0f8fad5b-d9cb-469f-a165-70867728950e", date = "2026-01-31",
   ["date-time"] = "2026-01-31T12:00:00Z", boolean = true }
 
---- A value that a filter takes; nil where none can be made.
+--- A value that a filter accepts; nil if none can be made.
 ---@param filter rollcall.ProviderFilter
 ---@return any
 function sample.of_filter(filter)

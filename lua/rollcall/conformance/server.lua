@@ -1,5 +1,5 @@
--- A small HTTP server in the same process, for the conformance kit: it is served while the client waits, so that there
--- is no process to start, to find or to leave behind. It needs LuaSocket, and listens on loopback alone.
+-- A small HTTP server in the same process, for the conformance kit: it runs while the client waits, so there is no
+-- process to start, find or leave running. It needs LuaSocket, and listens only on loopback.
 
 local core = require "rollcall.core"
 
@@ -9,35 +9,38 @@ local server = {}
 ---@field method string
 ---@field target string path and query
 ---@field path string still encoded
----@field parameters { [1]: string, [2]: string }[] of the query, decoded, in their order
----@field headers table<string, string> names in lower case
+---@field parameters { [1]: string, [2]: string }[] of the query, decoded, in order
+---@field headers table<string, string> by lower-case name
 ---@field body string
 
 ---@class rollcall.ServerResponse
 ---@field status integer? 200 by default
----@field type string? of the content, application/json by default
+---@field type string? content type, application/json by default
 ---@field headers string[]? lines
 ---@field body string?
----@field cut integer? closes the connection after so many bytes of the body
+---@field cut integer? closes the connection after this many bytes of the body
 
 ---@class rollcall.ConformanceServer
 ---@field url string its origin
+---@field handler fun(request: rollcall.ServerRequest): rollcall.ServerResponse
+---@field listener table LuaSocket's
+---@field connections table<table, true>
 local Server = {}
 Server.__index = Server
 
--- How long the client waits for its own sockets before the server is served again, in seconds.
+-- Seconds that the client waits for its own sockets before the server's next turn.
 local TURN = 0.001
 
 local REASONS = { [200] = "OK", [302] = "Found", [400] = "Bad Request", [401] = "Unauthorized", [404] = "Not Found",
   [429] = "Too Many Requests", [503] = "Service Unavailable" }
 
---- LuaSocket; nil where it is not installed.
+--- LuaSocket; nil if it is not installed.
 local function find_socket()
   local known, socket = pcall(require, "socket")
   return known and socket or nil
 end
 
---- Can there be a server?
+--- Can a server be started?
 ---@return boolean? yes
 ---@return string? problem
 function server.check()
@@ -69,7 +72,7 @@ local function decode(text)
   end))
 end
 
---- The parameters of a query, decoded, in their order.
+--- The parameters of a query, decoded, in order.
 ---@param query string
 ---@return { [1]: string, [2]: string }[]
 function server.parameters(query)
@@ -81,7 +84,7 @@ function server.parameters(query)
   return list
 end
 
---- The request at the beginning of what was received, and what is behind it; nil where it is not whole.
+--- The request at the beginning of the input, and the rest of that; nil if it is incomplete.
 local function parse(input)
   local head, after = input:match("^(.-)\r\n\r\n()")
   if not head then
@@ -106,7 +109,7 @@ local function parse(input)
   }, input:sub(last + 1)
 end
 
---- The bytes of an answer, and whether the connection ends with it.
+--- The bytes of a response, and whether the connection is closed after it.
 local function write(response)
   local body = response.body or ""
   local status = response.status or 200
@@ -127,7 +130,7 @@ local function close(self, connection)
   self.connections[connection] = nil
 end
 
---- Does for one connection what can be done now; was it anything?
+--- Does what can be done now for one connection; returns whether there was anything.
 local function serve(self, connection)
   local is_busy = false
   if connection.output == "" and not connection.ends then
@@ -155,7 +158,7 @@ local function serve(self, connection)
   return is_busy
 end
 
---- Does what can be done now; was it anything?
+--- Does what can be done now; returns whether there was anything.
 ---@return boolean
 function Server:step()
   local client = self.listener:accept()
@@ -175,8 +178,7 @@ function Server:step()
   return is_busy
 end
 
---- Closes all connections, also those that nobody has taken yet: what they still ask for is none of the next
---- client's.
+--- Closes all connections, also those not accepted yet, so that their requests do not reach the next client's handler.
 function Server:forget()
   local client = self.listener:accept()
   while client do
@@ -194,7 +196,7 @@ function Server:stop()
   self.listener:close()
 end
 
---- A loop for the clients of these servers, as the client's option takes it.
+--- A loop for the clients of these servers, for a client's `loop` option.
 ---@param servers rollcall.ConformanceServer[]
 ---@return table
 function server.loop(servers)

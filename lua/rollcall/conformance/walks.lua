@@ -1,5 +1,5 @@
--- Walks over hostile servers, for the conformance kit: one client and one walk of the provider at a time, against a
--- server in this process.
+-- Walks over hostile servers, for the conformance kit: one client and one walk at a time, against a server in this
+-- process.
 
 local client_maker = require "rollcall.client"
 local core = require "rollcall.core"
@@ -13,11 +13,11 @@ Walks.__index = Walks
 
 local walks = {}
 
--- A walk that gets beyond these has gone wrong.
+-- A walk that exceeds these has gone wrong; the second in seconds.
 local MAX_REQUESTS, DEADLINE = 300, 20
 
----@class rollcall.ConformanceWalk what became of a walk
----@field ids string[] of the users that it gave
+---@class rollcall.ConformanceWalk the outcome of a walk
+---@field ids string[] of the users received
 ---@field err rollcall.Error? why it ended
 ---@field reason string?
 ---@field checkpoint string
@@ -29,7 +29,7 @@ function walks.new(setup)
   self.main = server.start(function(request)
     return self.handler(request)
   end)
-  -- Of another origin, where no request must ever come.
+  -- Another origin, to which no request must ever go.
   self.stranger = server.start(function()
     self.strangers = self.strangers + 1
     return { body = "[]" }
@@ -38,10 +38,10 @@ function walks.new(setup)
   return self
 end
 
---- A client of the provider whose requests this answers: none of them leaves this machine, whatever the script's
---- options and the environment say.
+--- A client of the provider whose requests `handler` responds to: none of them leaves this machine, whatever the
+--- script's options and the environment say.
 ---@param handler fun(request: rollcall.ServerRequest): rollcall.ServerResponse
----@param options table? of the client, beside those of the kit
+---@param options table? of the client, besides the kit's
 ---@return rollcall.Client
 function Walks:client(handler, options)
   self.main:forget()
@@ -58,16 +58,16 @@ function Walks:id_of(user)
   return core.at(user, pointers.of(self.setup.collection.id or "id"))
 end
 
---- The query of a walk: what the kit was given, and this.
+--- The query of a walk: the kit's, with this added.
 function Walks:query(query)
   local merged = { max_requests = MAX_REQUESTS, deadline = DEADLINE }
   return tables.with(tables.with(merged, self.setup.query), query or {})
 end
 
---- Walks to the end, or until so many users have come.
+--- Walks to the end, or until this many users have come.
 ---@param handler fun(request: rollcall.ServerRequest): rollcall.ServerResponse
 ---@param query table?
----@param most integer? users after which it is given up
+---@param most integer? users after which the walk is abandoned
 ---@param options table? of the client
 ---@return rollcall.ConformanceWalk
 function Walks:walk(handler, query, most, options)
@@ -90,7 +90,7 @@ function Walks:walk(handler, query, most, options)
   return made
 end
 
---- What page_token takes for the last page that has users; nil where its pages have none.
+--- The page_token of the last page that has users; nil if pages have none.
 function Walks:last_page(handler, query)
   local client = self:client(handler)
   local last
@@ -101,7 +101,7 @@ function Walks:last_page(handler, query)
   return last
 end
 
---- Does the provider's paging type walk backwards?
+--- Can the provider's paging type walk backwards?
 function Walks:goes_back()
   local paging = self.setup.collection.paging
   return paging_types[paging.type].goes_back(paging)

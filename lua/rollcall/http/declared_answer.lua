@@ -1,12 +1,12 @@
--- Answers that a provider declares by their status and a text in their body: how it says that nobody is there, that a
+-- Answers that a provider declares by status and a string in the body: how it says that there are no users, that a
 -- token has expired, or that there were too many requests.
 
 local declared_answer = {}
 
---- How an answer is told: by its status, and a text in its body, in any case; or one of several.
+--- How an answer is recognized: by its status and a string in its body, in any case; or one of several.
 ---@alias rollcall.DeclaredAnswer { status: integer, message: string }|{ status: integer, message: string }[]
 
---- Is an answer one that a provider declares?
+--- Is this an answer that the provider declares?
 ---@param declared rollcall.DeclaredAnswer?
 ---@param status integer?
 ---@param body string?
@@ -20,7 +20,7 @@ function declared_answer.matches(declared, status, body)
   return false
 end
 
---- The answers among the words and answers that a declaration names.
+--- The answers in a declaration that may also have words.
 ---@param value any
 ---@return { status: integer, message: string }[]
 function declared_answer.among(value)
@@ -31,7 +31,7 @@ function declared_answer.among(value)
   return list
 end
 
---- What `empty` of a collection calls what stands in the array's place, by the code of the decoder's error.
+--- The words that `empty` of a collection has for a missing array, by the code of the decoder's error.
 declared_answer.empty_words = { not_found = "absent", null_array = "null" }
 
 return declared_answer

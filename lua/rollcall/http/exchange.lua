@@ -1,7 +1,7 @@
--- One request until it has its answer: token, rate limit, attempts and waits between them.
+-- One request until it has its answer: token, rate limit, attempts and the waits between them.
 --
--- Nothing here blocks. Whoever needs the answer calls step again and again, and waits on the engine
--- between calls for as long as step says at most.
+-- Nothing here blocks. The caller calls step again and again, and waits on the engine between calls for at most as long
+-- as step says.
 
 local core = require "rollcall.core"
 local declared_answer = require "rollcall.http.declared_answer"
@@ -18,23 +18,37 @@ local url = require "rollcall.http.url"
 ---@field url string
 ---@field headers string[]
 ---@field body string?
----@field decoder (fun(): rollcall.Decoder)? makes what a 2xx body is fed to; nil: the body is collected
----@field auth table? who answers authorize and renew; nil: no token
----@field ledger rollcall.Ledger? what the page has given; a body that is fetched again skips it
----@field empty_answers rollcall.DeclaredAnswer? how answers say that there are no users, beside an empty list
----@field stats table? whose requests, retries, waits and bytes are counted
+---@field decoder (fun(): rollcall.Decoder)? makes the decoder of a 2xx body; nil: the body is collected
+---@field auth table? has the methods authorize and renew; nil: no token
+---@field ledger rollcall.Ledger? what the page has given; a body that is fetched again skips that
+---@field empty_answers rollcall.DeclaredAnswer? answers that mean that there are no users, besides an empty list
+---@field stats table? in which requests, retries, waits (seconds) and bytes are counted
 ---@field budget rollcall.Budget? what the whole walk may cost
 
 ---@class rollcall.Exchange
----@field transfer rollcall.Transfer? the attempt under way, or the last
+---@field client rollcall.ClientState
+---@field spec rollcall.ExchangeSpec
+---@field state "token"|"gate"|"start"|"running"|"backoff"|"done"|"failed" gate: checks the rate limit
+---@field transfer rollcall.Transfer? the current attempt, or the last
+---@field authorization string[]? header lines of the attempt
+---@field renewed boolean? its credentials were refused and renewed once since the last retry
+---@field ticket table? the token request that it waits for
+---@field observed boolean? the rate limits have read this answer's headers
+---@field has_left boolean? the engine was driven since the attempt began
+---@field fresh_connection boolean? the next attempt must not reuse a connection
+---@field resume_at number? end of a backoff, as core.now
+---@field waits_since number? start of a backoff, as core.now
+---@field waits number? length of a backoff, in seconds
+---@field retry_cost integer what its retries took of the quota
+---@field events { name: string, fields: table }[] for hooks that have not been called yet
 ---@field decoder rollcall.Decoder?
 ---@field attempts integer
----@field err rollcall.Error? once step says "failed"
----@field decode_err rollcall.Error? once step says "done": what is wrong with the body
----@field says_empty boolean? once step says "done": it says, as is declared, that there are no users, and no more
----@field is_busy boolean? in the middle of a step, but for what calls functions of the script's own
+---@field err rollcall.Error? once step returns "failed"
+---@field decode_err rollcall.Error? once step returns "done": what is wrong with the body
+---@field says_empty boolean? once step returns "done": the answer is one declared to mean that there are no users
+---@field is_busy boolean? a step is running, in a state other than "token", which may call the script's functions
 ---@field is_cancelled boolean?
----@field says_error boolean? is it a document without users that says why? Of a long one that is not known
+---@field says_error boolean? the body has no users and is an error document; unknown for bodies over 16 KiB
 local Exchange = {}
 Exchange.__index = Exchange
 
@@ -43,19 +57,20 @@ local exchange = {}
 local tointeger = math.tointeger -- luacheck: ignore 143 (Lua 5.4 alone has it)
 
 local MAX_URL_SHOWN = 512
--- Bytes of what a server says of itself, and of its whole answer in `body`. Secrets are looked for in no more: in a
--- text of some hundred KiB that takes long enough to be felt. A URL is cut by `shown_url`.
+-- Most bytes of a string in an error or event; `body` may have more. Longer texts are cut before redaction, which is
+-- slow on hundreds of KiB. A URL is cut by `shown_url`.
 local MAX_TEXT = 512
 local MAX_BYTES = { body = errors.MAX_BODY, url = math.huge }
--- What rollcall says by itself, and retries and callers go by, even where a secret is spelled like it.
+-- Fields with words of rollcall's own, by which retries and callers decide: not redacted, even if a secret is spelled
+-- the same.
 local OURS = { kind = true, method = true, provider = true, failure = true }
 local MAX_HEADERS = 8192
 local IDLE_TIMEOUT = 60
--- Seconds that step says where only the engine ends the wait.
+-- Seconds that step returns if only the engine ends the wait.
 local LONGEST_WAIT = 3600
--- For a whole token request, in idle timeouts: one that drips must end, too.
+-- Limit of a whole token request, in idle timeouts: a server that drips bytes must not hold it forever.
 local MOST_IDLE_TIMEOUTS = 4
--- Bytes kept of a body that is no page: a token's answer, or what an error says.
+-- Bytes kept of a body that is no page: a token endpoint's answer, or an error document.
 local LONGEST_ANSWER = 262144
 
 ---@param client rollcall.ClientState
@@ -66,7 +81,7 @@ function exchange.new(client, spec)
     Exchange)
 end
 
---- An error about this exchange, with all that is known of it and no secret.
+--- An error about this exchange, with all that is known of it and no secrets.
 ---@param kind rollcall.ErrorKind
 ---@param message string
 ---@param fields table?
@@ -87,15 +102,15 @@ function Exchange:error(kind, message, fields)
   return self:clean(err)
 end
 
---- The answer's headers for scripts: those in its first 8 KiB, since secrets are looked for in all of what is shown.
---- None of a token endpoint's, whose token is not known yet.
+--- The answer's headers for scripts: only the first 8 KiB, since all that is shown is searched for secrets. None for a
+--- token endpoint, whose token is not registered yet.
 function Exchange:shown_headers()
   local lines = self.spec.decoder and self.transfer:headers() or ""
   local shown = self.client.redactor:clean(lines, nil, MAX_HEADERS)
   return header.all(#lines > MAX_HEADERS and shown:match "^(.*)\n" or shown) -- no half header
 end
 
---- Removes the client's secrets from every string of a table, and cuts what is long.
+--- Redacts the client's secrets in every string of a table, and cuts long strings.
 function Exchange:clean(fields)
   for name, value in pairs(fields) do
     if type(value) == "string" and not OURS[name] then
@@ -114,14 +129,14 @@ local function is_success(status)
   return status ~= nil and status >= 200 and status < 300
 end
 
--- What leaves the status and the headers as they are, which say what is wrong by themselves.
+-- Failures after the headers of an unsuccessful answer: its status already says what is wrong.
 local is_broken_off = { network = true, timeout = true, bad_encoding = true }
 
 local function is_failure(status)
   return status ~= nil and not is_success(status)
 end
 
---- The error of an answer whose status is no success, or whose document means that.
+--- The error of an answer whose status is not 2xx, or whose document means the same.
 ---@param body string
 function Exchange:status_error(body)
   local transfer = self.transfer
@@ -130,13 +145,13 @@ function Exchange:status_error(body)
   local document = json.decode(body)
   local message, code = problem.read(document)
   local is_shown = true
-  if not self.spec.decoder then -- a token endpoint's, which may have a token all the same
+  if not self.spec.decoder then -- a token endpoint, whose answer may have a token all the same
     local declared = self.client.provider.auth
     is_shown, message = problem.without_token(body, document, message, declared and declared.token)
   end
-  if status >= 300 and status < 400 and status ~= 304 then -- 304: "not modified", asked for by nobody
+  if status >= 300 and status < 400 and status ~= 304 then -- 304, "not modified": no request asks for it
     local target = transfer:header("location")
-    target = target and target:gsub("[?#].*", "?..."):gsub("^([%w+.-]*:?//)[^/]*@", "%1") -- which may be secrets
+    target = target and target:gsub("[?#].*", "?..."):gsub("^([%w+.-]*:?//)[^/]*@", "%1") -- these may have secrets
     message = "a redirect" .. (target and " to " .. target or "") .. "; redirects are not followed"
   elseif not message and problem.is_html(transfer) then
     local title = problem.title(body)
@@ -153,8 +168,8 @@ function Exchange:status_error(body)
   })
 end
 
---- Does a document without users, of 2xx, mean what 429 or 401 does: as the provider declares it, or since it is an
---- error's, or of a 202, and has a Retry-After?
+--- Does a 2xx document without users mean what 429 or 401 does? It does if the provider declares so, or if it is an
+--- error document, or its status is 202, and it has a Retry-After.
 ---@param text string
 ---@param document any the same, decoded
 function Exchange:means_refusal(text, document)
@@ -168,8 +183,8 @@ end
 local transfer_kinds = { network = "network", timeout = "timeout", tls = "tls", too_large = "decode",
   bad_encoding = "decode", proxy = "http", no_memory = "network" }
 
---- The error of a transfer that brought no whole answer.
----@param proxy_status integer? of a proxy that refuses to tunnel
+--- The error of a transfer without a complete answer.
+---@param proxy_status integer? of a proxy that refuses to open a tunnel
 function Exchange:transfer_error(failure, line, proxy_status)
   if proxy_status then
     return self:error("http", line, { status = proxy_status, code = "proxy" })
@@ -183,7 +198,7 @@ function Exchange:transfer_error(failure, line, proxy_status)
     offset = is_of_body and self.client.body_limits.max_page_bytes or nil })
 end
 
---- The error of a body that is not what was declared.
+--- The error of a body that is not as declared.
 ---@param err rollcall.Error the decoder's
 ---@param text string? of a short document without users
 ---@param document any the same, decoded
@@ -204,7 +219,7 @@ function Exchange:fail(err)
   return nil
 end
 
---- Has a hook of the script told, once the state is in order: by call_hooks.
+--- Queues a call of one of the script's hooks; call_hooks makes it once the state is consistent.
 function Exchange:queue_event(name, fields)
   if self.client.hooks[name] then
     fields.provider = self.client.provider.name
@@ -215,8 +230,8 @@ function Exchange:queue_event(name, fields)
   end
 end
 
---- Tells the hooks, in the order in which things happened. An error in one is the script's own and
---- reaches it; the events after it are told when the exchange goes on.
+--- Calls the hooks, in the order of the events. An error in a hook is the script's and propagates; the hooks for the
+--- events after it are called when the exchange goes on.
 function Exchange:call_hooks()
   while self.events[1] do
     local event = table.remove(self.events, 1)
@@ -229,7 +244,7 @@ function Exchange:shown_url()
   return #shown > MAX_URL_SHOWN and shown:sub(1, MAX_URL_SHOWN) .. "..." or shown
 end
 
---- Adds to the statistics of the walk that asked, and to what it may cost.
+--- Adds to the statistics of the walk that the request is for, and to its budget.
 local function count(self, name, n)
   local stats, budget = self.spec.stats, self.spec.budget
   if stats then
@@ -247,7 +262,7 @@ function states.token(self, now)
   if auth then
     local status, value = auth:authorize(self, now)
     if self.state ~= "token" then
-      return -- the script's own function closed it
+      return -- the script's function closed it
     elseif status == "wait" then
       return "wait", value
     elseif status == "failed" then
@@ -258,19 +273,19 @@ function states.token(self, now)
   self.state = "gate"
 end
 
---- Before the next attempt it waits for so long.
+--- Waits this many seconds before the next attempt.
 local function back_off(self, now, seconds)
   self.resume_at, self.waits_since, self.waits, self.state = now + seconds, now, seconds, "backoff"
 end
 
---- What it has waited, up to now.
+--- Counts the time waited so far.
 local function count_wait(self, now)
   count(self, "waits", math.max(0, math.min(self.waits, now - self.waits_since)))
 end
 
 function states.gate(self, now)
   for other in pairs(self.client.running) do
-    other:observe(now) -- what another one's answer says of the limit holds for this request
+    other:observe(now) -- another request's answer may state the limit, which holds for this one, too
   end
   local wait = self.client.rate_limits:wait(now)
   if wait > self.client.retry.max_retry_after then
@@ -295,7 +310,7 @@ function states.start(self)
     return self:fail(self:error("budget", spent))
   end
   local headers, has_accept = { "User-Agent: " .. client.user_agent }, false
-  -- A token endpoint on another host has none of the client's.
+  -- A token endpoint on another host gets none of the client's headers.
   local of_client = client.headers[1] and url.is_same_origin(spec.url, client.base_url) and client.headers or {}
   for _, lines in ipairs { of_client, spec.headers, self.authorization or {} } do
     for _, line in ipairs(lines) do
@@ -335,16 +350,16 @@ function states.start(self)
   self:queue_event("request", {})
 end
 
---- An attempt failed: another one, after a while, or the end.
+--- After a failed attempt: retries after a while, or fails.
 function Exchange:retry_or_fail(err, now)
-  self.renewed = false -- the token was not what was wrong: it may end before the page is whole
+  self.renewed = false -- this failure was not about the token, so it may be renewed again
   local delay, why = self.client.retry:delay(err, self.attempts)
   if not delay then
     err.message = why and err.message .. "; " .. why or err.message
     return self:fail(err)
   end
   self.retry_cost = self.retry_cost + retry.cost(err)
-  -- One that fell silent, with other requests on it, would take this one, too.
+  -- Do not reuse a connection that stalled: other requests may still be on it.
   self.fresh_connection = self.fresh_connection or err.kind == "timeout"
   local left = self.spec.budget and self.spec.budget:seconds_left(now)
   if left and delay >= left then
@@ -359,7 +374,7 @@ function Exchange:retry_or_fail(err, now)
     request_id = err.request_id })
 end
 
---- An answer that is no success.
+--- Handles an answer that is not a success.
 function Exchange:renew_or_retry(err, now)
   local auth = self.spec.auth
   if auth and err.kind ~= "rate_limit" and problem.refuses_credentials(err, self.client.provider.auth) then
@@ -373,12 +388,11 @@ function Exchange:renew_or_retry(err, now)
   return self:retry_or_fail(err, now)
 end
 
---- Has a collected body come to its end? What else may be wrong with it is for its reader to say.
---- A decoder knows, which cjson does not say: it is asked for "/-", the element after the last of an
---- array, which is never there, so that it reads the document to its end and gives nothing of it.
+--- Is a collected JSON body complete? Other defects are left to its reader. cjson does not distinguish truncation; the
+--- decoder does. "/-" (the element after the last of an array) never matches, so it reads everything and keeps nothing.
 local function finish_collected(body)
   if body == "" then
-    return true -- nothing broke off
+    return true -- an empty body is not truncated
   end
   local decoder = core.decoder { items = "/-" }
   local good, err = decoder:feed(body)
@@ -388,7 +402,7 @@ local function finish_collected(body)
   return good or err.code ~= "unexpected_end", err
 end
 
---- Does an answer say, as is declared, that nobody is there? That is all of it then, and the end of a walk.
+--- Does an answer say, as declared, that there are no users? Then it is complete, and the walk ends.
 ---@param body string
 function Exchange:accept_as_empty(body)
   if not declared_answer.matches(self.spec.empty_answers, self.transfer:status(), body) then
@@ -399,7 +413,7 @@ function Exchange:accept_as_empty(body)
   return true
 end
 
---- A body that has come to its end, by success or by the decoder's refusal.
+--- Handles the end of a body: it is complete, or the decoder refused it.
 function Exchange:conclude(now)
   local good, err
   if self.decoder then
@@ -407,18 +421,18 @@ function Exchange:conclude(now)
   else
     local body, was_cut = self.transfer:body()
     if was_cut then
-      good = true -- it is too long, which is not broken off
+      good = true -- too long, but not truncated
     else
       good, err = finish_collected(body)
     end
   end
   if not good and err.code == "unexpected_end" and self.transfer:status() ~= 204 then
-    -- It broke off, though the connection ended in order.
-    -- What is left of it may still come, and must not be taken for the next answer.
+    -- It was truncated, though the connection ended in order. The rest may still arrive, and must not be taken for the
+    -- next answer.
     self.fresh_connection = true
     return self:retry_or_fail(self:decode_error(err), now)
   end
-  local text = self.decoder and self.decoder:document() -- nil with users, and for a token's answer
+  local text = self.decoder and self.decoder:document() -- nil if it has users, and for a token endpoint
   if text and self:accept_as_empty(text) then
     return
   end
@@ -436,11 +450,11 @@ function Exchange:conclude(now)
   self.state = "done"
 end
 
---- Has the client's limits read the answer, once.
+--- Has the client's rate limits read the answer, once.
 function Exchange:observe(now)
   local status = self.transfer and self.transfer:status()
   if not status then
-    self.observed = false -- libcurl may have begun again, by another version of HTTP
+    self.observed = false -- libcurl may have started over, with another version of HTTP
   elseif not self.observed then
     self.observed, self.client.running[self] = true, nil
     self.client.rate_limits:observe(self.transfer, now)
@@ -449,7 +463,7 @@ end
 
 function states.running(self, now, is_read)
   local transfer = self.transfer
-  self:observe(now) -- as soon as the headers are in: other requests may be about to leave
+  self:observe(now) -- as soon as the headers are there: other requests may be about to be sent
   if not transfer:done() then
     if self.decoder and is_success(transfer:status()) then
       return "open"
@@ -460,7 +474,7 @@ function states.running(self, now, is_read)
   local failure, line, proxy_status = transfer:failure()
   local is_broken = failure and failure ~= "refused" and is_success(transfer:status())
   if is_broken and is_read and self.decoder and transfer:waits() then
-    return "open" -- what has come before it broke off is given first
+    return "open" -- the records received before the failure come first
   end
   count(self, "bytes", bytes)
   if self.client.hooks.response then
@@ -500,16 +514,16 @@ function states.failed()
   return "failed"
 end
 
---- Goes on as far as it can.
+--- Goes on as far as possible without waiting.
 ---@param now number from core.now
----@param is_read boolean? the transfer's records are taken as long as it has some
----@return "wait"|"open"|"done"|"failed" status "open": a 2xx body is arriving in the decoder
----@return number? seconds to wait at most
+---@param is_read boolean? the caller takes the transfer's records as long as there are some
+---@return "wait"|"open"|"done"|"failed" status "open": the decoder is receiving a 2xx body
+---@return number? seconds to wait at most, with "wait"
 function Exchange:step(now, is_read)
   while true do
     self:call_hooks()
-    -- A finalizer may close the walk at any time: what the state stands on is let go of once it is left. Not in
-    -- `token`, where a function of the script's own may wait.
+    -- A finalizer may close the walk at any time: what a state uses is released only after the state function has
+    -- returned. Not in `token`, where a function of the script may wait.
     self.is_busy = self.state ~= "token"
     local good, status, wait = pcall(states[self.state], self, now, is_read)
     self.is_busy = false
@@ -527,7 +541,7 @@ function Exchange:step(now, is_read)
   end
 end
 
---- Has the request leave now, and not once somebody waits: there is something else to do meanwhile.
+--- Sends the request now, not at the next wait: the caller has something else to do meanwhile.
 function Exchange:leave()
   if self.state == "running" and not self.has_left then
     self.has_left = true
@@ -535,7 +549,7 @@ function Exchange:leave()
   end
 end
 
---- Lets go of all that is under way; from a finalizer in the middle of a step, at its end.
+--- Releases everything that is under way; if a finalizer calls it during a step, at the end of that step.
 function Exchange:cancel()
   self.is_cancelled = true
   if self.is_busy then

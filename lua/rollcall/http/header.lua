@@ -1,4 +1,4 @@
--- What headers say: all of them for scripts, numbers, dates, how long to wait.
+-- Reads headers: all of them for scripts, numbers, dates, how long to wait.
 
 local calendar = require "rollcall.calendar"
 
@@ -7,8 +7,8 @@ local header = {}
 local MONTHS = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10,
   Nov = 11, Dec = 12 }
 
--- Parts of names of headers that carry, or ask for, credentials, or lead to where there may be some; and of those that
--- only sound so.
+-- Parts of the names of headers that carry or request credentials, or point to a place that may have some; and parts of
+-- names that only look like those.
 local OF_CREDENTIALS = { "cookie", "auth", "token", "secret", "passw", "pwd", "key", "session", "csrf", "xsrf", "jwt",
   "bearer", "credential", "signature", "assertion", "ticket", "otp", "sid", "location" }
 local OF_NONE = { "ratelimit", "rate-limit", "scopes" }
@@ -22,7 +22,7 @@ local function has_part(name, parts)
   return false
 end
 
---- Is a header of this name one that may carry credentials, such as a key?
+--- Is this the name of a header that may carry credentials, such as a key?
 ---@param name string
 ---@return boolean
 function header.is_of_credentials(name)
@@ -30,9 +30,9 @@ function header.is_of_credentials(name)
   return has_part(name, OF_CREDENTIALS) and not has_part(name, OF_NONE)
 end
 
---- The headers of an answer by their names in lower case, the values of a repeated one joined by ", ". Without those
---- that carry credentials, such as Set-Cookie.
----@param lines string as transfer:headers gives them
+--- The headers of an answer by lower-case name; the values of a repeated one are joined by ", ". Headers that carry
+--- credentials, such as Set-Cookie, are left out.
+---@param lines string as transfer:headers returns them
 ---@return table<string, string>
 function header.all(lines)
   local all = {}
@@ -45,13 +45,14 @@ function header.all(lines)
   return all
 end
 
---- The decimal numbers that a header is, and no others that a Lua may read: no hexadecimal, no "inf".
+--- The decimal numbers in a header; nothing else that Lua may read as a number, such as hexadecimal or "inf".
 ---@param text string?
----@return number[] several where the header comes more than once, such as from a gateway and from the server behind it
+---@return number[] several if the header is repeated, such as by a gateway and the server behind it; empty if there is
+---  anything else in it
 function header.numbers(text)
   local list = {}
   for part in (text or ""):gmatch "[^,]+" do
-    -- No number is longer, and the pattern takes the square of a long one's length.
+    -- no number is longer, and the pattern takes quadratic time on a long one
     local value = #part <= 64 and tonumber((part:match "^%s*(%d+%.?%d*)%s*$"))
     if value then
       list[#list + 1] = value
@@ -62,7 +63,7 @@ function header.numbers(text)
   return list
 end
 
---- The greatest of them; nil where there is none.
+--- The greatest of these numbers; nil if there are none.
 ---@param text string?
 ---@return number?
 function header.number(text)
@@ -96,7 +97,7 @@ function header.date(text)
     + tonumber(second)
 end
 
---- What an answer's headers ask to wait, in seconds.
+--- The seconds that an answer's headers ask to wait; nil if they do not.
 ---@param transfer rollcall.Transfer
 ---@return number?
 function header.retry_after(transfer)

@@ -1,13 +1,13 @@
--- Link headers (RFC 8288, section 3): a list of targets and of what each is said to be.
+-- Link headers (RFC 8288, section 3): a list of targets and their parameters.
 
 local link = {}
 
 ---@class rollcall.Link
 ---@field target string a URI reference
 ---@field rel table<string, boolean> its relation types, in lower case
----@field anchor string? what the link is from, where that is not the answer itself
+---@field anchor string? what the link is from, if not from the answer itself
 
---- The quoted string that begins at `at`, and where it has ended; nil where it does not end.
+--- The quoted string that begins at `at`, and the position after it; nil if it is not terminated.
 local function quoted(text, at)
   local parts, i = {}, at + 1
   while true do
@@ -24,8 +24,8 @@ local function quoted(text, at)
   end
 end
 
---- The parameters of one link, from `at` on: by their names in lower case, the first of each name, and
---- where they have ended; nil where they cannot be read.
+--- The parameters of one link, from `at` on: by lower-case name, the first of each name, and the position after them;
+--- nil if they cannot be parsed.
 local function read_parameters(text, at)
   local parameters = {}
   while true do
@@ -51,12 +51,12 @@ local function read_parameters(text, at)
   end
 end
 
---- In two steps, since one pattern for both ends takes the square of a long blank's length.
+--- In two steps, since one pattern for both ends takes quadratic time on a long run of blanks.
 local function trim(text)
   return text:sub((text:match("^%s*()"))):match("^(.*%S)") or ""
 end
 
---- The links of a header's value, or of several that are joined by commas; nil where it is none.
+--- The links of a header's value, or of several joined by commas; nil if it cannot be parsed.
 ---@param text string
 ---@return rollcall.Link[]?
 function link.parse(text)
@@ -80,7 +80,7 @@ function link.parse(text)
   return links
 end
 
---- The target of the first link of a relation type, without what a link has for others.
+--- The target of the first link of a relation type that has no anchor.
 ---@param links rollcall.Link[]
 ---@param relation string
 ---@return string?

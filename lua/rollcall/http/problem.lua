@@ -1,4 +1,4 @@
--- What an answer says of what is wrong: its status, its headers, a document of a few usual shapes.
+-- What an answer says is wrong: its status, its headers, a document of one of the usual shapes.
 
 local core = require "rollcall.core"
 local declared_answer = require "rollcall.http.declared_answer"
@@ -9,11 +9,11 @@ local pointers = require "rollcall.pointer"
 
 local problem = {}
 
--- By what a server knows the request again: what is usual, then what GitHub, Okta and Amazon call it.
+-- Headers with the server's request id: the usual ones, then those of GitHub, Okta and Amazon.
 local REQUEST_IDS = { "x-request-id", "request-id", "x-correlation-id", "x-github-request-id", "x-okta-request-id",
   "x-amzn-requestid" }
 
---- What the server calls the request, for those who ask its support.
+--- The server's id of the request, to quote to its support.
 ---@param transfer rollcall.Transfer
 ---@return string?
 function problem.request_id(transfer)
@@ -25,14 +25,14 @@ function problem.request_id(transfer)
   end
 end
 
---- Is the answer a page for people, such as a proxy's?
+--- Is the answer an HTML page, such as a proxy's?
 ---@param transfer rollcall.Transfer
 ---@return boolean
 function problem.is_html(transfer)
   return (transfer:header("content-type") or ""):lower():find("html", 1, true) ~= nil
 end
 
---- What an answer is that begins with "<": by its type, or by its text where that is known.
+--- The format of an answer that begins with "<": by its content type, or by its text if that is given.
 ---@param transfer rollcall.Transfer
 ---@param text string?
 ---@return "HTML"|"XML"
@@ -59,15 +59,15 @@ local function first_table(...)
   end
 end
 
---- The only member of a document, where that is an object.
+--- The only member of a document, if that is an object.
 local function only_member(document)
   local name, value = next(document)
   return name ~= nil and next(document, name) == nil and type(value) == "table" and value or nil
 end
 
---- What an error document says of itself: { error = { code, message } }, { message }, problem
---- details (RFC 9457), { error = "…", error_description = "…" } (RFC 6749), { errorCode, errorSummary }, { code, msg };
---- of a list of errors, or one in `errors` (JSON:API, GraphQL), the first one; of { response = { … } } what is in it.
+--- The message and the code of an error document: { error = { code, message } }, { message }, problem details (RFC
+--- 9457), { error = "…", error_description = "…" } (RFC 6749), { errorCode, errorSummary }, { code, msg }; of a list of
+--- errors, or one in `errors` (JSON:API, GraphQL), of the first one; of { response = { … } } what is in it.
 ---@param document any decoded
 ---@return string? message
 ---@return string? code
@@ -90,11 +90,11 @@ function problem.read(document)
   return message, type(code) == "number" and json.number(code) or type(code) == "string" and code or nil
 end
 
--- What is said where nothing is wrong.
+-- Values that mean that nothing is wrong.
 local FINE = { ["200"] = true, ok = true, success = true, ["false"] = true, [""] = true, none = true, null = true,
   ["no error"] = true, no_error = true }
 
---- Does a field of a document say that something is wrong? An object does by its code, if it has one.
+--- Does a field's value say that something is wrong? An object's code decides, if it has one.
 local function is_wrong(value)
   if value == nil or value == core.null then
     return false
@@ -114,8 +114,7 @@ local function is_wrong(value)
   return not (FINE[text] or text:find "^0+$")
 end
 
--- What the members of a document that tell whether something is wrong are, by their names in small letters and without
--- underscores.
+-- Member names (lower case, without underscores) that indicate an error, and how each does.
 local TELLS = { error = "problem", errors = "problem", errorcode = "code", errcode = "code", errormessage = "message",
   errormsg = "message", errmsg = "message", fault = "problem", ok = "flag", success = "flag", succeeded = "flag",
   issuccess = "flag", status = "status" }
@@ -123,9 +122,9 @@ local FLAGS = { [true] = true, ["true"] = true, [false] = false, ["false"] = fal
 local SAYS_NOTHING = { [core.null] = true, [""] = true, none = true, null = true }
 local BAD_STATUS = { error = true, fail = true, failed = true, failure = true }
 
---- Does a document without users say by one of the usual names that it is an error's? It is one though it has an empty
---- list of them, too. A message counts where no code or flag says that all is well. Of { response = { … } } what is in
---- it counts.
+--- Does a document without users say by one of the usual names that it is an error document? It may have an empty list
+--- of users all the same. A message counts only if no code or flag says that all is well. Of { response = { … } } what
+--- is in it counts.
 ---@param document any decoded
 ---@return boolean
 function problem.says_error(document)
@@ -153,14 +152,14 @@ function problem.says_error(document)
   return is_bad or has_message and not is_good
 end
 
---- The same of the answer of a token endpoint that has no token: some tell by a number in `code` alone.
+--- The same for a token endpoint's answer without a token: there a number in `code` counts, too.
 ---@param document table decoded
 ---@return boolean
 function problem.refuses_token(document)
   return problem.says_error(document) or type(document.code) == "number" and is_wrong(document.code)
 end
 
---- Adds the texts of a value to a list.
+--- Adds the strings in a value to a list.
 local function add_texts(value, list)
   if type(value) == "string" then
     list[#list + 1] = value
@@ -170,7 +169,7 @@ local function add_texts(value, list)
   end
 end
 
---- Adds those that stand, at whatever depth, under names that speak of tokens.
+--- Adds the strings, at any depth, under names that mention tokens.
 local function add_tokens(document, list)
   for name, value in pairs(document) do
     local lower = type(name) == "string" and name:lower() or ""
@@ -182,14 +181,14 @@ local function add_tokens(document, list)
   end
 end
 
---- What may be shown of a token endpoint's answer that is none of success: nothing that may be a token. A text is
---- shown where it is a sentence, a document where none of its names speaks of tokens.
+--- What may be shown of a token endpoint's unsuccessful answer: nothing that may be a token. A text is shown only if it
+--- is a sentence, a document only if none of its names mentions tokens.
 ---@param body string
 ---@param document any the same, decoded
 ---@param message string? the document's own
 ---@param place string? JSON Pointer of the token, as the provider declares it
----@return boolean is_shown may the body be shown?
----@return string? message where it may
+---@return boolean is_shown the body may be shown
+---@return string? message if it may be shown
 function problem.without_token(body, document, message, place)
   if type(document) ~= "table" then
     local line = message or problem.first_line(body) or ""
@@ -207,7 +206,7 @@ function problem.without_token(body, document, message, place)
   return #tokens == 0, message
 end
 
---- Has an object, or one in it, a member that is named like an error?
+--- Has an object, or an object directly in it, a member with an error's name?
 local function has_error(object, is_inner)
   for name, value in pairs(object) do
     local lower = type(name) == "string" and name:lower() or ""
@@ -219,9 +218,9 @@ local function has_error(object, is_inner)
   return false
 end
 
---- Does a document that has no list of users say that something is wrong? Whatever is no object does.
+--- Does a document without a list of users say that something is wrong? Anything that is no object does.
 ---@param document any decoded
----@param text string the same as it came
+---@param text string the same, as received
 ---@return boolean
 function problem.says_error_instead(document, text)
   if type(document) ~= "table" or not text:find "^%s*{" or problem.says_error(document) or has_error(document) then
@@ -232,27 +231,27 @@ function problem.says_error_instead(document, text)
   return type(document.message) == "string" and is_wrong(document.message)
 end
 
---- The first line of a body that is no document whose message is known.
+--- The first line of a body that has no known message.
 ---@param body string
 ---@return string?
 function problem.first_line(body)
   return body:match "^%s*(%S[^%z\1-\31\127]*)"
 end
 
---- The title of a page for people.
+--- The title of an HTML page.
 ---@param body string
 ---@return string?
 function problem.title(body)
   return body:match "<[Tt][Ii][Tt][Ll][Ee]>%s*([^<%s%z\1-\31\127][^<%z\1-\31\127]*)"
 end
 
---- Some answer 403, or an error's document with 200, where they mean 429, and say when to come again: GitHub does.
+--- Some servers (GitHub) answer 403, or 200 with an error document, for 429, with Retry-After.
 local function is_limited(transfer, status)
   return status == 429 or status < 300 and header.retry_after(transfer) ~= nil
     or status == 403 and (header.retry_after(transfer) ~= nil or rate_limits.remaining(transfer) == 0)
 end
 
---- Does an answer refuse the credentials that it was sent?
+--- Does an answer refuse the credentials of its request?
 ---@param err rollcall.Error
 ---@param auth rollcall.ProviderAuth? as the provider declares it
 ---@return boolean
@@ -260,10 +259,10 @@ function problem.refuses_credentials(err, auth)
   return err.status == 401 or declared_answer.matches(auth and auth.expired, err.status, err.body)
 end
 
---- The kind of error that an answer is whose status is no success, or whose document says that it is none.
+--- The kind of error of an answer whose status is not 2xx, or whose document says that it failed.
 ---@param transfer rollcall.Transfer
----@param body string? its own
----@param limited rollcall.DeclaredAnswer? how the provider refuses too many requests, beside 429
+---@param body string? the answer's
+---@param limited rollcall.DeclaredAnswer? how the provider refuses too many requests, besides 429
 ---@return rollcall.ErrorKind
 function problem.kind(transfer, body, limited)
   local status = transfer:status()

@@ -1,16 +1,16 @@
--- The proxy of requests: which one, and what of its URL is secret.
+-- The proxy of requests: which one, and what in its URL is secret.
 
 local base64 = require "rollcall.base64"
 local url = require "rollcall.http.url"
 
 local proxy = {}
 
--- Where libcurl finds a proxy; HTTP_PROXY, which a CGI's caller could set, it does not ask.
+-- Variables in which libcurl looks for a proxy; not HTTP_PROXY, which the client of a CGI script could set.
 local VARIABLES = { "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" }
 
 local SCHEMES = { http = true, https = true, socks4 = true, socks4a = true, socks5 = true, socks5h = true }
 
---- The node of an option that is the URL of a proxy.
+--- The schema of an option that is a proxy's URL.
 proxy.node = { type = "string", secret = true, expected = "a URL", test = function(value)
   if value:find("[%c%s]") then
     return "a control character or space in it"
@@ -19,8 +19,8 @@ proxy.node = { type = "string", secret = true, expected = "a URL", test = functi
   return not scheme or SCHEMES[scheme:lower()] or "expected an http, https or socks URL"
 end }
 
---- The proxy for an address: the one given, or libcurl's choice. What goes to this machine does not leave it, whatever
---- proxy the environment has for the rest of the world.
+--- The proxy for an address: the given one, or nil for libcurl's choice. Requests to this machine do not leave it,
+--- whatever proxy the environment has for other hosts.
 ---@param given string? a URL, "" for none
 ---@param address string the URL of a request
 ---@return string?
@@ -29,15 +29,15 @@ function proxy.of(given, address)
   return given or parsed and url.is_loopback(parsed) and "" or nil
 end
 
---- User and password in a proxy's URL, or a key alone.
+--- User and password in a proxy's URL, or a key without a password.
 ---@param address string
 ---@return string?
 function proxy.credentials(address)
   return address:gsub("^.-://", ""):match("^(.+)@")
 end
 
---- Registers what a proxy's URL says of user and password, as it stands there, as it is meant and as it is sent. Where
---- there is no password, the user is the key.
+--- Registers user and password in a proxy's URL: as written, decoded, and as sent. Without a password, the user is the
+--- key.
 local function hide(redactor, address)
   local credentials = proxy.credentials(address or "")
   if not credentials then

@@ -1,5 +1,5 @@
--- Rate limits before they bite: when an answer says that nothing remains, the client's next
--- request waits for the reset instead of earning a 429.
+-- Rate limits, observed in advance: when an answer says that nothing remains, the client's next request waits for the
+-- reset instead of earning a 429.
 
 local header = require "rollcall.http.header"
 
@@ -8,13 +8,14 @@ Limits.__index = Limits
 
 local rate_limits = {}
 
--- What a server says of a day far away is not believed, lest the client never sends again.
+-- Longest wait for a reset, in seconds: a server that names a day far away must not stop the client for good.
 local LONGEST = 3600
 
--- Seconds since 1970 are more than this, milliseconds more than the second: some servers say when, others in how long.
+-- Seconds since 1970 are above the first, milliseconds above the second: some servers send the time of the reset,
+-- others the seconds until then.
 local EPOCH, EPOCH_MILLISECONDS = 1e9, 1e11
 
---- Where the least number of a list stands; nil in an empty one.
+--- Index of the least number of a list; nil for an empty one.
 local function index_of_least(list)
   local place = list[1] and 1
   for i = 2, #list do
@@ -23,9 +24,10 @@ local function index_of_least(list)
   return place
 end
 
---- Seconds from now on of what a server says of its reset; nil for nothing.
+--- Seconds from now until the reset that a header states; nil for none.
 ---@param text string?
----@param place integer? of several numbers the one here, or the least: who comes too early is told so
+---@param place integer? index to use if the header has that many values; otherwise the least: if that is too early, the
+---  server says so
 ---@return number?
 local function seconds_until(text, place)
   local numbers = header.numbers(text)
@@ -40,19 +42,19 @@ local function seconds_until(text, place)
   return number > EPOCH and number - os.time() or number
 end
 
---- A number of one of a header's parameters, as its text.
+--- The digits of a number in a header's parameters.
 local function parameter(text, name)
   return text:match("[%s,;]" .. name .. "%s*=%s*(%d+)") or text:match("^" .. name .. "%s*=%s*(%d+)")
 end
 
---- The one header that says all: `"default";r=0;t=5` or `limit=100, remaining=0, reset=5`, once for each of several
---- policies. The one counts that has the least left and, of these, the latest reset.
+--- The header that has everything: `"default";r=0;t=5` or `limit=100, remaining=0, reset=5`, once for each of several
+--- policies. The policy with the least left counts; of several of those, the one with the latest reset.
 local function combined(transfer)
   local text = transfer:header "ratelimit"
   if not text then
     return nil
   end
-  -- Each begins with its name, in quotes, or with its limit; whatever is before the first one is a policy, too.
+  -- Each begins with its name, in quotes, or with its limit; what is before the first one is a policy, too.
   text = text:lower():gsub('"[^"]*"', "\n"):gsub("limit%s*=", "\n%0")
   local least, reset
   for policy in text:gmatch "[^\n]+" do
@@ -65,7 +67,8 @@ local function combined(transfer)
   return least, reset
 end
 
--- What the headers of the limit are called, and in how many seconds it is reset where none says so.
+-- Names of the headers for the remaining requests and for the reset, and seconds until the reset if no header states
+-- it.
 local SPELLINGS = {
   { "ratelimit-remaining", "ratelimit-reset" },
   { "x-ratelimit-remaining-second", nil, 1 },
@@ -73,7 +76,7 @@ local SPELLINGS = {
   { "x-rate-limit-remaining", "x-rate-limit-reset" },
 }
 
---- How many requests are left, as an answer says, and in how many seconds there are more; nil where it says nothing.
+--- How many requests are left according to an answer, and in how many seconds there are more; nil if it does not say.
 ---@param transfer rollcall.Transfer
 ---@return number? remaining
 ---@return number? seconds
@@ -84,7 +87,7 @@ function rate_limits.remaining(transfer)
   end
   for _, names in ipairs(SPELLINGS) do
     local all = header.numbers(transfer:header(names[1]))
-    local place = index_of_least(all) -- whose own reset counts
+    local place = index_of_least(all) -- whose reset counts
     if place then
       return all[place], names[3] or seconds_until(transfer:header("x-ratelimit-reset-after"), place)
         or seconds_until(transfer:header(names[2]), place)
@@ -92,7 +95,7 @@ function rate_limits.remaining(transfer)
   end
 end
 
---- In how many seconds there are more requests, as an answer says that does not say how many are left.
+--- Seconds until there are more requests, of an answer that does not say how many are left.
 local function reset_alone(transfer)
   local text = (transfer:header "ratelimit" or ""):lower()
   local seconds = seconds_until(parameter(text, "reset") or parameter(text, "t"))
@@ -103,8 +106,8 @@ local function reset_alone(transfer)
   return seconds
 end
 
---- How long an answer asks to wait: by its Retry-After, which is about this client, or where it says that no request is
---- left, as 429 does by itself, until the reset, which may be about the end of a longer window.
+--- How long an answer asks to wait: Retry-After if present (it is about this client); otherwise, if no request is left,
+--- which 429 implies, the time to the reset, which may be the end of a longer window.
 ---@param transfer rollcall.Transfer
 ---@return number? seconds
 ---@return boolean is_spent none is left
@@ -136,7 +139,7 @@ function Limits:observe(transfer, now)
   end
 end
 
---- Seconds until the next request may leave, 0 for now.
+--- Seconds until the next request may be sent, 0 for now.
 ---@param now number
 ---@return number
 function Limits:wait(now)

@@ -1,5 +1,5 @@
--- Secrets stay out of everything a person may see: whatever a client knows as one is blotted out
--- of texts that a server, or a library, had a hand in.
+-- Keeps secrets out of everything that people may see: replaces every secret that a client knows in texts that come
+-- from a server or a library.
 
 local base64 = require "rollcall.base64"
 
@@ -8,23 +8,24 @@ Redactor.__index = Redactor
 
 local redact = {}
 
--- How many secrets of one use are known, and how many bytes of them: one that was replaced may still be in an answer
--- to come, and of one-time tokens each request under way has its own.
+-- Limits per use, in secrets and bytes, for rotated and one-time tokens: an old one may still be echoed, and each
+-- request under way may have its own.
 local KEPT, KEPT_BYTES = 2048, 2097152
--- Bytes of the shortest secret: what is shorter would blot out half of every text. By so many last ones, in which
--- tokens differ most, each is looked up.
+-- Bytes of the shortest secret: a shorter one would blot out half of every text. Secrets are indexed by their last
+-- SHORTEST bytes, where tokens differ most.
 local SHORTEST = 4
--- From so many bytes on a secret is known in base64 and in digits, too.
+-- Secrets of at least this many bytes are also looked for in base64 and in hexadecimal.
 local SHORTEST_ENCODED = 8
--- Bytes that one byte of a secret may take in what is known of here, such as \u0026\u0023x41\u003b, but for the oddest.
+-- Most bytes that one secret byte takes in a supported escaping, such as \u0026\u0023x41\u003b; odd ones may take more.
 local LONGEST_SPELLING = 24
--- Bytes behind a beginning that are looked at, at most, for the rest of a secret that begins in it.
+-- Most bytes after a cut that are searched for the rest of a secret that begins before it; more only for a longer
+-- secret.
 local REACH = 131072
--- Bytes that are compared for one text. Nothing needs so many that was not made to; what ends like a secret is then
--- taken for it.
+-- Bytes that are compared for one text. Only a crafted text exceeds this; then every candidate, that is, whatever ends
+-- like a secret, is blotted out.
 local PATIENCE = 4194304
 
--- How a server may write a secret as a whole. Where base64 is padded, the padding stays.
+-- How a server may encode a whole secret. Base64 is looked for without its padding, which stays in the text.
 
 local function as_it_is(text)
   return text
@@ -52,16 +53,16 @@ local encodings = { in_base64, in_base64_of_urls, in_digits, in_capital_digits }
 
 function redact.new()
   return setmetatable({
-    uses = {}, -- of each its secrets, in a queue
-    endings = {}, -- by the last bytes: what is looked for
+    uses = {}, -- by use: its secrets, in a queue
+    endings = {}, -- by last bytes: what is looked for
     shortest = math.huge,
     longest = 0,
   }, Redactor)
 end
 
---- Adds a writing of a secret to what is looked for; only its end is written down.
+--- Adds one encoding of a secret to what is looked for; only the end of it is encoded here.
 function Redactor:look_for(known, text, write, use)
-  -- Whole groups of base64 before the last bytes make no difference to how those are written.
+  -- Whole groups of base64 before the last bytes do not change how those are encoded.
   local written = write(text:sub(-((#text - 1) % 3 + 4)))
   local one = { text = text, write = write, use = use, length = math.ceil(#text * #write "abc" / 3),
     ending = written:sub(-SHORTEST) }
@@ -99,9 +100,9 @@ function Redactor:forget(known)
   end
 end
 
---- Remembers a secret, also without blanks around it, which headers lose.
+--- Registers a secret, also without surrounding blanks, which headers lose.
 ---@param secret string
----@param use any? what it is for: of each use the newest are kept
+---@param use any? what it is for: the newest ones of each use are kept
 function Redactor:add(secret, use)
   if #secret < SHORTEST then
     return
@@ -117,7 +118,7 @@ function Redactor:add(secret, use)
     kept.last, kept.bytes = kept.last + 1, kept.bytes + #secret
     kept[kept.last] = known
   end
-  known.came = true -- since it was last the oldest
+  known.came = true -- added again since it was last the oldest
   while kept.last - kept.first >= KEPT or kept.bytes > KEPT_BYTES and kept.first < kept.last do
     local oldest = kept[kept.first]
     kept[kept.first] = nil
@@ -145,8 +146,8 @@ local function utf8_text(code)
     0x80 + math.floor(code / 64) % 64, 0x80 + code % 64)
 end
 
--- How a server may spell what it echoes: in no fewer bytes than it has, as clean takes for granted. Each looks
--- for the next escape of its kind from a place on: where it begins and ends, and what it stands for.
+-- How a server may escape what it echoes: never in fewer bytes than the original, on which clean relies. Each finds the
+-- next escape of its kind from a position on: its first and last byte, and what it stands for.
 
 local function in_json(text, from)
   local first = text:find("\\", from, true)
@@ -195,7 +196,7 @@ local function in_html(text, from)
   local first, last, name = text:find("&(#?%w+);", from)
   while first do
     local code = tonumber(name:match("^#(%d+)$")) or tonumber(name:match("^#[xX](%x+)$") or "", 16)
-    if code and code >= 0 and code < 0x110000 then -- of many digits 5.4 makes what it likes
+    if code and code >= 0 and code < 0x110000 then -- long hexadecimal ones wrap around in 5.4
       return first, last, utf8_text(code)
     elseif entities[name] then
       return first, last, entities[name]
@@ -204,8 +205,8 @@ local function in_html(text, from)
   end
 end
 
--- What is undone, each with what is undone behind it: a URL, or a page, in JSON; JSON in JSON; a URL in a URL, or in
--- a page, or the other way round.
+-- Escapings that are undone, each with those that are undone after it: a URL, or a page, in JSON; JSON in JSON; a URL
+-- in a URL, or in a page, or the other way round.
 local spellings = {
   { in_json, { { in_json, { { in_json, {} } } }, { in_url, {} }, { in_form, {} }, { in_html, { { in_url, {} } } } } },
   { in_url, { { in_url, { { in_url, {} } } }, { in_html, {} } } },
@@ -213,7 +214,7 @@ local spellings = {
   { in_html, { { in_url, {} } } },
 }
 
---- The text with the escapes of one spelling undone, and how its bytes have moved by that; nil where it has none.
+--- The text with the escapes of one kind undone, and how its bytes have moved by that; nil if it has none.
 local function unescape(text, spelling)
   local first, last, meaning = spelling(text, 1)
   if not first then
@@ -223,7 +224,7 @@ local function unescape(text, spelling)
   while first do
     parts[#parts + 1] = text:sub(done + 1, first - 1)
     parts[#parts + 1] = meaning
-    -- From the end of what it stands for on, bytes stand so much later in the text.
+    -- From the end of what it stands for on, bytes are this much later in the text.
     shifts.at[#shifts.at + 1] = first - removed + #meaning - 1
     done, removed = last, removed + last - first + 1 - #meaning
     shifts.by[#shifts.by + 1] = removed
@@ -233,7 +234,7 @@ local function unescape(text, spelling)
   return table.concat(parts), shifts
 end
 
---- Where a byte of the view stands in the text; of an escape its last byte.
+--- The position in the text of a byte of the view; for an escape, of its last byte.
 local function place(shifts, at)
   local low, high = 0, #shifts.at
   while low < high do
@@ -247,7 +248,7 @@ local function place(shifts, at)
   return at + (low > 0 and shifts.by[low] or 0)
 end
 
---- Adds a span of a view to those of the text: by where they begin, the last byte.
+--- Adds a span of a view to those of the text: the last byte, by the first.
 local function mark(spans, moves, first, last)
   local before = first - 1
   for i = #moves, 1, -1 do
@@ -256,8 +257,8 @@ local function mark(spans, moves, first, last)
   spans[before + 1] = math.max(spans[before + 1] or 0, last)
 end
 
---- Where the longest secret begins that ends at a byte of a view; nil where none does. Once patience is at its end, all
---- that end like this one do.
+--- The first byte of the longest secret that ends at a byte of a view; nil if none does. Once patience is used up,
+--- every secret with this ending counts.
 function Redactor:beginning_of(view, last, alike, is_left_out)
   local lowest
   for _, one in ipairs(alike) do
@@ -272,7 +273,7 @@ function Redactor:beginning_of(view, last, alike, is_left_out)
   return lowest
 end
 
---- Adds where secrets stand in a view to the spans, as places in the text; those that overlap as one.
+--- Adds the secrets in a view to the spans, as positions in the text; overlapping ones as one.
 function Redactor:search(view, moves, spans, is_left_out)
   local endings = self.endings
   local from, to
@@ -296,7 +297,7 @@ function Redactor:search(view, moves, spans, is_left_out)
   end
 end
 
---- The same for a view and what it is with its escapes undone.
+--- The same for a view and for what it is with its escapes undone.
 function Redactor:search_all(view, moves, spans, is_left_out, undo, seen)
   if not seen[view] then
     seen[view] = true
@@ -312,7 +313,7 @@ function Redactor:search_all(view, moves, spans, is_left_out, undo, seen)
   end
 end
 
---- Is a secret the one of its use that was remembered last?
+--- Is this the secret that was registered last for its use?
 ---@param secret string
 ---@param use any
 ---@return boolean
@@ -321,11 +322,11 @@ function Redactor:is_newest(secret, use)
   return kept ~= nil and kept.newest == secret
 end
 
---- The text without them, also where characters of theirs are escaped. All are looked for before any
---- is taken out: one may be part of another.
+--- The text with its secrets replaced, also escaped ones. All are found before any is replaced, since one may be part
+--- of another.
 ---@param text string
----@param is_left_out (fun(use: any, secret: string): boolean)? secrets that are not looked for
----@param most integer? of the text's bytes, only so many first ones
+---@param is_left_out (fun(use: any, secret: string): boolean)? true for secrets that are not looked for
+---@param most integer? returns only this many first bytes of the text, redacted
 ---@return string
 function Redactor:clean(text, is_left_out, most)
   most = math.min(most or #text, #text)

@@ -1,8 +1,8 @@
--- What is sent for one page: made of the collection's declaration, the filters and the page's position.
+-- The request for one page, made of the collection's declaration, the filters and the position of the page.
 --
 -- A place says where a value goes: the name of a query parameter, or one of
 --   { query = name }, { header = name }, { body = pointer }, { path = name }
--- where `body` is a JSON Pointer into the request's JSON body, whose objects are made as they are needed; lists must be
+-- where `body` is a JSON Pointer into the request's JSON body. Its objects are created as needed; lists must be
 -- declared.
 
 local json = require "rollcall.json"
@@ -17,14 +17,14 @@ local url = require "rollcall.http.url"
 ---@field parameters { [1]: string, [2]: string }[]
 ---@field headers string[]
 ---@field body table? of a POST
----@field path table<string, string> what {name}s in the path stand for
----@field url string? instead of path and parameters: an absolute one
+---@field path table<string, string> values of the {name}s in the path
+---@field url string? an absolute one, instead of path and parameters
 local Request = {}
 Request.__index = Request
 
 local request = {}
 
---- Headers as they are sent, a line each, in order.
+--- Headers as sent, one line each, in order.
 ---@param headers table<string, string>?
 ---@return string[]
 function request.header_lines(headers)
@@ -56,12 +56,12 @@ local function shallow(from)
   return to
 end
 
---- One more request that begins like this one.
+--- Another request that starts out like this one.
 ---@return rollcall.Request
 function Request:copy()
   return setmetatable({
     method = self.method,
-    parameters = shallow(self.parameters), -- nobody changes a pair
+    parameters = shallow(self.parameters), -- pairs are never changed
     headers = shallow(self.headers),
     path = shallow(self.path),
     body = tables.copy(self.body),
@@ -69,12 +69,12 @@ function Request:copy()
   }, Request)
 end
 
---- Is a step the number of a list's member (RFC 6901)?
+--- Is a step the index of a list's element (RFC 6901)?
 local function is_index(step)
   return step:find "^%d+$" ~= nil and not step:find "^0%d"
 end
 
---- What a step is in a table of a body: in a list, which cannot grow by it, the number of a member.
+--- The key of a step in a table of a body; in a list, which a step cannot extend, the index of an element.
 local function key_of(at, step)
   return #at > 0 and is_index(step) and tonumber(step) + 1 or step
 end
@@ -91,7 +91,7 @@ local function put_in_body(body, pointer, value)
   body[key_of(body, list[#list])] = value
 end
 
---- Why a pointer cannot be put into a body as it is declared; nil where it can.
+--- Why a pointer cannot be put into the declared body; nil if it can.
 ---@param body table
 ---@param pointer string
 ---@return string? problem
@@ -112,12 +112,12 @@ function request.obstacle(body, pointer)
   return nil
 end
 
---- A value as text: a number without a fraction where it has none.
+--- A value as a string; a whole number without a fraction.
 local function text_of(value)
   return type(value) == "number" and json.number(value) or tostring(value)
 end
 
---- Puts a value, or a list of values, in its place.
+--- Puts a value, or a list of values, into a place.
 ---@param place rollcall.Place
 ---@param value any
 ---@param list "comma"|"repeat"|"bracket"|"array"|nil how a list is written
@@ -152,7 +152,7 @@ function Request:put(place, value, list)
   end
 end
 
---- The name of a query parameter that a place is; nil where it is another place.
+--- The name of the query parameter that a place is; nil for any other place.
 ---@param place rollcall.Place?
 ---@return string?
 function request.query_name(place)
@@ -162,7 +162,7 @@ function request.query_name(place)
   return place
 end
 
---- What a place is called in a message.
+--- The name of a place in messages.
 ---@param place rollcall.Place
 ---@return string
 function request.describe(place)
@@ -174,11 +174,11 @@ function request.describe(place)
   return place.query and "parameter " .. place.query or "header " .. place.header
 end
 
---- The address it goes to.
+--- The URL of the request.
 ---@param base string without a slash at its end
 ---@param path string the collection's
----@param variables table<string, string> what {name}s in it stand for, beside its own
----@param names table<string, string> parameters that are sent by another name
+---@param variables table<string, string> values of the {name}s in it, besides the request's own
+---@param names table<string, string> other names to send parameters by
 ---@return string
 function Request:address(base, path, variables, names)
   if self.url then
@@ -198,7 +198,7 @@ function Request:address(base, path, variables, names)
   return #parameters > 0 and address .. "?" .. url.encode_query(parameters) or address
 end
 
---- The JSON text of its body; nil for none.
+--- The JSON text of the body; nil for none.
 ---@return string?
 function Request:text()
   return self.body and json.encode(self.body) or nil

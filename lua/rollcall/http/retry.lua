@@ -1,22 +1,22 @@
--- When a request is sent again, and after how long. One object a client, whose quota its requests
--- share, so that a server in trouble is not kept there.
+-- When a request is retried, and after how long. One object per client, whose requests share its quota, so that a
+-- server in trouble is not kept in it.
 
 local core = require "rollcall.core"
 
 ---@class rollcall.RetryOptions
----@field attempts integer? how often a request is sent at most, 5
+---@field attempts integer? most times that a request is sent, 5
 ---@field base number? seconds before the second attempt, doubled for each further one, 0.5
----@field cap number? the most seconds of it, 8
----@field jitter number? the share that is left out at random, from 0 to 1, 0.25
----@field max_retry_after number? a longer Retry-After is an error at once, seconds, 120
----@field quota integer? of the client: 5 a retry, 10 after a timeout, given back by success, 500
+---@field cap number? most seconds of that delay, 8
+---@field jitter number? the share of the delay that is left out at random, from 0 to 1, 0.25
+---@field max_retry_after number? seconds; a longer Retry-After is an error at once, 120
+---@field quota integer? of the client: a retry takes 5, after a timeout 10; success gives them back; 500
 
 ---@class rollcall.Retry
 local Retry = {}
 Retry.__index = Retry
 
 local defaults = { attempts = 5, base = 0.5, cap = 8, jitter = 0.25, max_retry_after = 120, quota = 500 }
--- Failures of the server's that another attempt does not mend: it lacks the method, or the version of HTTP.
+-- Server failures that a retry does not fix: it lacks the method, or the version of HTTP.
 local LASTING = { [501] = true, [505] = true }
 local RETRY_COST, TIMEOUT_COST = 5, 10
 
@@ -46,7 +46,7 @@ function retry.new(options)
     self.attempts = 1
   end
   self.left = self.quota
-  -- Its own small generator: math.random belongs to the script.
+  -- A small generator of its own: math.random belongs to the script.
   self.seed = math.floor(core.now() * 1e6) % 2147483647
   return self
 end
@@ -56,38 +56,38 @@ function Retry:random()
   return self.seed / 2147483647
 end
 
---- So many seconds as a message has them.
+--- Seconds as shown in messages.
 ---@param seconds number
 ---@return string
 function retry.shown(seconds)
   return (seconds < 100 and "%.3g" or "%.0f"):format(seconds)
 end
 
---- Is it an answer that may be another one soon? Any may that says when to come again.
+--- May a retry of this answer succeed soon? Any error status with Retry-After counts, too.
 local function is_passing(status, retry_after)
   return status == 408 or status == 429 or status >= 500 and status < 600 and not LASTING[status]
     or status >= 400 and retry_after ~= nil
 end
 
---- Did a request end in a way that another attempt may mend?
+--- Did a request fail in a way that a retry may fix?
 local function is_transient(err)
   return err.kind == "network" or err.kind == "timeout" or err.kind == "rate_limit"
     or err.kind == "decode" and err.code == "unexpected_end"
     or err.status ~= nil and is_passing(err.status, err.retry_after)
 end
 
---- What another attempt takes of the quota.
+--- What a retry takes of the quota.
 ---@param err rollcall.Error
 ---@return integer
 function retry.cost(err)
   return err.kind == "timeout" and TIMEOUT_COST or RETRY_COST
 end
 
---- May a request that ended like this be sent again, and after how many seconds? nil: no.
+--- The seconds after which a request that failed like this may be retried; nil: it may not.
 ---@param err rollcall.Error
 ---@param attempts integer made so far
 ---@return number?
----@return string? problem why not, where it might have been
+---@return string? problem why not, if the failure was one to retry
 function Retry:delay(err, attempts)
   if not is_transient(err) or attempts >= self.attempts then
     return nil
@@ -106,7 +106,7 @@ function Retry:delay(err, attempts)
   return math.max(wait, err.retry_after or 0)
 end
 
---- A request was answered: what its retries took of the quota is given back; where it had none, a little.
+--- Gives back to the quota what the retries of an answered request took; 1 if there were none.
 ---@param cost integer
 function Retry:succeeded(cost)
   self.left = math.min(self.quota, self.left + math.max(1, cost))

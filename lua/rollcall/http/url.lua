@@ -1,4 +1,4 @@
--- URLs: percent-encoding, the parts that policy asks about, and origins (RFC 3986, RFC 6454).
+-- URLs: percent-encoding, the parts that checks need, and origins (RFC 3986, RFC 6454).
 
 local url = {}
 
@@ -7,7 +7,7 @@ for byte = 0, 255 do
   encoded[string.char(byte)] = ("%%%02X"):format(byte)
 end
 
--- Letters by their bytes: of %w a script's locale may have more.
+-- Letters as bytes: %w may have more in the script's locale.
 local RESERVED = "[^A-Za-z0-9%-._~]"
 
 --- Percent-encodes everything but unreserved characters.
@@ -15,7 +15,7 @@ local RESERVED = "[^A-Za-z0-9%-._~]"
 ---@return string
 function url.encode(text)
   if not text:find(RESERVED) then
-    return text -- as most are
+    return text -- the usual case
   end
   return (text:gsub(RESERVED, encoded))
 end
@@ -46,9 +46,9 @@ local default_ports = { http = 80, https = 443 }
 ---@field scheme "http"|"https"
 ---@field host string lower case, an IPv6 address without brackets
 ---@field port integer
----@field path string as given: path, query
+---@field path string as given: path and query
 
---- Takes an absolute http or https URL apart; nil and what is wrong with it otherwise.
+--- Splits an absolute http or https URL; otherwise nil and what is wrong with it.
 ---@param text string
 ---@return rollcall.Url?
 ---@return string? problem
@@ -115,7 +115,7 @@ local function remove_dots(path)
   return (is_absolute and "/" or "") .. table.concat(kept, "/")
 end
 
---- What a reference means that stands in a document at `base` (RFC 3986, 5.2).
+--- The URL of a reference in a document at `base` (RFC 3986, 5.2).
 ---@param base string an absolute URL
 ---@param reference string
 ---@return string
@@ -143,7 +143,7 @@ function url.resolve(base, reference)
     .. (query and "?" .. query or "") .. (to.fragment and "#" .. to.fragment or "")
 end
 
---- Percent-encodes what must not stand in a URL as it is, such as blanks, and leaves the rest alone.
+--- Percent-encodes what is not allowed in a URL, such as blanks, and leaves the rest alone.
 ---@param text string
 ---@return string
 function url.mend(text)
@@ -157,7 +157,7 @@ function url.origin(parsed)
   return ("%s://%s:%d"):format(parsed.scheme, parsed.host, parsed.port)
 end
 
---- Are these absolute URLs of one origin?
+--- Do these absolute URLs have the same origin?
 ---@param one string
 ---@param other string
 ---@return boolean
@@ -174,13 +174,13 @@ function url.is_loopback(parsed)
   end
   for _, part in ipairs { parsed.host:match("^127%.(%d+)%.(%d+)%.(%d+)$") } do
     if tonumber(part) > 255 or part:find "^0%d" then
-      return false -- a name, then, which anybody may have
+      return false -- then it is a host name, which may lead anywhere
     end
   end
   return parsed.host:find "^127%.%d+%.%d+%.%d+$" ~= nil
 end
 
---- Replaces {name} in a template by encoded values. Raises where one is not there.
+--- Replaces {name} in a template by encoded values. Raises if there is no value.
 ---@param template string
 ---@param values table<string, string>
 ---@param encode (fun(text: string): string)?

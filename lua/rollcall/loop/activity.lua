@@ -1,9 +1,10 @@
--- What has happened on engines since somebody looked last.
+-- Detects whether something has happened on engines since the last check.
 
 local activity = {}
 
---- Has something happened on these engines that is not known? It is known then. One that is closed is always news.
----@param seen table<rollcall.Engine, integer> their activity, as it is known
+--- Has something happened on these engines since it was last recorded in `seen`? Records it. A closed engine is always
+--- news.
+---@param seen table<rollcall.Engine, integer> the first of their `counters`, as last seen
 ---@param engines rollcall.Engine[]
 ---@return boolean
 function activity.has_news(seen, engines)

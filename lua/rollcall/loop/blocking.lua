@@ -1,4 +1,4 @@
--- How a plain script waits: it blocks, in poll(2), until one of its engines has something to do.
+-- The loop of a plain script: a wait blocks, in poll(2), until one of the engines has something to do.
 
 local core = require "rollcall.core"
 local task = require "rollcall.task"
@@ -13,7 +13,7 @@ function Task.cancel()
   return false
 end
 
---- Nothing else is there to go on: the function runs to its end before this returns.
+--- Nothing else can run meanwhile: the function runs to its end before this returns.
 ---@param f function
 ---@param on_done function?
 ---@return rollcall.Task

@@ -1,16 +1,16 @@
--- How nginx's Lua module (OpenResty, or the module alone) waits: by yielding to the worker.
+-- The loop of nginx's Lua module (OpenResty, or the module alone): a wait yields to the worker.
 --
--- A coroutine that waits is a waiter: a semaphore of nginx's, on which it sleeps. One pump a worker, in a timer of its
--- own, looks after all of them while there are any: it drives the engines that they wait for, and wakes whom there is
--- news for. nginx watches no sockets but its own, so the pump looks at libcurl's again and again: a millisecond after
--- the last bytes, and less often the longer none come.
+-- A coroutine that waits is a waiter: it sleeps on an nginx semaphore. One pump per worker, in a timer of its own,
+-- serves all waiters while there are any: it drives the engines that they wait for, and wakes those that have news.
+-- nginx watches only its own sockets, so the pump polls libcurl's: a millisecond after the last bytes, and less often
+-- the longer none arrive.
 --
--- Those whom it wakes share a slice of half a millisecond with the pump, and whoever has more to do waits for the
--- next one, when nginx has looked at its own sockets: however many walks have plenty of users, the requests of others
--- wait for one slice.
+-- The coroutines that it wakes share a slice of half a millisecond with the pump. One that has more to do waits for the
+-- next slice, after nginx has served its own sockets: however many walks have plenty of users, other requests wait for
+-- only one slice.
 --
--- nginx drops the coroutines of a request that has ended without a word to them. The pump sees that nobody sleeps on
--- the semaphore any more, and closes the stream.
+-- When a request ends, nginx drops its coroutines without notice. The pump sees that no coroutine sleeps on the
+-- semaphore any more, and closes the stream.
 
 local activity = require "rollcall.loop.activity"
 local core = require "rollcall.core"
@@ -26,40 +26,41 @@ local semaphore = require "ngx.semaphore"
 ---@type rollcall.Loop
 local loop = {}
 
--- Seconds. The pump looks at sockets for at most half of a slice. A stream of plentiful users comes by every TURN; what
--- is left of the slice after SLICE_BUDGET is less than that.
+-- Seconds. The pump polls sockets for at most half of a slice. A stream of plentiful users calls `turn` every TURN;
+-- after SLICE_BUDGET less than that is left of the slice.
 local SLICE = 0.0005
 local LOOKING, TURN = SLICE / 2, SLICE / 4
 local SLICE_BUDGET = SLICE - TURN
-local MIN_POLL, MAX_POLL = 0.001, 0.004 -- between two looks at a socket
+local MIN_POLL, MAX_POLL = 0.001, 0.004 -- between two polls of a socket
 local IDLE_SLEEP = 1 -- seconds that an idle pump stays, and between two polls of engines without sockets
--- A look comes after this part of the time in which nothing has come.
+-- The next poll is after the time without news, divided by this.
 local BACKOFF_DIVISOR = 4
 
---- So long a stream of plentiful users goes on before it has its turn.
+--- Seconds between calls of `turn` while users are plentiful.
 loop.slice = TURN
 
--- The phases that can yield. A light thread is in the phase that began it.
+-- The phases that can yield. A light thread is in the phase in which it was spawned.
 local yielding = {
   rewrite = true, server_rewrite = true, access = true, precontent = true, content = true, timer = true,
   preread = true, ssl_cert = true, ssl_session_fetch = true, ssl_client_hello = true,
 }
 
 ---@class rollcall.Waiter a coroutine that sleeps
----@field semaphore table on which it does, alone
----@field engines rollcall.Engine[]? what it waits for; nil: only its turn
----@field seen table<rollcall.Engine, integer> the activity that it knows of
----@field stream rollcall.Stream? to close where the coroutine is gone
+---@field semaphore table it sleeps on this one alone
+---@field engines rollcall.Engine[]? what it waits for; nil: only for its turn
+---@field seen table<rollcall.Engine, integer>? see activity.has_news; nil: it waits only for its turn
+---@field stream rollcall.Stream? to close if the coroutine is gone
 ---@field task rollcall.NginxTask?
 ---@field is_woken boolean its semaphore was posted
----@field is_back boolean it goes on
+---@field is_back boolean it runs again
 
 ---@class rollcall.NginxTask: rollcall.Task
 ---@field is_cancelled boolean
 ---@field is_begun boolean
 ---@field is_done boolean
+---@field is_refused boolean? it has got the error of its cancellation once
 ---@field run fun(is_premature: boolean?) what its timer calls
----@field context table? nginx's of its timer, once it has begun
+---@field context table? ngx.ctx of its timer, once it has begun
 local Task = {}
 Task.__index = Task
 Task.__name = "rollcall.task"
@@ -69,7 +70,7 @@ local tasks = setmetatable({}, { __mode = "k" })
 ---@type table<thread, table<rollcall.Engine, integer>>
 local seen_by = setmetatable({}, { __mode = "k" })
 
---- The task that a coroutine runs. One that was left by ngx.exit is over: nginx gives its coroutine to later requests.
+--- The task that a coroutine runs. A task left by ngx.exit is over: nginx reuses its coroutine for later requests.
 local function task_of(thread)
   local one = tasks[thread]
   if one and one.context ~= ngx.ctx then
@@ -80,41 +81,41 @@ local function task_of(thread)
 end
 
 local waiting = {} ---@type rollcall.Waiter[]
-local ready = {} ---@type rollcall.Waiter[] in the order in which they go on
+local ready = {} ---@type rollcall.Waiter[] in the order in which they will be woken
 local woken = {} ---@type rollcall.Waiter[] in this slice
 
----@class rollcall.EngineState at an engine that somebody waits for
+---@class rollcall.EngineState of an engine that a waiter waits for; also the list for Engine:sockets
 ---@field engine rollcall.Engine
----@field activity integer? when it was looked at last
----@field since number when that was new
----@field round integer in which somebody waited for it
+---@field activity integer? the first of its `counters` at the last poll
+---@field since number time of core.now at which that changed
+---@field round integer the last round in which a waiter waited for it
 local engine_states = {} ---@type table<rollcall.Engine, rollcall.EngineState>
-local order = {} ---@type rollcall.EngineState[] the same, those first that were not looked at for the longest time
-local looked_at = {} ---@type rollcall.EngineState[] in this round
+local order = {} ---@type rollcall.EngineState[] the same, least recently polled first
+local looked_at = {} ---@type rollcall.EngineState[] polled in this round
 local round = 0
 local slice_began = 0
 
 local unused = {} -- semaphores
 
--- Seconds after which a pump that has not begun is asked for once more.
+-- Seconds after which a pump that has not begun is requested again.
 local PUMP_LATE = 0.1
--- Tasks in timers at a time: half of what nginx lets run unless told otherwise (lua_max_running_timers).
+-- Tasks in timers at a time: half of nginx's default limit (lua_max_running_timers).
 local MAX_RUNNING_TASKS = 128
--- Seconds after which a task's timer is taken for lost, and from one look at them to the next where the pump may be
--- lost, too: where there are more timers than these, fewer than any limit is set to.
+-- Seconds after which a task's timer is taken for lost, and between two checks of tasks for the case that the pump is
+-- lost, too; the checks begin if there are more than FEW_TIMERS timers, which is less than any usual limit.
 local TASK_LATE, WATCH, FEW_TIMERS = 1, 1, 16
 
-local running, asked_count = 0, 0 -- tasks that have begun; those that a timer was asked for
+local running, asked_count = 0, 0 -- tasks that have begun; tasks for which a timer was requested
 
-local pump_runs = false -- or was asked for
-local pump_began, pump_asked = false, 0 -- nginx drops timers silently where too many run
+local pump_runs = false -- or was requested
+local pump_began, pump_asked = false, 0 -- nginx drops timers silently if too many run
 local bell = semaphore.new()
-local sleeps_until -- the pump; nil while it does not sleep
+local sleeps_until -- when the pump's sleep ends; nil while it does not sleep
 
 -- -- the pump -------------------------------------------------------------------------------------
 
---- Is its coroutine gone, with the request that it belonged to? One who was woken may not have gone on yet: nginx
---- runs those after the timers that are due, the pump's among them. A post that nobody took is left on the semaphore.
+--- Is the waiter's coroutine gone, with its request? A woken one may not have gone on yet: nginx runs those after the
+--- timers that are due, the pump's among them. A post that no coroutine took stays on the semaphore.
 local function is_gone(one)
   return not one.is_back and one.semaphore:count() >= (one.is_woken and 1 or 0)
 end
@@ -138,7 +139,7 @@ local function want(engine)
   look.round = round
 end
 
---- Does it still sleep? One whose coroutine is gone is abandoned.
+--- Does the waiter still sleep? If its coroutine is gone, its stream is closed.
 local function still_sleeps(one)
   if is_gone(one) then
     abandon(one)
@@ -147,7 +148,7 @@ local function still_sleeps(one)
   return not one.is_back
 end
 
---- Leaves in a list, in their order, those for whom `stays` is true.
+--- Keeps in a list, in their order, the elements for which `stays` is true.
 local function keep(list, stays)
   local kept = 0
   for i = 1, #list do
@@ -160,7 +161,7 @@ local function keep(list, stays)
   end
 end
 
---- Lets go of those who are gone or go on already, and finds what the others wait for.
+--- Drops the waiters that are gone or run again, and collects the engines that the others wait for.
 local function look_at_waiters()
   round = round + 1
   keep(waiting, still_sleeps)
@@ -171,11 +172,11 @@ local function look_at_waiters()
   end
 end
 
---- Drives it. In how many seconds it wants to be looked at again.
+--- Drives an engine. Returns the seconds until it must be polled again.
 local function look_at(look)
   local engine = look.engine
   if not engine:counters() then
-    return IDLE_SLEEP -- it was closed, which is news
+    return IDLE_SLEEP -- it is closed, which is news for its waiters
   end
   engine:drive()
   local count, now = engine:counters(), core.now()
@@ -189,8 +190,8 @@ local function look_at(look)
   return math.max(seconds, MIN_POLL)
 end
 
---- Drives what somebody waits for, one at least and as many as the slice allows, and forgets the rest. In how many
---- seconds it is to be done again.
+--- Drives the engines that are waited for, at least one and as many as the slice allows, and forgets the others.
+--- Returns the seconds until the next round.
 local function drive()
   local soonest, kept, looked = IDLE_SLEEP, 0, 0
   for i = 1, #order do
@@ -214,7 +215,7 @@ local function drive()
   return soonest
 end
 
---- Those for whom there is news wait for their turn only.
+--- Moves the waiters that have news to `ready`: they wait only for their turn.
 local function find_ready()
   keep(waiting, function(one)
     if activity.has_news(one.seen, one.engines) or (one.task and one.task.is_cancelled) then
@@ -225,7 +226,7 @@ local function find_ready()
   end)
 end
 
---- Wakes the next one, who goes on when the running coroutine has yielded.
+--- Wakes the next waiter, which goes on when the running coroutine has yielded.
 local function wake_next()
   while ready[1] do
     local one = table.remove(ready, 1)
@@ -238,13 +239,13 @@ local function wake_next()
   end
 end
 
---- Those who were woken have gone on, will do so when the timers that are due have run, or are gone.
+--- Drops the woken waiters that run again or are gone; the others go on when the timers that are due have run.
 local function look_at_woken()
   keep(woken, still_sleeps)
 end
 
---- Sleeps. Who rings the bell has it sleep for so long as a slice at most. It is a timer in any case that wakes it: so
---- nginx has looked at its sockets meanwhile.
+--- Sleeps. If the bell rings, it sleeps on for MIN_POLL at most. In any case a timer wakes it, so that nginx has served
+--- its sockets meanwhile.
 local function rest(seconds)
   local is_rung
   repeat
@@ -255,7 +256,7 @@ local function rest(seconds)
   sleeps_until = nil
 end
 
---- Lets those go on for whom there is something. In how many seconds the next round is to be.
+--- Drives engines and wakes a waiter that has news. Returns the seconds until the next round.
 local function go_round()
   slice_began = core.now()
   look_at_woken()
@@ -266,19 +267,19 @@ local function go_round()
   return #woken > 0 and MIN_POLL or seconds
 end
 
-local watch -- over tasks, below
+local watch -- of tasks, below
 
 local function pump()
   if pump_began then
-    return -- the one that was asked for first has come late
+    return -- a pump that was requested before began late
   end
   pump_began = true
   local is_alone
   repeat
     local good, answer = pcall(go_round)
     if not good then
-      ngx.log(ngx.ERR, "rollcall: ", tostring(answer)) -- no memory, say
-      engine_states, order, looked_at = {}, {}, {} -- nobody is left out who was being moved
+      ngx.log(ngx.ERR, "rollcall: ", tostring(answer)) -- such as out of memory
+      engine_states, order, looked_at = {}, {}, {} -- built anew, so that none is lost between the lists
     end
     running = math.min(running, ngx.timer.running_count() - 1)
     if asked_count > 0 then
@@ -290,7 +291,7 @@ local function pump()
   pump_runs, pump_began = false, false
 end
 
---- Asks for a timer that calls a function at once; nil and why where nginx gives none.
+--- Requests a timer that calls a function at once; nil and why if nginx gives none.
 local function ask_timer(f)
   local is_called, good, problem = pcall(ngx.timer.at, 0, f)
   if is_called and good then
@@ -299,7 +300,7 @@ local function ask_timer(f)
   return nil, tostring(is_called and problem or good)
 end
 
---- Has the pump look soon.
+--- Makes the pump begin its next round soon; starts a pump if none runs. nil and why if nginx gives no timer.
 local function ring()
   local now = core.now()
   if not pump_runs or (not pump_began and now - pump_asked > PUMP_LATE) then
@@ -317,8 +318,7 @@ end
 
 -- -- the coroutines -------------------------------------------------------------------------------
 
---- Raises in the first function that is none of rollcall's own: it is there that somebody calls from where it cannot
---- be waited.
+--- Raises at the first function that is not rollcall's own: it makes the call from a place where waiting is impossible.
 local function misuse(message)
   local level = 2
   local own = debug.getinfo(1, "S").source:match "^(.*[/\\])loop[/\\]"
@@ -330,11 +330,11 @@ local function misuse(message)
   error(message, info and level or 0)
 end
 
--- The table of the registry that nginx keeps its threads in, once it is known, and those that were found there.
+-- nginx's registry table of its coroutines, once found; and coroutines known to be in it.
 local anchors
 local anchored = setmetatable({}, { __mode = "k" })
 
---- Is this coroutine in a table?
+--- Is this coroutine a value of a table?
 ---@return boolean is_there
 ---@return boolean has_threads
 local function has_thread(list, thread)
@@ -348,15 +348,15 @@ local function has_thread(list, thread)
   return false, has_threads
 end
 
---- Does nginx end what this coroutine waits for when it ends the request? It knows handlers, timers and light threads,
---- and keeps them in a table of the registry. Of a coroutine that a script has made itself it forgets that it waits,
---- and crashes when the semaphore is posted after the request has gone.
+--- Does nginx end this coroutine's wait when it ends the request? It does for handlers, timers and light threads, which
+--- it keeps in a registry table. It does not for a coroutine that a script has created: it crashes when the semaphore
+--- is posted after the request has ended.
 local function is_anchored(thread)
   if anchored[thread] or anchors and has_thread(anchors, thread) then
     anchored[thread] = true
     return true
   end
-  local are_kept = false -- or this is another nginx than those known here
+  local are_kept = false -- stays false in an nginx that keeps its coroutines differently
   for key, list in pairs(debug.getregistry()) do
     if type(key) == "userdata" and type(list) == "table" then
       local is_there, has_threads = has_thread(list, thread)
@@ -389,7 +389,7 @@ local function check_place()
   end
 end
 
---- Sleeps until the pump wakes it, or so many seconds are over.
+--- Sleeps until the pump wakes the coroutine, or this many seconds are over.
 local function pause(thread, engines, seen, seconds, stream)
   local one = {
     semaphore = table.remove(unused) or assert(semaphore.new()),
@@ -405,19 +405,19 @@ local function pause(thread, engines, seen, seconds, stream)
     return nil, errors.new("closed", "nginx gives no timer to wait by: " .. problem)
   end
   if core.now() - slice_began < SLICE_BUDGET then
-    wake_next() -- the rest of the slice is another's
+    wake_next() -- another one gets the rest of the slice
   else
-    ngx.update_time() -- or nginx would wait for the pump's timer, whose time has come
+    ngx.update_time() -- otherwise nginx would wait for the pump's timer, although it is due
   end
   if not pump_began then
-    seconds = math.min(seconds, 1) -- and then it is asked for again
+    seconds = math.min(seconds, 1) -- then the pump is requested again
   end
   local list = engines and waiting or ready
   list[#list + 1] = one
   local is_posted = one.semaphore:wait(seconds)
   one.is_back = true
-  one.stream, one.engines, one.seen = nil, nil, nil -- the pump lets go of it later
-  if (is_posted == true) == one.is_woken then -- or a post is left on it
+  one.stream, one.engines, one.seen = nil, nil, nil -- the pump drops `one` later
+  if (is_posted == true) == one.is_woken then -- otherwise a post is left on it
     unused[#unused + 1] = one.semaphore
   end
   if one.task and one.task.is_cancelled then
@@ -426,11 +426,11 @@ local function pause(thread, engines, seen, seconds, stream)
   return true
 end
 
--- A semaphore's wait has an end.
+-- Seconds: a semaphore's wait needs a limit.
 local LONGEST = 3600
 
---- What a cancelled task is told. One that tries again and again must not stop the worker: from the second time on it
---- has its turn first.
+--- The result for a cancelled task. One that retries forever must not block the worker: from the second time on it
+--- yields first.
 local function refuse(mine, thread)
   if mine.is_refused and core.can_yield() then
     return pause(thread, nil, nil, LONGEST)
@@ -474,7 +474,7 @@ function loop.wait(engines, seconds, stream)
     return loop.turn(stream)
   end
   for i = 1, #engines do
-    engines[i]:drive() -- what is to be sent is sent now
+    engines[i]:drive() -- sends requests now
   end
   if activity.has_news(seen, engines) or (seconds and seconds <= 0) then
     return loop.turn(stream)
@@ -482,7 +482,7 @@ function loop.wait(engines, seconds, stream)
   return pause(thread, engines, seen, math.max(0.001, math.min(seconds or LONGEST, LONGEST)), stream)
 end
 
---- Has the pump look at once whether those who wait still have to.
+--- Makes the pump check soon whether waiters still have to wait.
 function loop.wake()
   if pump_runs then
     ring()
@@ -491,12 +491,12 @@ end
 
 -- -- tasks ----------------------------------------------------------------------------------------
 
-local asked = {} ---@type table<function, number> since when, of tasks that a timer was asked for
+local asked = {} ---@type table<function, number> when a timer was requested, by the task's `run`
 local max_running_tasks = MAX_RUNNING_TASKS -- fewer for a while, after nginx has dropped some
-local queued = {} ---@type fun(is_premature: boolean?)[] that begin when others have ended
+local queued = {} ---@type fun(is_premature: boolean?)[] `run` of tasks that begin when others have ended
 local is_watched, is_ending = false, false
 
---- Asks for a timer to run a task in; nil and why where nginx gives none.
+--- Requests a timer for a task; nil and why if nginx gives none.
 local function ask(run)
   local good, problem = ask_timer(run)
   if good then
@@ -511,10 +511,10 @@ local function is_asked_no_more(run)
   end
 end
 
---- The worker ends: tells those that wait.
+--- The worker exits: ends the queued tasks, which calls their on_done.
 local function end_tasks()
   is_ending = true
-  for _ = 1, #queued do -- and not those that on_done adds
+  for _ = 1, #queued do -- but not those that on_done adds
     local good, problem = pcall(table.remove(queued, 1), true)
     if not good then
       ngx.log(ngx.ERR, "rollcall: ", tostring(problem))
@@ -523,9 +523,9 @@ local function end_tasks()
   is_ending = false
 end
 
---- Begins those that wait, as many as may run.
+--- Begins queued tasks, as many as may run.
 local function begin_tasks()
-  running = math.min(running, ngx.timer.running_count()) -- who has left a task by ngx.exit told nobody
+  running = math.min(running, ngx.timer.running_count()) -- a task left by ngx.exit was not counted down
   if #queued == 0 then
     max_running_tasks = MAX_RUNNING_TASKS
   elseif ngx.worker.exiting() and not is_ending then
@@ -536,8 +536,8 @@ local function begin_tasks()
   end
 end
 
---- Where too many timers run (lua_max_running_timers) nginx drops those that are due, without a word. Tasks whose timer
---- has not come by then are begun anew, no more at a time than have come by.
+--- If too many timers run (lua_max_running_timers), nginx silently drops those that are due. Tasks whose timers are
+--- late are queued again, and the limit of running tasks becomes the number that runs now.
 function watch()
   local now, late = core.now(), {}
   for run, since in pairs(asked) do
@@ -553,8 +553,8 @@ function watch()
   begin_tasks()
 end
 
---- Runs a function in a timer of its own, which no request is the owner of. In a request, `ngx.thread.spawn` makes
---- light threads that end with it; there every call yields as well.
+--- Runs a function in a timer of its own, which belongs to no request. In a request, `ngx.thread.spawn` makes light
+--- threads that end with it; there every call yields as well.
 ---@param f function
 ---@param on_done (fun(err: any, ...: any))?
 ---@return rollcall.Task
@@ -563,10 +563,10 @@ function loop.spawn(f, on_done)
   function one.run(is_premature)
     is_asked_no_more(one.run)
     if one.is_begun then
-      return -- its first timer has only been late
+      return -- its first timer was only late
     end
     one.is_begun = true
-    one.is_cancelled = one.is_cancelled or is_premature -- the worker ends
+    one.is_cancelled = one.is_cancelled or is_premature -- the worker exits
     running, max_running_tasks = running + 1, math.min(max_running_tasks + 1, MAX_RUNNING_TASKS)
     local outcome
     if one.is_cancelled then
@@ -593,7 +593,7 @@ function loop.spawn(f, on_done)
     end
   end
   if not is_watched and ngx.timer.running_count() + ngx.timer.pending_count() > FEW_TIMERS then
-    is_watched = ngx.timer.every(WATCH, watch) ~= nil -- which ends with the worker only
+    is_watched = ngx.timer.every(WATCH, watch) ~= nil -- it ends only with the worker
   end
   return one
 end
@@ -604,7 +604,7 @@ function Task:cancel()
   end
   self.is_cancelled = true
   for i, run in ipairs(queued) do
-    if run == self.run and ask(run) then -- to be told, beyond those that may run
+    if run == self.run and ask(run) then -- its on_done is called soon, beyond the limit of running tasks
       table.remove(queued, i)
       break
     end

@@ -1,13 +1,13 @@
--- How Neovim, and a script on luv, wait: by poll handles and one timer of the host's loop.
+-- The loop of Neovim and of scripts on luv: a wait uses poll handles and one timer of the host's loop.
 --
--- A task is a coroutine that this module has made. Only there a call yields; elsewhere it blocks, as
--- a script expects. Before the loop goes to sleep, in the callback of a prepare handle, `before_sleep` looks
--- what each waiting task waits for, wakes those for whom there is news, and watches the sockets and
--- timeouts of the engines of the others. So whatever has moved an engine meanwhile, nobody is forgotten
--- and nothing polls. The handles are there as long as tasks are.
+-- A task is a coroutine that this module has created. A call yields only in a task; elsewhere it blocks, as a script
+-- expects. Before the loop goes to sleep, in the callback of a prepare handle, `before_sleep` checks what each waiting
+-- task waits for, wakes those that have news, and watches the sockets and timeouts of the engines of the others. So
+-- whatever has driven an engine meanwhile, no task is forgotten, and nothing polls. The handles exist as long as there
+-- are tasks.
 --
--- What is woken runs on the main loop: in Neovim by vim.schedule, since its API may not be called
--- from a callback of uv's.
+-- Woken tasks run on the main loop: in Neovim by vim.schedule, because its API must not be called from a libuv
+-- callback.
 
 local activity = require "rollcall.loop.activity"
 local core = require "rollcall.core"
@@ -21,44 +21,47 @@ local loop = {}
 
 -- Seconds of a task's time slice.
 local SLICE = 0.004
--- Where a socket cannot be watched, for want of descriptors: it is polled, every so many seconds.
+-- Seconds between polls of a socket that cannot be watched, for want of descriptors.
 local POLL_INTERVAL = 0.02
--- Watchers of engines that nobody waits for just now.
+-- The most watchers to keep for engines that no task waits for now.
 local MAX_IDLE_WATCHERS = 8
--- How often, when the editor is left, tasks are ended that ended ones have begun.
+-- When the editor exits: the rounds in which tasks are ended, since ended ones may have begun others.
 local ROUNDS_OF_LEAVING = 4
 
 ---@class rollcall.UvTask: rollcall.Task
----@field state "ready"|"running"|"waiting"|"done" running: also where it has yielded to somebody else
+---@field state "ready"|"running"|"waiting"|"done" running: also if it has yielded to other code
 ---@field thread thread
 ---@field on_done function?
 ---@field cancelled boolean
----@field resumed_at number
+---@field is_refused boolean? it has got the error of its cancellation once
+---@field resumed_at number time of core.now
+---@field resume fun() resumes it if it is ready
 ---@field engines rollcall.Engine[]? what it waits for
----@field wake_at number?
----@field seen table<rollcall.Engine, integer> the activity that it knows of
----@field outcome rollcall.Outcome? once it is done, until on_done is told
+---@field wake_at number? time of core.now at which its wait ends
+---@field seen table<rollcall.Engine, integer> see activity.has_news
+---@field outcome rollcall.Outcome? once it is done, until on_done is called
 local Task = {}
 Task.__index = Task
 Task.__name = "rollcall.task"
 
 ---@type table<thread, rollcall.UvTask>
 local tasks = setmetatable({}, { __mode = "k" })
----@type table<rollcall.UvTask, boolean> until on_done is told
+---@type table<rollcall.UvTask, boolean> until on_done is called
 local alive = {}
 
 -- -- the loop's handles -------------------------------------------------------------------------
 
-local prepare, idle, check, timer -- while tasks are alive, or something is to be done later
-local queue = {} -- functions to be called soon
+local prepare, idle, check, timer -- exist while tasks are alive or functions are queued
+local queue = {} -- functions to call soon
 local queued = 0
 
 ---@class rollcall.UvWatcher of an engine
----@field engine rollcall.Engine? while somebody waits: it keeps no engine alive that nobody has
----@field version integer? of the sockets that are watched
+---@field engine rollcall.Engine? only while a task waits for it, so that the watcher keeps no unused engine alive
+---@field version integer? the second of the engine's `counters`, for the sockets that are watched
 ---@field list any[] see Engine:sockets
 ---@field backend rollcall.UvBackend
----@field needs_polling boolean a socket is not watched
+---@field needs_polling boolean a socket could not be watched
+---@field is_closed boolean?
 
 ---@type table<rollcall.UvWatcher, boolean>
 local watchers = {}
@@ -71,7 +74,7 @@ local function close_watcher(watcher)
   watcher.is_closed = true
 end
 
---- Nobody is left: closes all handles.
+--- Closes all handles if no task and no queued function is left.
 local function close_if_idle()
   if prepare and next(alive) == nil and queued == 0 then
     for _, handle in ipairs { prepare, idle, check, timer } do
@@ -86,8 +89,8 @@ end
 
 local before_sleep, schedule -- below
 
---- Runs in every round of the loop, after it has slept. There, and no sooner, Neovim has an event of vim.schedule
---- looked at before it sleeps again.
+--- Runs in every round of the loop, after its sleep. Only then does Neovim handle events of vim.schedule before it
+--- sleeps again.
 local function run_queue()
   if queued == 0 then
     return
@@ -123,7 +126,7 @@ end
 
 local function stay_awake() end
 
---- Has a function called on the main loop, when the loop has looked at all that is due.
+--- Calls a function on the main loop, after the loop has handled all that is due.
 function schedule(f)
   open()
   prepare:ref()
@@ -143,7 +146,7 @@ function Task:deliver()
   one.outcome = nil
   alive[one] = nil
   close_if_idle()
-  task.report(one.on_done, outcome, one.cancelled) -- what it raises the host reports, as of any callback
+  task.report(one.on_done, outcome, one.cancelled) -- the host reports what it raises, as for any callback
 end
 
 local function finish(one, outcome)
@@ -165,12 +168,12 @@ local function resume(one)
   one.state = "running"
   one.resumed_at = core.now()
   local good, problem = coroutine.resume(one.thread)
-  if not good then -- no error of its function's: there was no memory to catch it, or it is dead
+  if not good then -- not an error of its function: no memory was left to catch one, or the coroutine is dead
     finish(one, { n = 1, problem })
   end
 end
 
---- A waiting task goes on soon.
+--- Makes a waiting task go on soon.
 local function wake(one)
   if one.state == "waiting" then
     one.state = "ready"
@@ -179,7 +182,7 @@ local function wake(one)
   end
 end
 
---- Yields until it is resumed, in a state that has this happen.
+--- Yields until the task runs again. The caller has set its state such that it will be resumed.
 local function pause(one)
   while one.state == "waiting" or one.state == "ready" do -- a foreign resume is ignored
     coroutine.yield()
@@ -194,15 +197,15 @@ local can_yield = coroutine.isyieldable or function() -- luacheck: ignore 143
   return true
 end
 
---- The task whose coroutine runs, where it can yield.
+--- The task whose coroutine runs, if it can yield.
 local function current()
   local thread = coroutine.running()
   local one = thread and tasks[thread]
   return one and one.state == "running" and can_yield() and one or nil
 end
 
---- What a cancelled task is told. One that tries again and again must not stop the loop: from the second time on it
---- has its turn first.
+--- The result for a cancelled task. One that retries forever must not block the loop: from the second time on it yields
+--- first.
 local function refuse(one)
   if one.is_refused then
     one.state = "ready"
@@ -253,8 +256,8 @@ function loop.turn()
   return pause(one)
 end
 
---- Runs a function in a coroutine of its own, from the loop's next round on. There every call of rollcall yields to
---- the loop instead of blocking.
+--- Runs a function in a coroutine of its own, beginning in the loop's next round. There every call of rollcall yields
+--- to the loop instead of blocking.
 ---@param f function
 ---@param on_done (fun(err: any, ...: any))?
 ---@return rollcall.Task
@@ -289,7 +292,7 @@ end
 
 -- -- before the loop sleeps -----------------------------------------------------------------------
 
---- Watches an engine's sockets by one handle, on what stands for all of them.
+--- Watches an engine's sockets by one handle, on a core.poller for all of them.
 ---@class rollcall.UvBackend
 local EpollBackend = {}
 EpollBackend.__index = EpollBackend
@@ -303,7 +306,7 @@ local function new_epoll_backend()
   return handle and setmetatable({ handle = handle, poller = poller, is_open = false }, EpollBackend)
 end
 
---- Watches what is in the list of Engine:sockets, and nothing else; false where it cannot.
+--- Watches the sockets in a list of Engine:sockets, and no others; false if it cannot.
 function EpollBackend:watch(list)
   return self.poller:watch(list) == true
 end
@@ -332,7 +335,7 @@ function EpollBackend:close()
   self.poller:close()
 end
 
---- The same by a handle for each socket, where the system has no such thing.
+--- The same by one handle per socket, for systems without core.poller.
 ---@class rollcall.UvPerSocketBackend: rollcall.UvBackend
 ---@field polls table<integer, { handle: userdata, descriptor: rollcall.Descriptor, fd: integer, wanted: string,
 ---  events: string? }> by the socket's id; events: what the handle is started for
@@ -381,7 +384,7 @@ local function act(watcher, poll, problem, events)
   end
   local engine = watcher.engine
   if engine and engine:counters() then
-    -- An error, or that the other side has hung up, is for both.
+    -- An error or a hang-up concerns both directions.
     engine:action(poll.fd, not problem and events:find "[rw]" and events or "rw")
   end
 end
@@ -421,7 +424,7 @@ local function drive_due()
   end
 end
 
---- Marks the engines of a waiting task; a new one gets its watcher.
+--- Marks the engines of a waiting task as wanted; a new engine gets a watcher.
 local function want(engines)
   for i = 1, #engines do
     local engine = engines[i]
@@ -435,7 +438,7 @@ local function want(engines)
   end
 end
 
---- In how many seconds this engine wants the loop's attention, if ever. Its sockets are watched.
+--- Watches the engine's sockets. Returns the seconds until the engine must be driven; nil: never.
 local function watch(watcher)
   local engine = watcher.engine
   local _, version = engine:counters()
@@ -449,7 +452,8 @@ local function watch(watcher)
   return watcher.needs_polling and math.min(seconds or POLL_INTERVAL, POLL_INTERVAL) or seconds
 end
 
---- The same of all. Of the others, nobody knows whether they are wanted again: a few stay.
+--- The same for all engines that are waited for, with the least seconds. Of the other watchers a few are kept, because
+--- they may be needed again.
 local function watch_all()
   local first, spare = nil, 0
   for watcher in pairs(watchers) do
@@ -485,7 +489,7 @@ function before_sleep()
     end
   end
   if not is_needed and queued == 0 then
-    prepare:unref() -- those that are left wait for somebody else
+    prepare:unref() -- the remaining tasks wait for other code
   end
   local seconds = watch_all()
   if wake_at then
@@ -493,7 +497,7 @@ function before_sleep()
   end
   timer:stop()
   if seconds then
-    uv.update_time() -- from which the timer counts
+    uv.update_time() -- the timer counts from it
     timer:start(math.ceil(math.max(0, seconds) * 1000), 0, drive_due)
   end
 end
@@ -501,7 +505,7 @@ end
 -- -- the end of the editor ------------------------------------------------------------------------
 
 if vim then
-  --- Ends the tasks that are alive, all of them, whatever one of them raises, which the editor shows.
+  --- Ends all tasks that are alive. The editor shows what one raises, and the others are ended nevertheless.
   local function end_tasks()
     local left = {}
     for one in pairs(alive) do
@@ -510,7 +514,7 @@ if vim then
     for _, one in ipairs(left) do
       one:cancel()
       resume(one)
-      finish(one, { n = 1, task.cancelled() }) -- who runs just now, or has yielded to somebody else
+      finish(one, { n = 1, task.cancelled() }) -- if it is running, or has yielded to other code
       local good, problem = pcall(one.deliver, one)
       if not good then
         vim.api.nvim_echo({ { tostring(problem), "ErrorMsg" } }, true, {})
@@ -518,8 +522,8 @@ if vim then
     end
   end
 
-  --- Ends the tasks that are left, while the API is still there, and those that begin when these are told. Who
-  --- begins again and again must not keep the editor from closing.
+  --- Ends the remaining tasks, while the API is still available, and those that their on_done begins. Tasks that begin
+  --- others forever must not keep the editor from closing.
   local function leave()
     for _ = 1, ROUNDS_OF_LEAVING do
       if next(alive) ~= nil then
@@ -531,7 +535,7 @@ if vim then
   local function watch_leaving()
     vim.api.nvim_create_autocmd("VimLeavePre", { callback = leave, desc = "rollcall: end its tasks" })
   end
-  if vim.in_fast_event() then -- where the API may not be called
+  if vim.in_fast_event() then -- the API must not be called here
     vim.schedule(watch_leaving)
   else
     watch_leaving()

@@ -1,4 +1,4 @@
--- Paging "after": the next page begins behind the last item, which is named by its id or a token of its own.
+-- Paging "after": the next page begins after the last item, which is named by its id or by a token of its own.
 
 local count = require "rollcall.paging.count"
 local declared = require "rollcall.paging.declared"
@@ -49,7 +49,7 @@ function after.goes_back(paging)
   return paging.before ~= nil
 end
 
---- Can it be sent in its place?
+--- Can this token be sent?
 local function is_good(paging, text, is_back)
   local place = is_back and paging.before or declared.own_place(paging)
   return token.is(text, type(place) == "table" and place.header ~= nil, paging.token)
@@ -66,14 +66,14 @@ function after.apply(paging, position, request)
   end
 end
 
---- The end of the direction in which the page was asked for.
+--- Does the walk end after this page, in its direction?
 local function is_end(paging, answer, query)
   local position = answer.position
   if answer.count == 0 then
     local is_start = query.direction == "backward" and not position.before
     return true, is_start and "the page to go back from is empty: it has no item that names the one before it" or nil
   elseif query.direction == "backward" and not position.before then
-    return false -- what it says is of what comes after it
+    return false -- its flag is about the forward direction
   end
   local more, problem = nil, nil
   if paging.more then

@@ -1,14 +1,16 @@
--- What a page's answer says beside its users: what paging types decide by.
+-- What a page's response says besides its users: paging types decide by it.
 
 local core = require "rollcall.core"
 
 ---@class rollcall.Answer
 ---@field position rollcall.Position of the page
----@field url string it was asked for by
+---@field url string of its request
 ---@field base string the base URL, whose origin next links must have
----@field count integer users of the page
----@field captured table<string, any>
----@field texts table<string, string> the same as JSON
+---@field count integer the number of users on the page
+---@field captured table<string, any> by JSON Pointer: numbers as text, arrays and objects as empty tables
+---@field texts table<string, string> the same, as JSON text
+---@field headers table<string, string|false> those that were read before; false: absent
+---@field exchange rollcall.Exchange
 local Answer = {}
 Answer.__index = Answer
 
@@ -17,7 +19,7 @@ local answer = {}
 -- Bytes of a value that an error shows.
 local SHOWN = 40
 
---- Where it is an array or an object only that: a table, not what is in it, which can be large.
+--- For an array or an object an empty table: its content is not needed and can be large.
 local function value_of(text, read, ...)
   if text == nil then
     return nil
@@ -26,11 +28,11 @@ local function value_of(text, read, ...)
   return (first == "{" or first == "[") and {} or read(...)
 end
 
---- Reads what is needed of an exchange that has ended well.
+--- Reads what is needed from an exchange that is done.
 ---@param asked rollcall.Exchange
 ---@param position rollcall.Position
 ---@param base string
----@param pointers string[] that its decoder captured
+---@param pointers string[] those that its decoder captured
 ---@return rollcall.Answer
 function answer.new(asked, position, base, pointers)
   local captured, texts = {}, {}
@@ -46,12 +48,12 @@ function answer.new(asked, position, base, pointers)
     count = asked.decoder:found(),
     captured = captured,
     texts = texts,
-    headers = {}, -- those that were asked for
+    headers = {},
     exchange = asked,
   }, Answer)
 end
 
---- The value of all headers of a name; what was asked for once is known when the transfer is gone, too.
+--- The joined value of all headers with a name; once read, it is known after the transfer is gone, too.
 ---@param name string
 ---@return string?
 function Answer:header(name)
@@ -61,7 +63,7 @@ function Answer:header(name)
   return self.headers[name] or nil
 end
 
---- What a declaration's source says: numbers as text; core.null for null; nil where it is not there.
+--- The value at a declared source: numbers as text; core.null for null; nil if it is absent.
 ---@param source string|{ header: string }|nil
 ---@return any
 function Answer:at(source)
@@ -71,7 +73,7 @@ function Answer:at(source)
   return source and self.captured[source]
 end
 
---- The JSON text of what stands at a pointer; nil where nothing does.
+--- The JSON text of the value at a pointer; nil if there is none.
 ---@param pointer string
 ---@return string?
 function Answer:json(pointer)
@@ -84,7 +86,8 @@ end
 
 Answer.name_of = name_of
 
---- The beginning of what the server said, in one line and without secrets: one that is cut would not be known again.
+--- The beginning of a server's text, in one line and without secrets. Secrets are removed before it is cut, because a
+--- truncated one would not be recognized.
 ---@param text string
 ---@param most integer bytes
 ---@return string
@@ -92,7 +95,7 @@ function Answer:shown(text, most)
   return (self.exchange.client.redactor:clean(text, nil, most):gsub("[%z\1-\31\127]", " "))
 end
 
---- A whole number; nil where nothing or null is there, or a negative one, which says "unknown"; nil and what is wrong.
+--- A whole number; nil if it is absent, null, "" or negative, which means "unknown"; nil and what is wrong.
 ---@return integer?
 ---@return string? problem
 function Answer:number(source)
@@ -110,7 +113,7 @@ end
 
 local flags = { ["true"] = true, ["false"] = false, ["1"] = true, ["0"] = false }
 
---- True or false; nil where nothing or null is there; nil and what is wrong.
+--- True or false; nil if it is absent, null or ""; nil and what is wrong.
 ---@return boolean?
 ---@return string? problem
 function Answer:flag(source)
@@ -128,11 +131,11 @@ function Answer:flag(source)
   return meaning
 end
 
---- What stands at the first of these pointers at which something does, in the page's first or last item; nil
---- where nothing does.
+--- The value at the first of these pointers that has one (not null, not ""), in the page's first or last item; nil if
+--- none has.
 ---@param which "first"|"last"
 ---@param pointers string|string[]
----@param form "json"|nil as JSON text
+---@param form "json"|nil "json": as JSON text
 ---@return any
 function Answer:edge(which, pointers, form)
   for _, pointer in ipairs(type(pointers) == "table" and pointers or { pointers }) do

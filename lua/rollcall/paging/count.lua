@@ -1,10 +1,10 @@
--- What page numbers and offsets have in common: what ends their walks, and what is known of pages ahead.
+-- What the paging types "page" and "offset" have in common: declared fields, and what ends their walks.
 
 local declared = require "rollcall.paging.declared"
 
 local count = {}
 
---- The fields of a declaration beside the type's own.
+--- The fields of a declaration besides the type's own.
 count.schema = {
   query = declared.parameter,
   header = declared.header_name,
@@ -18,7 +18,7 @@ count.schema = {
   ends = declared.words { "short_page" },
 }
 
---- Reports ends that nothing can tell.
+--- Reports declared ends that cannot be recognized.
 function count.check_ends(paging, report)
   if paging.size == nil and declared.has(paging.ends, "short_page") then
     report("ends", "without size it cannot be told what a short page is")
@@ -34,7 +34,7 @@ function count.check(paging, report)
   count.check_ends(paging, report)
 end
 
---- A whole number that a text is, not below the first one; nil otherwise.
+--- The whole number in a value, if it is at least `least`; nil otherwise.
 ---@param text any
 ---@param least integer
 ---@return integer?
@@ -46,10 +46,10 @@ function count.integer(text, least)
   return math.floor(number)
 end
 
---- What the page itself says of what comes after it.
+--- What the page's own flag, `more` or `last`, says about pages after it.
 ---@param paging table
 ---@param answer rollcall.Answer
----@return boolean? more nil: nothing
+---@return boolean? more nil: it does not say
 ---@return string? problem
 function count.flag(paging, answer)
   if paging.more then
@@ -64,7 +64,7 @@ function count.flag(paging, answer)
   return nil
 end
 
---- Is the page so short that the provider calls it the last one?
+--- Is the page shorter than the page size, and does that mean the last one by the provider's declaration?
 function count.is_short(paging, answer, query)
   return query.page_size ~= nil and answer.count < query.page_size and declared.has(paging.ends, "short_page")
 end

@@ -1,4 +1,4 @@
--- Paging "cursor": each page names the token of the next, and perhaps of the previous one.
+-- Paging "cursor": each page names the token of the next page, and perhaps that of the previous one.
 
 local declared = require "rollcall.paging.declared"
 local tables = require "rollcall.tables"
@@ -30,15 +30,15 @@ end
 cursor.first = token.first
 cursor.prepare = declared.put_size
 
---- Adds what asks for the page at this position.
+--- Adds the parameters that request the page at this position.
 function cursor.apply(paging, position, request)
   if position.token then
     request:put(declared.own_place(paging), token.value(paging, position.token))
   end
 end
 
---- The position after a page: nil at the end, or nil and what is wrong. Null, absent and "" end a walk; an empty
---- page does not, unless the provider says otherwise.
+--- The position after a page; nil at the end; nil and what is wrong. By default a token that is null, absent or "" ends
+--- a walk and an empty page does not; the provider may declare otherwise.
 function cursor.after(paging, answer, query)
   local is_back = query.direction == "backward"
   local ended, problem, goes_on = token.ended(paging, answer, is_back)

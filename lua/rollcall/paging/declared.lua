@@ -1,4 +1,4 @@
--- What several paging types declare alike: the nodes of their schemas.
+-- Schema nodes and checks that several paging types share.
 
 local header_names = require "rollcall.http.header_names"
 local schema = require "rollcall.schema"
@@ -16,7 +16,7 @@ local member = { type = "string", expected = "a JSON Pointer of a member of the 
 
 declared.header_name, declared.parameter, declared.member = header_name, parameter, member
 
---- Where something is said in an answer: a JSON Pointer, or a header.
+--- Where a value is in a response: a JSON Pointer, or a header.
 declared.source = { type = "string|table", expected = "a JSON Pointer such as /next, or { header = name }",
   fields = { header = schema.required(schema.header_name) }, test = function(value)
     return type(value) == "table" or value ~= "" and schema.pointer.test(value)
@@ -50,10 +50,10 @@ function declared.words(words)
     end }
 end
 
---- Is this word among those that a declaration names?
+--- Is this word among the declared ones?
 ---@param value string|string[]|nil
 ---@param word string
----@param default table<string, boolean>? those that count where it names none
+---@param default table<string, boolean>? those that count if none are declared
 ---@return boolean
 function declared.has(value, word, default)
   if value == nil then
@@ -61,7 +61,7 @@ function declared.has(value, word, default)
   elseif type(value) == "string" then
     return value == word
   elseif type(value) ~= "table" then
-    return false -- it is reported elsewhere
+    return false -- reported elsewhere
   end
   for _, one in ipairs(value) do
     if one == word then
@@ -71,14 +71,14 @@ function declared.has(value, word, default)
   return false
 end
 
---- The place of the position itself, of the fields query, header and body that a declaration has beside others.
+--- The place of the position itself: the declaration's fields query, header and body.
 ---@param paging table
 ---@return rollcall.Place
 function declared.own_place(paging)
   return { query = paging.query, header = paging.header, body = paging.body }
 end
 
---- Adds the page size, where every page is asked for with the same one.
+--- Adds the page size, for paging types whose requests all have the same one.
 ---@param paging table
 ---@param request rollcall.Request
 ---@param query rollcall.Query
@@ -101,7 +101,7 @@ function declared.check_own_place(paging, report)
   end
 end
 
---- Reports a way back that is the way on.
+--- Reports a `previous` that is the same as `next`.
 function declared.check_previous(paging, report)
   local function key_of(source)
     return type(source) == "table" and "header " .. tostring(source.header):lower() or source
@@ -111,7 +111,7 @@ function declared.check_previous(paging, report)
   end
 end
 
---- Reports a max_size that nothing is sent for.
+--- Reports a max_size without a size.
 function declared.check_size(paging, report)
   if paging.max_size ~= nil and paging.size == nil then
     report("max_size", "without size it has no meaning")

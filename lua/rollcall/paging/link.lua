@@ -1,4 +1,4 @@
--- Paging "link": a Link header leads to the next page (RFC 8288, rel="next").
+-- Paging "link": a Link header names the URL of the next page (RFC 8288, rel="next").
 
 local declared = require "rollcall.paging.declared"
 local header = require "rollcall.http.link"

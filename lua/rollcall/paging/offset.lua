@@ -1,4 +1,4 @@
--- Paging "offset": a page begins after so many items.
+-- Paging "offset": a page is requested by the number of items before it.
 
 local count = require "rollcall.paging.count"
 local declared = require "rollcall.paging.declared"
@@ -10,7 +10,7 @@ offset.least = 1
 offset.is_counted = true
 
 offset.schema = tables.with(count.schema, {
-  --- How far apart pages begin: by default as many items as came; "size": as many as were asked for.
+  --- The distance from one page to the next: by default the number of items received; "size": the number requested.
   step = { type = "string", enum = { "size" } },
 })
 
@@ -21,7 +21,7 @@ function offset.check(paging, report)
   end
 end
 
---- How far behind a page the next one begins.
+--- The distance from a page to the next one, in items.
 local function step_of(paging, answer, query)
   return paging.step == "size" and query.page_size or answer.count
 end
@@ -34,7 +34,7 @@ function offset.places(paging)
   return { declared.own_place(paging), paging.size }
 end
 
---- Backwards it has to say how long a page is, lest pages overlap.
+--- Backwards it has to send the length of a page, so that pages do not overlap.
 function offset.goes_back(paging)
   return paging.size ~= nil
 end
@@ -77,8 +77,8 @@ local function before(paging, answer, query)
   return { offset = from, expected = position.offset - from }
 end
 
---- The next page begins behind what came, not behind what was asked for: a server may give less, unless the provider
---- says that it keeps to the size and leaves out of that what the caller must not see.
+--- The next page begins after the items received, not after the number requested, because a server may send fewer;
+--- unless the provider declares that the server counts the full size and leaves out what the caller must not see.
 function offset.after(paging, answer, query)
   if query.direction == "backward" then
     return before(paging, answer, query)
@@ -96,7 +96,7 @@ function offset.after(paging, answer, query)
   end
   local step = step_of(paging, answer, query)
   if answer.count == 0 then
-    -- Empty, but not the end: what the caller must not see is left out, and there is more behind it.
+    -- Empty, but not the end: the server left out what the caller must not see, and there is more after it.
     step = (more or total) and query.page_size
     if not step then
       return nil, more and "the page says that there is more, but is empty, and how far to go on is not known" or nil
@@ -111,7 +111,7 @@ function offset.after(paging, answer, query)
   return { offset = behind }
 end
 
---- Once one page has come, further ones are so far apart as that one was long, or asked for.
+--- Once one page has arrived, further ones are as far apart as its number of items, received or requested (see `step`).
 function offset.ahead(paging, position, known, query)
   local answer = known.answer
   if query.direction == "backward" or not answer or answer.count == 0 then

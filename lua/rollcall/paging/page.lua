@@ -37,7 +37,7 @@ function page.first(paging, query)
     return nil, ("expected the number of a page, %d or more"):format(start_of(paging))
   end
   local before = number - start_of(paging)
-  -- What came before is not known: that it was whole pages is what the declared max_size promises.
+  -- The number of items before it is not known: a declared max_size promises that those pages were full.
   return { number = number, given = before == 0 and 0 or query.page_size and before * query.page_size or nil }
 end
 
@@ -47,8 +47,8 @@ function page.apply(paging, position, request)
   request:put(declared.own_place(paging), position.number)
 end
 
---- Is this page the last one, by what it says? What it says first counts; a total counts what came, since a server
---- may give fewer items than it was asked for.
+--- Does this page say that it is the last one? The first of these counts: its flag, a number of pages, a total. A total
+--- is compared with the items received, because a server may send fewer than requested.
 local function is_last(paging, answer, query)
   local more, problem = count.flag(paging, answer)
   if more ~= nil or problem then
@@ -70,10 +70,10 @@ local function is_last(paging, answer, query)
   end
   local given = total and answer.position.given
   if answer.count == 0 then
-    -- A page may be empty in the middle, where the server leaves out what the caller must not see.
+    -- A page in the middle may be empty, because the server leaves out what the caller must not see.
     return not (total and query.page_size and number * query.page_size < total)
   elseif given then
-    return given + answer.count >= total -- though the page be short: the server may keep to less than it was asked for
+    return given + answer.count >= total -- even if the page is short: the server may send less than requested
   end
   return count.is_short(paging, answer, query)
 end
@@ -90,7 +90,7 @@ function page.after(paging, answer, query)
   return { number = position.number + 1, given = position.given and position.given + answer.count }
 end
 
---- Once one page has come, further ones can be asked for ahead: up to the last, where that is known.
+--- Once one page has arrived, further ones can be requested ahead: up to the last, if that is known.
 function page.ahead(paging, position, known, query)
   if query.direction == "backward" then
     return position.number > start_of(paging) and { number = position.number - 1 } or nil

@@ -1,10 +1,10 @@
--- Next links: resolved, and kept within the origin of the base URL, so that no token leaves it.
+-- Next links: resolved, and restricted to the origin of the base URL, so that no token is sent elsewhere.
 
 local url = require "rollcall.http.url"
 
 local target = {}
 
---- The position that a reference in an answer leads to; nil, what is wrong, and the kind of the error.
+--- The position of a reference in a response; nil, what is wrong, and the kind of the error.
 ---@param reference string
 ---@param from string the URL that it is relative to
 ---@param base string
@@ -28,12 +28,12 @@ function target.position(reference, from, base)
   return { url = resolved }
 end
 
---- As page_token takes it, and checkpoints keep it.
+--- As page_token takes it and checkpoints save it.
 function target.show(position)
   return position.url
 end
 
---- Where the position and the page size are sent: a link has its own place.
+--- The places of position and page size: a link is sent as it is, so it has none.
 function target.places(paging)
   return { false, paging.size }
 end
@@ -53,7 +53,7 @@ function target.restore(saved, base)
   return type(saved.url) == "string" and target.position(saved.url, base .. "/", base) or nil
 end
 
---- The first page is asked for by parameters, any other by its own URL alone.
+--- The first page is requested by parameters, any other one by its URL alone.
 function target.apply(paging, position, request, query)
   if position.url then
     request.url = position.url

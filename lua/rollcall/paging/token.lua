@@ -1,4 +1,4 @@
--- Page tokens: read, checked, and what of them ends a walk.
+-- Page tokens: reading, checking, and which of them end a walk.
 
 local core = require "rollcall.core"
 local declared = require "rollcall.paging.declared"
@@ -7,24 +7,24 @@ local schema = require "rollcall.schema"
 
 local token = {}
 
--- Servers take URLs of 8 KiB or so, and a checkpoint holds the token: a longer one is nonsense.
+-- Servers accept URLs of about 8 KiB, and a checkpoint contains the token: a longer one is nonsense.
 local LONGEST = 65536
 
---- What a page that names the next one in its body declares.
+--- The declaration of paging types whose pages name the next one in their bodies.
 token.schema = {
   next = schema.required(declared.source),
   previous = declared.source,
   more = declared.source,
   total = declared.source,
-  --- What can end a walk.
+  --- What ends a walk.
   ends = declared.words { "null", "absent", "blank", "empty_page" },
-  --- Texts that end a walk though they stand where a token does.
+  --- Strings that end a walk although they are in the place of a token.
   final = { type = "table", values = { type = "string" }, expected = "a list of tokens that end a walk" },
   size = declared.size,
   max_size = declared.max_size,
 }
 
--- What ends a walk where a provider does not say.
+-- What ends a walk by default.
 local DEFAULT = { null = true, absent = true, blank = true }
 
 function token.captures(paging)
@@ -35,19 +35,19 @@ function token.goes_back(paging)
   return paging.previous ~= nil
 end
 
---- What a token is: a text, or any JSON value, which is kept as its JSON text and goes into a body as it came.
+--- What a token is: a string, or any JSON value, which is kept as its JSON text and goes into a body unchanged.
 token.form = { type = "string", enum = { "text", "json" } }
 
--- JSON that names no page: what ends a walk, and flags.
+-- JSON that is not a token: what ends a walk, and flags.
 local NO_TOKENS = { null = true, ['""'] = true, ["true"] = true, ["false"] = true }
 
---- Is a text the JSON of one value?
+--- Is a string the JSON text of one value?
 local function is_json(text)
   local decoder = core.decoder { items = "/i", capture = { "/v" }, containers = true, max_depth = 2048 }
   return decoder:feed('{"i":[],"v":' .. text .. "}") and decoder:finish() and decoder:captured("/v", "json") == text
 end
 
---- Is a text one that can be sent? In a URL every byte can be, in a header no control character.
+--- Can this token be sent? In a URL any byte can, in a header no control character.
 ---@param value any
 ---@param in_header boolean?
 ---@param form "text"|"json"|nil
@@ -59,7 +59,7 @@ function token.is(value, in_header, form)
   return type(value) == "string" and value ~= "" and #value <= LONGEST and not (in_header and value:find("%c"))
 end
 
---- The position of the query's page_token, or of the first page; nil and what is wrong.
+--- The position of the query's page_token, or of the first page; or nil and what is wrong.
 function token.first(paging, query)
   local text, form = query.page_token, paging.token
   if text and not token.is(text, form ~= "json", form) then
@@ -68,7 +68,7 @@ function token.first(paging, query)
   return { token = text }
 end
 
---- Reports JSON where it cannot be taken from or sent to.
+--- Reports places that JSON tokens cannot be read from or sent in.
 ---@param paging table
 ---@param report fun(path: string, problem: string)
 function token.check(paging, report)
@@ -87,7 +87,7 @@ function token.check(paging, report)
   end
 end
 
---- A token as it is put in its place.
+--- A token in the form in which it is put in its place.
 ---@param paging table
 ---@param text string
 ---@return string|table
@@ -95,7 +95,7 @@ function token.value(paging, text)
   return paging.token == "json" and json.raw(text) or text
 end
 
---- Does the page end the walk whatever token it has: by its flag, or because it is empty? Backwards neither does.
+--- Does the page end the walk whatever its token, by its flag or because it is empty? Backwards neither counts.
 ---@param paging table
 ---@param answer rollcall.Answer
 ---@param is_back boolean
@@ -118,7 +118,7 @@ function token.ended(paging, answer, is_back)
   return false, nil, more
 end
 
---- What a page says of the one after it: a text; nil where that ends the walk; nil and what is wrong.
+--- The token of the next page that a page names; nil if it ends the walk; nil and what is wrong.
 ---@param paging table
 ---@param answer rollcall.Answer
 ---@param source string|table

@@ -1,6 +1,6 @@
--- The providers that come with the library, or lie in a folder rollcall/providers of one's own, by name.
+-- The providers that come with the library, or are custom modules rollcall.providers.NAME, by name.
 
---- The table of a built-in provider; nil where there is none of that name. Raises where its file does not load.
+--- The table of a built-in provider; nil if there is none of that name. Raises if its file does not load.
 ---@param name any
 ---@return rollcall.Provider?
 local function built_in(name)
@@ -12,7 +12,7 @@ local function built_in(name)
   if known then
     return found
   end
-  package.loaded[module] = nil -- LuaJIT would say next time that it was tried before, and not why it failed
+  package.loaded[module] = nil -- LuaJIT would report next time that it was tried before, and not why it failed
   if not tostring(found):find(("module '%s' not found"):format(module), 1, true) then
     error(("the provider %q: %s"):format(name, tostring(found)), 0)
   end

@@ -1,4 +1,4 @@
--- One collection of a provider: where it is, how it is paged, what is in it.
+-- One collection of a provider: where it is, how it is paged, what its items are.
 
 local core = require "rollcall.core"
 local declared_nodes = require "rollcall.paging.declared"
@@ -12,26 +12,27 @@ local schema = require "rollcall.schema"
 local tables = require "rollcall.tables"
 
 ---@class rollcall.ProviderCollection
----@field path string with {name} in it where the value of an option or of a filter goes
+---@field path string has {name} for the values of options and filters
 ---@field method "GET"|"POST"|nil GET by default; a POST must change nothing, since it may be sent again
----@field body table? of a POST: what its JSON body has beside paging and filters
+---@field body table? of a POST: its JSON body, without paging and filters
 ---@field content_type string? of that body, "application/json" by default
----@field parameters table<string, string>? query parameters of every first request
+---@field parameters table<string, string>? query parameters of every request that does not follow a URL from a page
 ---@field items string JSON Pointer of the array; "" is the document itself
----@field empty rollcall.EmptyAnswer|rollcall.EmptyAnswer[]|nil how an answer without an array says that there are no
----  items, as a total of 0 would; an empty array is always taken
----@field id string? the field of an item, or a JSON Pointer in it, by which it is known again, "id" by default
+---@field empty rollcall.EmptyAnswer|rollcall.EmptyAnswer[]|nil answers without an array that mean that there are no
+---  items, like a total of 0; an empty array always does
+---@field id string? the field of an item, or a JSON Pointer in it, that identifies it, "id" by default
 ---@field paging rollcall.ProviderPaging
 ---@field filters table<string, rollcall.ProviderFilter>?
 ---@field fields table<string, string|table>? common field names, see fields.lua
 
---- Null or nothing in the array's place, or an answer by its status and a text in it, such as 404 and "no users".
+--- Null or nothing in the array's place, or an answer with this status and this string in it, such as 404 and "no
+--- users".
 ---@alias rollcall.EmptyAnswer "null"|"absent"|{ status: integer, message: string }
 
---- Where an answer says something: a JSON Pointer into its body, or a header.
+--- Where an answer has a value: a JSON Pointer into its body, or a header.
 ---@alias rollcall.Source string|{ header: string }
 
---- Where the position goes is one of query, header and body (a JSON Pointer into the body of a POST).
+--- The position goes to one of query, header and body (a JSON Pointer into the body of a POST).
 ---@class rollcall.ProviderPaging
 ---@field type "none"|"cursor"|"link"|"next_url"|"page"|"offset"|"after"
 ---@field query string? cursor, page, offset, after: the query parameter of the token, number or offset
@@ -40,22 +41,25 @@ local tables = require "rollcall.tables"
 ---@field size rollcall.Place? where the page size is sent
 ---@field max_size integer? the largest page size, which is the default
 ---@field next rollcall.Source? cursor: the next token; next_url: the next URL
----@field previous rollcall.Source|string|nil cursor, next_url: the same, backwards; link: its relation type, "prev"
+---@field previous rollcall.Source|string|nil cursor, next_url: the same, backwards; link: the relation type of the
+---  previous page, "prev"
 ---@field rel string? link: the relation type of the next page, "next" by default
----@field item string|string[]|nil after: the pointer, in an item, of what names it; or several, the first that is there
----@field before rollcall.Place? after: what takes the first item's, backwards
+---@field item string|string[]|nil after: JSON Pointer, in an item, of the value that the next page starts after; of
+---  several the first that is there
+---@field before rollcall.Place? after: where the value of the first item goes, to go backwards
 ---@field start integer? page: the first number, 1 by default; offset: the first offset, 0 by default
----@field step "size"|nil offset: advances by what was asked for, since the server leaves out of a page what the caller
----  must not see; by what came, without
----@field token "text"|"json"|nil cursor, after: "json" where it is any JSON value, which goes into the body as it came
----@field total rollcall.Source? how many items there are, which pages() tells; page, offset: by which a walk ends, too
----@field pages rollcall.Source? page: how many pages there are
+---@field step "size"|nil offset: "size" advances by the page size, for servers that leave out items which the caller
+---  must not see; nil by the number of items received
+---@field token "text"|"json"|nil cursor, after: "json" if it may be any JSON value, which goes into the body as
+---  received
+---@field total rollcall.Source? the number of items, which pages() reports; page, offset: also ends the walk
+---@field pages rollcall.Source? page: the number of pages
 ---@field last rollcall.Source? page, offset: a flag, true on the last page
 ---@field more rollcall.Source? a flag, false on the last page
 ---@field ends string|string[]|nil what ends a walk: see README.md
----@field final string[]? cursor, next_url: texts that mean that there is no next page
+---@field final string[]? cursor, next_url: values that mean that there is no next page
 
---- Is this field of a paging type where an answer says something?
+--- Is this field of a paging type a source, that is, where an answer has a value?
 local function known_source(kind, key)
   local node = kind.schema[key]
   return node.expected == declared_nodes.source.expected
@@ -65,7 +69,7 @@ local function paging_node(collection)
   local paging = collection.paging
   local fields = { type = { type = "string", enum = tables.keys(paging_types), required = true } }
   local kind = type(paging) == "table" and paging_types[paging.type]
-  -- Of a type that nobody knows, only that is said.
+  -- For an unknown type, only that is reported.
   for _, known in pairs(kind and { kind } or paging_types) do
     for key, node in pairs(known.schema) do
       fields[key] = kind and node or {}
@@ -92,7 +96,7 @@ local function paging_node(collection)
   end }
 end
 
---- Can it be written as JSON? A table is either a list without holes or has names.
+--- Can it be written as JSON? A table must be a list without holes, or have string keys only.
 local function is_json(value)
   if type(value) == "table" then
     local is_list = tables.is_list(value)
@@ -107,8 +111,8 @@ local function is_json(value)
     or type(value) == "number" and value == value and value > -math.huge and value < math.huge
 end
 
---- What goes with a request to the collection: to which place (a table, or the name of a query parameter), by what
---- name, and by what path the collection declares it.
+--- What is sent with a request to the collection: the place (a table, or the name of a query parameter), the name in
+--- messages, and the path of its declaration in the collection.
 local function sent_with(collection, given)
   local sent = {}
   local function add(place, name, path)
@@ -116,7 +120,7 @@ local function sent_with(collection, given)
     sent[#sent + 1] = { place = place, name = name, path = path or name }
   end
   local auth = tables.table_or_empty(given.auth)
-  add({ header = auth.name or "Authorization" }, "auth", "") -- which is no collection's
+  add({ header = auth.name or "Authorization" }, "auth", "") -- not part of the collection
   for _, key in ipairs(tables.keys(tables.table_or_empty(given.headers))) do
     add({ header = key }, "headers." .. key, "")
   end
@@ -134,8 +138,8 @@ local function sent_with(collection, given)
   return sent
 end
 
---- Reports where a pointer leads into the body to what is no place for it: to something that is there already, or to
---- the inside of another one's place.
+--- Reports a pointer into the body that leads to no free place: to something that is there already, or to the inside of
+--- another value's place.
 local function check_member(pointer, path, collection, taken, report)
   local obstacle = request.obstacle(tables.table_or_empty(collection.body), pointer)
   if obstacle then
@@ -149,9 +153,9 @@ local function check_member(pointer, path, collection, taken, report)
   end
 end
 
---- Reports what is sent to a place where another thing is sent already.
+--- Reports what is sent to a place that is taken already.
 local function check_places(collection, given, report)
-  local taken = { query = {}, header = {}, body = {}, path = {} } -- who has them, by place
+  local taken = { query = {}, header = {}, body = {}, path = {} } -- names of the owners, by place
   for _, one in ipairs(sent_with(collection, given)) do
     for _, kind in ipairs { "query", "header", "body", "path" } do
       local at = one.place[kind]
@@ -169,8 +173,8 @@ local function check_places(collection, given, report)
   end
 end
 
---- Reports an {option} in parameters, which would be sent as it stands; in a body, whose texts may have braces of their
---- own, one that is a whole text.
+--- Reports an {option} in parameters, which would be sent as it stands; in a body, whose strings may have braces of
+--- their own, only one that is a whole string.
 local function check_options(collection, options, report)
   local function tell(path, name)
     if name and options[name] then
@@ -197,7 +201,7 @@ local one_empty = { type = "string|table", expected = "null, absent or { status,
     return type(value) == "table" or value == "null" or value == "absent"
   end }
 
---- How an answer says that nobody is there: in one way, or in several.
+--- The answers that mean that there are no users: one, or several.
 local function empty_node(declared)
   local is_list = type(declared) == "table" and declared[1] ~= nil
   return is_list and { type = "table", values = one_empty } or one_empty
@@ -215,8 +219,8 @@ local function is_media_type(text)
 end
 
 --- The node of a collection of this provider.
----@param declared any the collection, as it was given
----@param given table the provider, as it was given
+---@param declared any the collection, as given
+---@param given table the provider, as given
 ---@return rollcall.Schema
 return function(declared, given)
   local options = given.options

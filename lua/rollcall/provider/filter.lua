@@ -15,20 +15,20 @@ local tables = require "rollcall.tables"
 ---@field query string? the query parameter it is sent as
 ---@field header string? or the header
 ---@field path string? or the {name} in the collection's path
----@field body string? or a JSON Pointer of a member of the body
+---@field body string? or the JSON Pointer of a member of the body
 ---@field enum any[]?
 ---@field format "uuid"|"date"|"date-time"|"integer"|"boolean"|nil see formats.lua
 ---@field min integer? of an integer
 ---@field max integer? of an integer
 ---@field pattern string|string[]|nil Lua patterns, one of which a value matches
----@field expected string? the same in words
+---@field expected string? the same, in words
 ---@field list "comma"|"repeat"|"bracket"|"array"|nil takes a list: a,b; x=a&x=b; x[]=a&x[]=b; in a body an array
 ---@field required boolean?
 ---@field default any
 
 local filter = {}
 
--- Each by itself.
+-- Checked each by itself.
 local fields = {
   query = declared_nodes.parameter,
   header = header_names.free,
@@ -50,11 +50,11 @@ local fields = {
   default = {},
 }
 
--- Where each spelling of a list can stand.
+-- The spellings of a list, by the kind of place.
 local LISTS = { query = { comma = true, ["repeat"] = true, bracket = true }, header = { comma = true },
   body = { comma = true, array = true }, path = {} }
 
---- Where it is sent: to one place, which knows its spelling of a list.
+--- Checks where it is sent: to one place, which has its spelling of a list.
 local function check_place(declared, report)
   local places = 0
   for place, lists in pairs(LISTS) do
@@ -69,7 +69,7 @@ local function check_place(declared, report)
   end
 end
 
---- A filter in the collection's path, or in its body.
+--- Checks a filter in the collection's path, or in its body.
 local function check_collection(declared, collection, report)
   if declared.path ~= nil then
     if declared.required ~= true and declared.default == nil then
@@ -85,7 +85,7 @@ local function check_collection(declared, collection, report)
   end
 end
 
---- What its values may be.
+--- Checks what its values may be.
 local function check_values(declared, report)
   if (declared.min ~= nil or declared.max ~= nil) and declared.format ~= "integer" then
     report(declared.min ~= nil and "min" or "max", 'only for format = "integer"')
@@ -121,8 +121,8 @@ local function check_default(declared, report)
   end
 end
 
---- A filter of this collection.
----@param collection table as it was given
+--- The schema of a filter of this collection.
+---@param collection table as given
 ---@return rollcall.Schema
 function filter.node(collection)
   return { type = "table", fields = fields, also = function(declared, report)
@@ -133,8 +133,8 @@ function filter.node(collection)
   end }
 end
 
---- What its name may be: it must not take the place of what every walk understands.
----@param paging any of the collection, as it was given
+--- The schema of a filter's name, which must not be that of an option that every walk has.
+---@param paging any the collection's, as given
 ---@return rollcall.Schema
 function filter.names(paging)
   local kind = type(paging) == "table" and type(paging.type) == "string" and paging_types[paging.type]

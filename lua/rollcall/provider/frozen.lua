@@ -1,11 +1,11 @@
--- Views of tables that nobody can change through them.
+-- Read-only views of tables.
 
 local frozen = {}
 
----@type table<table, table> what a frozen table shows
+---@type table<table, table> the plain table of each frozen one
 local plain_of = setmetatable({}, { __mode = "k" })
 
---- The table that a frozen one shows; any other value as it is.
+--- The table that a frozen one shows; any other value unchanged.
 ---@generic T
 ---@param value T
 ---@return T
@@ -13,8 +13,7 @@ function frozen.thaw(value)
   return plain_of[value] or value
 end
 
---- A view of a table that nobody can change through it. LuaJIT's `pairs` and `#` see nothing of it; its
---- fields are there on every Lua.
+--- A read-only view of a table. LuaJIT's `pairs` and `#` see nothing of it; its fields can be read on every Lua.
 ---@generic T
 ---@param plain T
 ---@return T
@@ -49,7 +48,7 @@ function frozen.freeze(plain)
   })
 end
 
--- What stands for a table within itself: no field takes it.
+-- Placeholder for a cycle: no schema accepts a function there.
 local function itself() end
 
 local function copy_of(value, copies)
@@ -68,7 +67,7 @@ local function copy_of(value, copies)
   return copy
 end
 
---- A copy of a table all of whose parts are plain: parts of frozen ones may stand in it.
+--- A copy of a table, which may contain frozen tables, with plain tables only.
 ---@generic T
 ---@param value T
 ---@return T

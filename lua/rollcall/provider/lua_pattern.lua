@@ -1,6 +1,6 @@
 -- Lua patterns in a declaration.
 
---- What is wrong with a Lua pattern. Lua itself says so only when a match gets there.
+--- What is wrong with a Lua pattern; nil if nothing is. Lua itself reports it only when a match gets there.
 local function problem_of(pattern)
   local captures, closed, i = 0, 0, 1
   while i <= #pattern do
@@ -33,11 +33,11 @@ local function problem_of(pattern)
   return captures > 0 and "a ( without its )" or nil
 end
 
---- The node of a Lua pattern.
+--- The schema of a Lua pattern.
 ---@type rollcall.Schema
 return { type = "string", test = function(value)
   local problem = problem_of(value)
-  if not problem then -- of what Lua looks at wherever it matches
+  if not problem then -- errors that Lua reports for every match
     local good, message = pcall(string.find, "", value)
     problem = not good and tostring(message) or nil
   end

@@ -1,19 +1,19 @@
--- What several parts of a declaration take: names, paths, URLs.
+-- Schemas that several parts of a declaration share: names, paths, URLs.
 
 local url = require "rollcall.http.url"
 
 local nodes = {}
 
---- A name of the declaration's own: of the provider, of a collection, of a filter.
+--- A name that the declaration gives: of the provider, of a collection, of a filter.
 nodes.name = { type = "string", expected = "a name of letters, digits and _",
   test = function(value) return value:find("^[%a_][%w_]*$") ~= nil end }
 
---- What may stand in a header.
+--- A header's value.
 nodes.text = { type = "string", expected = "a text without control characters", test = function(value)
   return not value:find("%c")
 end }
 
---- What is wrong with the {name}s in a text, true if nothing is.
+--- What is wrong with the {name}s in a string; true if nothing is.
 local function check_names(text, options, path_filters)
   if text:gsub("{[%w_]*}", ""):find("[{}]") then
     return "a brace that is no part of an {option}"
@@ -33,9 +33,9 @@ local function check_names(text, options, path_filters)
   return true
 end
 
---- A path, with {name}s of options, and of filters where some stand in it.
----@param options any the provider's, as they were given
----@param path_filters table<string, boolean>? the names of such filters
+--- A path, with {name}s of options, and of filters if it may have some.
+---@param options any the provider's, as given
+---@param path_filters table<string, boolean>? the names of filters in the path
 ---@return rollcall.Schema
 function nodes.path(options, path_filters)
   return { type = "string", expected = "a path that begins with /", test = function(value)
@@ -46,7 +46,7 @@ function nodes.path(options, path_filters)
   end }
 end
 
---- A text with {name}s of options.
+--- A string with {name}s of options.
 ---@param options any
 ---@return rollcall.Schema
 function nodes.template(options)
@@ -77,7 +77,8 @@ function nodes.url(options)
   end }
 end
 
---- By what an answer is told: its status, and a text in its body. One of 2xx is only looked at where it has no items.
+--- How an answer is recognized: by its status and a string in its body. A 2xx answer is checked only if it has no
+--- items.
 nodes.answer = { type = "table", fields = {
   status = { type = "integer", min = 200, max = 599, required = true },
   message = { type = "string", required = true, expected = "a text that is in its body", test = function(value)

@@ -2,8 +2,8 @@
 -- The wire facts of the last two: https://docs.dintero.com/docs/partners/list-merchants and
 -- https://docs.dintero.com/management-auth-api/roles/aid_auths_roles_get
 
---- Nothing says that a page is the last one, so a walk ends with an empty one. The value that leads on is the last
---- object's paging_token, or its id where it has none.
+--- Nothing marks the last page, so a walk ends with an empty one. The next page starts after the last object's
+--- paging_token, or after its id if it has none.
 local function paging(id)
   return {
     type = "after",
@@ -22,7 +22,7 @@ return {
     path = "/v1/accounts/{account}/auth/token",
     body = "json",
     credentials = "basic",
-    -- The same whatever host the request goes to.
+    -- The same for every host.
     audience = "https://api.dintero.com/v1/accounts/{account}",
   },
   options = {

@@ -1,6 +1,6 @@
 -- GitHub: the members of an organization. https://docs.github.com/en/rest/orgs/members, "List organization members";
 -- paging and limits: "Using pagination in the REST API" and "Rate limits for the REST API" there.
--- A member has a login and a number; email and name are in the answer only where GitHub gives them.
+-- A member has a login and a number; email and name are in the answer only if GitHub gives them.
 
 return {
   name = "github",

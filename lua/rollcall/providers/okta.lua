@@ -1,7 +1,7 @@
 -- Okta: the users of an organization, whose own address is the base URL, such as https://acme.okta.com.
 -- https://developer.okta.com/docs/reference/api/users/, "List Users"; the SSWS scheme, links and limits:
 -- https://developer.okta.com/docs/reference/core-okta-api/ and .../rl-best-practices/.
--- Without a filter or a search users that were deprovisioned are left out: that is the server's way.
+-- Without a filter or a search the server leaves out deprovisioned users.
 
 return {
   name = "okta",
@@ -15,7 +15,7 @@ return {
       filter = { query = "filter" },
       search = { query = "search" },
       q = { query = "q" },
-      -- of a search alone
+      -- only with a search
       sort_by = { query = "sortBy" },
       sort_order = { query = "sortOrder", enum = { "asc", "desc" } },
     },

@@ -1,5 +1,5 @@
--- SCIM 2.0: the users of any service that speaks it. The base URL is the service's own, such as
--- https://api.acme.example/scim/v2. Protocol: RFC 7644, 3.4.2; users: RFC 7643, 4.1.
+-- SCIM 2.0: the users of any SCIM service. The base URL is the service's own, such as https://api.acme.example/scim/v2.
+-- Protocol: RFC 7644, 3.4.2; users: RFC 7643, 4.1.
 
 return {
   name = "scim",
@@ -8,8 +8,7 @@ return {
   users = {
     path = "/Users",
     items = "/Resources",
-    -- startIndex counts from 1. A server may give fewer than `count`, but not more (3.4.2.4); many take no more
-    -- than 100.
+    -- startIndex counts from 1. A server may return fewer than `count`, but not more (3.4.2.4); many allow at most 100.
     paging = {
       type = "offset",
       query = "startIndex",

@@ -1,4 +1,4 @@
--- Tesouro: the users of an organization and of all below it, and the organizations, by cursor pages.
+-- Tesouro: the users of an organization and of all below it, and the organizations, in cursor pages.
 -- The organizations' wire facts: https://docs.tesouro.com/embedded-banking/reference/openapi/identity
 
 local TYPES = { "BANK", "EMBEDDED", "PLATFORM", "TRANSACTOR", "VERTICAL_SOFTWARE_PROVIDER" }

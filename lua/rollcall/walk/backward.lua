@@ -1,11 +1,10 @@
--- Pages that are read from their end: all users of one are held until it is whole.
+-- Pages read backwards: all users of a page are held until it is whole.
 
 local core = require "rollcall.core"
 
 local backward = {}
 
---- Holds the users of a page that is read from its end, as they arrive; a body that is fetched again
---- begins anew.
+--- Holds the users of a page that is read backwards, as they arrive; begins anew if the body is fetched again.
 ---@param page rollcall.Page
 function backward.hold(page)
   local asked = page.exchange
@@ -16,14 +15,14 @@ function backward.hold(page)
   local user = transfer and (transfer:next() or transfer:next())
   while user do
     held[#held + 1] = user
-    user = transfer:next() or transfer:next() -- the first nil may only have said that the last byte is in
+    user = transfer:next() or transfer:next() -- the first nil may only mean that the last byte has arrived
   end
 end
 
---- What gives the users of a page from its end: all of them were held until the page was whole.
+--- The head of a page that is read backwards.
 ---@param page rollcall.Page whole
----@param turn number? seconds after which it answers nil though it has more, for a loop to have its turn: never twice
----  in a row
+---@param turn number? seconds after which `next` returns nil although it has more, so that a loop gets its turn: never
+---  twice in a row
 ---@param is_at_limit fun(): boolean
 function backward.reversed(page, turn, is_at_limit)
   local list, size = page.held, #page.held

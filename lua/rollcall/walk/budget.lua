@@ -1,6 +1,12 @@
 -- What a whole walk may cost: requests, bytes, seconds. The walks of several accounts share one.
 
 ---@class rollcall.Budget
+---@field max_requests integer? each attempt counts
+---@field max_bytes integer? as received
+---@field deadline number? seconds
+---@field ends_at number? time of core.now at which the deadline passes, set by the first call of `exceeded`
+---@field walks rollcall.Walk[] that share it
+---@field spent { requests: integer, bytes: integer } bytes: of ended transfers
 local Budget = {}
 Budget.__index = Budget
 
@@ -24,7 +30,7 @@ function Budget:spend(name, n)
   end
 end
 
---- What is wrong with one more request; nil where it is within the budget.
+--- What is wrong with one more request; nil if it is within the budget.
 ---@return string?
 function Budget:requests_exceeded()
   if self.max_requests and self.spent.requests >= self.max_requests then
@@ -32,19 +38,19 @@ function Budget:requests_exceeded()
   end
 end
 
---- Seconds until the deadline; nil where there is none.
+--- Seconds until the deadline; nil if there is none, or before the first call of `exceeded`.
 ---@param now number
 ---@return number?
 function Budget:seconds_left(now)
   return self.ends_at and self.ends_at - now
 end
 
---- Can it be used up between two requests?
+--- Can it be used up in the middle of a transfer?
 function Budget:limits_transfers()
   return self.deadline ~= nil or self.max_bytes ~= nil
 end
 
---- What is used up at this time, in words.
+--- What is used up at this time, as a message; nil for nothing. The first call starts the deadline.
 ---@param now number
 ---@return string?
 function Budget:exceeded(now)

@@ -1,19 +1,19 @@
--- Secrets of a client that a server puts into what leads to the next page: they would be in a URL and in checkpoints.
+-- Detects secrets of a client in a position that a server sends: they would end up in a URL and in checkpoints.
 
 local leak = {}
 
--- Uses that identify the caller and are no secrets: the caller may be listed in the directory itself.
+-- Uses that identify the caller without being secret: the caller may be listed in the directory itself.
 local NAMES = { client_id = true, username = true }
--- Bytes of the shortest secret that is looked for: a link has shorter ones, such as "test", by chance.
+-- Bytes of the shortest secret that is looked for: a link may contain shorter ones, such as "test", by chance.
 local SHORTEST = 8
 local SEPARATORS = { [("/"):byte()] = true, [("?"):byte()] = true, [("&"):byte()] = true, [("="):byte()] = true }
 
---- May a link have this, although errors hide it? Headers without credentials, such as a version's, are not secret.
+--- May a link contain this, although errors hide it? Headers without credentials, such as a version, are not secret.
 local function is_allowed(use, secret)
   return NAMES[use] or #secret < SHORTEST or type(use) == "string" and use:find "^header " ~= nil
 end
 
---- How much of a URL it shares with another one, up to a separator.
+--- The length of the beginning, up to a separator, that a URL shares with another one.
 local function shared(url, other)
   local last = 0
   for i = 1, #url do
@@ -27,10 +27,10 @@ local function shared(url, other)
   return last
 end
 
---- Is there one in a position?
+--- Does a position contain a secret?
 ---@param position rollcall.Position?
----@param asked string the URL of the page that says so: what it has in common with the next one, the server was told
----@param redactor table which knows the client's secrets
+---@param asked string URL of the page that names the position: the server knows what the next one shares with it
+---@param redactor table knows the client's secrets
 ---@return boolean
 function leak.is_in(position, asked, redactor)
   for name, value in pairs(position or {}) do

@@ -1,22 +1,27 @@
--- By what a walk knows that a server sends it the same again: page tokens that it asked for before, pages that begin
--- as others did, and pages of nobody without end.
+-- Loop detection: repeated page tokens, pages that begin alike, endless empty pages.
 
 local core = require "rollcall.core"
 
 ---@class rollcall.Repeats of one walk
+---@field least integer items by which a repeated page is recognized
+---@field most_empty integer empty pages that may follow each other
+---@field asked rollcall.Seen page tokens, so that none is requested twice
+---@field openings rollcall.Seen what pages began with, so that none is given twice
+---@field empty integer empty pages in a row
+---@field again integer repeated pages in a row that are too short to be recognized by one
 local Repeats = {}
 Repeats.__index = Repeats
 
 local repeats = {}
 
--- Items that a decoder's opening has at most.
+-- The most items that a decoder's `opening` covers.
 local OPENING = 16
--- So many empty pages in a row are a server that never ends: where the client counts them itself, and where each
--- names the next one.
+-- With more empty pages in a row a server is taken for one that never ends: if the client counts pages itself, and if
+-- each page names the next one.
 local EMPTY_PAGES, NAMED_EMPTY_PAGES = 100, 10000
--- Items by which a page is known again that has come before, unless its paging type says otherwise.
+-- Items by which a repeated page is recognized, unless its paging type declares another number.
 local LEAST = 2
--- Below that, so many in a row that came before are a server that never ends.
+-- If pages have fewer items, this many repeated ones in a row are taken for a server that never ends.
 local REPEATED = 100
 
 ---@param paging table the paging type of the walk
@@ -25,23 +30,23 @@ function repeats.new(paging)
   return setmetatable({
     least = paging.least or LEAST,
     most_empty = paging.is_counted and EMPTY_PAGES or NAMED_EMPTY_PAGES,
-    asked = core.seen(), -- page tokens, so that none is asked for twice
-    openings = core.seen(), -- what pages began with, so that none is given twice
-    empty = 0, -- pages in a row
-    again = 0, -- pages in a row that came before, but are too short to be known by it
+    asked = core.seen(),
+    openings = core.seen(),
+    empty = 0,
+    again = 0,
   }, Repeats)
 end
 
---- Remembers the token, or what else stands for it, of a page that is asked for; false where it was before.
+--- Remembers the token or other key of a page that is requested; false if it was requested before.
 ---@param key string
 ---@return boolean
 function Repeats:ask(key)
   return self.asked:add(key)
 end
 
---- Is a page one that was read before? nil while too little of it is there.
----@param page rollcall.Page whose decoder is there
----@param watermark integer bytes after which no more comes until some are read
+--- Is this a repeated page? nil while too little of it has arrived.
+---@param page rollcall.Page with a decoder
+---@param watermark integer bytes after which no more arrive until some are read
 ---@return boolean?
 function Repeats:is_known(page, watermark)
   local count, first, all, waiting = page.exchange.decoder:opening()
@@ -51,14 +56,14 @@ function Repeats:is_known(page, watermark)
     return (count == OPENING or page.whole == true) and count >= self.least and self.openings:has(all)
   end
   if page.ended then
-    return false -- nobody is on it
+    return false -- it is empty
   end
   return nil
 end
 
---- Remembers what a page began with that was read to its end.
+--- Remembers the beginning of a page that was read to its end.
 ---@param page rollcall.Page
----@return "again"|"empty"|nil problem why the walk cannot go on like this: it came before, or too many are empty
+---@return "again"|"empty"|nil problem why the walk must not go on: the page is repeated, or too many are empty
 function Repeats:remember(page)
   local count, first, all = page.exchange.decoder:opening()
   if count == 0 then

@@ -2,7 +2,7 @@
 
 local M = {}
 
--- Neovim 0.10 has the first names, 0.7 the others.
+-- Neovim 0.10 has the first names, 0.7 the second.
 local health = vim.health or require "health"
 local start = health.start or health.report_start
 local ok = health.ok or health.report_ok

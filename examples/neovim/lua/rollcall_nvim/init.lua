@@ -1,11 +1,11 @@
--- The buffers of :Rollcall. Each has a task of its own, which ends with it.
+-- The buffers of :Rollcall. Each has its own task, which ends with it.
 
 local api = vim.api
 local uv = vim.uv or vim.loop
 
 local M = {}
 
-local FLUSH_MS = 80 -- so often is the buffer drawn during a walk
+local FLUSH_MS = 80 -- how often the buffer is redrawn during a walk
 
 --- The options of a client, from the environment.
 local function from_environment(provider)
@@ -24,7 +24,7 @@ local function from_environment(provider)
   }
 end
 
---- What setup was told: clients: by provider, the options of its client or a function that answers them.
+--- The options of setup: clients: by provider, the options of its client, or a function that returns them.
 local config = { clients = {} }
 
 ---@param options { clients: table<string, table|fun(): table>? }?
@@ -36,11 +36,11 @@ function M.setup(options)
   M.clients = {}
 end
 
---- By provider: connections and tokens are kept from one command to the next.
+--- By provider; connections and tokens are kept between commands.
 ---@type table<string, rollcall.Client>
 M.clients = {}
 
---- The client of a provider. Raises where something is wrong with its options.
+--- The client of a provider. Raises if something is wrong with its options.
 ---@param provider string
 ---@return rollcall.Client
 function M.client(provider)
@@ -75,11 +75,11 @@ function M.complete(lead, line)
   end, M.providers())
 end
 
--- The options that are none of text.
+-- The options that are numbers.
 local numbers = { page_size = true, limit = true, prefetch = true, deadline = true, max_requests = true,
   max_bytes = true, concurrency = true }
 
---- "limit=100 expand=roles,x" as the options of client:users: numbers are numbers, commas make a list.
+--- "limit=100 expand=roles,x" as the options of client:users: numbers become numbers, `expand` a list.
 local function parse_query(words)
   local query = {}
   for _, word in ipairs(words) do
@@ -100,7 +100,7 @@ local function one_line(value)
   return (tostring(value):gsub("%c", " "))
 end
 
---- As wide as a column: characters have one cell, two or none.
+--- Pads to the width of a column: characters have one cell, two or none.
 local function pad(value, width)
   local text = one_line(value)
   return text .. (" "):rep(width - api.nvim_strwidth(text))
@@ -111,17 +111,20 @@ local function format_user(user)
     pad(user.status or "-", 9), one_line(user.last_seen_at or "never"))
 end
 
----@class rollcall_nvim.View a buffer and what fills it
+---@class rollcall_nvim.View a buffer and its walk
 ---@field buffer integer
 ---@field provider string
 ---@field query table
 ---@field state "walking"|"done"|"failed"|"ended"
----@field users integer
----@field users_before integer those of walks that were ended before
+---@field users integer of the current walk
+---@field users_before integer of the walks that it continues
 ---@field stream rollcall.Stream? of the walk
+---@field began number when the walk began, as uv.hrtime
+---@field checkpoint string? where a walk that ended early can be continued
+---@field problem any why it ended early
 ---@field lines string[] that are not in the buffer yet
 ---@field task rollcall.Task?
----@field timer userdata? draws the buffer during a walk, whether users come or not
+---@field timer userdata? redraws the buffer during a walk, whether users come or not
 local View = {}
 View.__index = View
 
@@ -143,7 +146,7 @@ function View:header()
     self.stream and self.stream:stats().pages or 0, seconds, what[self.state])
 end
 
---- Brings the buffer up to date.
+--- Updates the buffer.
 function View:flush()
   if not api.nvim_buf_is_loaded(self.buffer) then
     return
@@ -167,7 +170,7 @@ function View:walk()
   end
 end
 
---- Fills the buffer, from the start or from where it stood.
+--- Fills the buffer, from the start or from the checkpoint.
 function View:start()
   self.state, self.problem, self.users_before = "walking", nil, (self.users_before or 0) + (self.users or 0)
   self.users, self.stream, self.began = 0, nil, uv.hrtime()
@@ -214,7 +217,7 @@ end
 ---@param query table? the options of client:users
 ---@return rollcall_nvim.View
 function M.open(provider, query)
-  M.client(provider):users(query):close() -- raises what is wrong with its options before there is a buffer
+  M.client(provider):users(query):close() -- raises for wrong options before there is a buffer
   local view = setmetatable({
     buffer = open_buffer(provider),
     provider = provider,
@@ -242,14 +245,14 @@ function M.open(provider, query)
   return view
 end
 
---- A mistake as text, without the place in this plugin where it was raised.
+--- An error as a string, without the position in this plugin where it was raised.
 ---@param problem any
 ---@return string
 function M.message(problem)
   return (tostring(problem):gsub("^[^\n]-%.lua:%d+: ", ""))
 end
 
---- What :Rollcall does. A mistake is shown as the editor shows one.
+--- Runs :Rollcall. Errors are shown as the editor shows them.
 ---@param words string[]
 function M.command(words)
   local good, problem = pcall(function()
