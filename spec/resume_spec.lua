@@ -228,6 +228,16 @@ describe("--resume", function()
     check_once(output)
   end)
 
+  it("leaves what stood in the file before, where not even the first lines can be written", function()
+    local output, before = directory .. "/full", ("x"):rep(40 * 1024 - 101) .. "\n"
+    command.write(output, before)
+    local line = command.line { "users", "tesouro", "--format", "ndjson" }
+    local _, errors, status = command.shell(("(trap '' XFSZ; ulimit -f 40; %s >>%s)"):format(line, output))
+    assert.equal(3, status)
+    check.contains(errors, "cannot write the output")
+    assert.is_true(command.read(output) == before)
+  end)
+
   it("is not needed for whole lines where the output cannot be written, and for others' behind them", function()
     local output = directory .. "/whole"
     local line = command.line { "users", "tesouro", "--format", "ndjson", "--fields", "id" }
