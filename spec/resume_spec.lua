@@ -229,7 +229,7 @@ describe("--resume", function()
   end)
 
   it("leaves what stood in the file before, where not even the first lines can be written", function()
-    local output, before = directory .. "/full", ("x"):rep(40 * 1024 - 101) .. "\n"
+    local output, before = directory .. "/full", ("x"):rep(40 * 512 - 101) .. "\n"
     command.write(output, before)
     local line = command.line { "users", "tesouro", "--format", "ndjson" }
     local _, errors, status = command.shell(("(trap '' XFSZ; ulimit -f 40; %s >>%s)"):format(line, output))
