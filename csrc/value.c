@@ -2,6 +2,7 @@
  * Recursion is bounded by the nesting limit that the validator kept. */
 #include "value.h"
 
+#include <limits.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,11 +55,13 @@ static void push_number_text(lua_State *L, const char *text, size_t length) {
   if (!is_read) {
     /* Lua gives up on long ones in a locale with another decimal point, LuaJIT on a million
      * digits. */
-    const char *const local = localeconv()->decimal_point;
-    const size_t local_length = strlen(local);
     const char *const point = memchr(text, '.', length);
     const size_t whole = point != NULL ? (size_t)(point - text) : length;
-    char *scratch = lua_newuserdatauv(L, length + local_length + 1, 0);
+    char *scratch = lua_newuserdatauv(L, length + MB_LEN_MAX + 1, 0);
+    /* Only now: a finalizer may have changed the locale. One character, of at most MB_LEN_MAX
+     * bytes. */
+    const char *const local = localeconv()->decimal_point;
+    const size_t local_length = strlen(local) < MB_LEN_MAX ? strlen(local) : MB_LEN_MAX;
     memcpy(scratch, text, whole);
     char *to = scratch + whole;
     if (point != NULL) {

@@ -444,6 +444,11 @@ describe("a failing token endpoint", function()
     local err = failed { body = body }
     assert.equal("invalid_client", err.code)
     assert.equal(body, err.body)
+    for _, hidden in ipairs { '{"code":1,"msg":"ok","data":{"bearer":"eyJ-hunter"}}',
+      '{"ok":false,"session_key":"eyJ-hunter"}', '{"code":20000,"data":{"access":"eyJ-hunter"}}',
+      '{"error":"x","error_description":"use eyJ-hunter","refresh_token":"eyJ-hunter"}' } do
+      check.failure(failed { body = hidden }, "auth", { "hunter" })
+    end
   end)
 
   it("that is not there is a network error", function()

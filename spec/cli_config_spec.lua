@@ -36,6 +36,7 @@ describe("rollcall sources", function()
     local list = decoded((run { "sources", "--config", name, "--format", "ndjson" }))
     assert.equal("dintero-eu", list[1].name)
     assert.equal("tesouro", list[2].provider)
+    assert.is_nil(list[2].accounts)
     assert.equal(0, #sandbox.log "POST") -- without a token nothing else is sent
   end)
 
@@ -84,7 +85,7 @@ describe("rollcall check", function()
   it("knows a good certificate, and a clock that is wrong", function()
     local name = configuration(('return { sources = { tesouro = { base_url = %q, ca_file = %q, %s } } }'):format(
       sandbox.tesouro_https_url, sandbox.ca_file, CREDENTIALS))
-    check.contains((run { "check", "--config", name }), "TLS: the certificate is good")
+    check.contains((run { "check", "--config", name }), "tesouro: TLS: the certificate is good")
     local server = require("spec.support.server").start()
     finally(function()
       server:stop()
@@ -273,6 +274,8 @@ describe("a configuration", function()
     errors, status = complaints({ "users" }, without)
     assert.equal(2, status)
     check.contains(errors, "TESOURO_CLIENT_ID", "DINTERO_ACCOUNT", "rollcall sources --help")
+    without.XDG_CONFIG_HOME = path "other"
+    check.contains(complaints({ "users" }, without), "or write " .. path "other/rollcall/rollcall.lua ")
   end)
 
   it("is not needed where the environment has one source", function()
@@ -286,6 +289,7 @@ describe("a configuration", function()
     check.contains(errors, "TESOURO_CLIENT_SECRET is not set")
     check.contains((run({ "sources" }, { DINTERO_CLIENT_ID = "x", DINTERO_CLIENT_SECRET = "y", DINTERO_ACCOUNT = "T123",
       DINTERO_ACCOUNTS = "P321,T321" })), "\n  accounts     P321, T321\n")
+    check.contains((run({ "sources" }, { TESOURO_TOKEN = "x" })), "token $TESOURO_TOKEN")
     errors, status = complaints({ "users" }, { DINTERO_CLIENT_ID = "x", DINTERO_CLIENT_SECRET = "y" })
     assert.equal(2, status)
     check.contains(errors, "DINTERO_ACCOUNT is not set")

@@ -234,15 +234,22 @@ describe("rollcall diff", function()
     all.department = got.department -- in some order
     check.same(all, got)
     check.same({ department = '{"size":2}', roles = all.roles }, changed("--ignore",
-      "/status,department.name,a.b,/x~1y,/tags/1"))
+      "/status,department.name,department.nothing,a.b,/x~1y,/tags/1"))
     check.same({ ["x/y"] = "4" }, changed("--ignore",
-      "status,/department/name,department.size,/a.b,tags,/roles/0/name,/nothing/there"))
+      "status, /department/name ,department.size,/a.b,tags,/roles/0/name,/nothing/there"))
     check.same({}, changed("--fields", "/status,department.name", "--ignore", "status,/department/name"))
     check.same({ department = '{"size":2}' }, changed("--fields", "department,status", "--ignore",
       "department.name,/status"))
     local errors, status = complaints { "diff", old, new, "--ignore", "staus" }
     assert.equal(2, status)
     check.contains(errors, "--ignore: users of the snapshot have no field staus; did you mean status?")
+    for _, user in ipairs { '{"id":"1"}', '{"email":"ada@acme.example"}' } do -- common fields every snapshot may have
+      command.write(old, user .. "\n")
+      errors, status = complaints { "diff", old, old, "--ignore", "id,email,name,status,role_names,mfa,created_at,"
+        .. "updated_at,last_seen_at,account_id,account_name" }
+      assert.equal("rollcall: 0 joined, 0 left, 0 changed, 1 the same\n", errors)
+      assert.equal(0, status)
+    end
   end)
 
   it("names the line of a snapshot that is none", function()
@@ -408,6 +415,9 @@ describe("rollcall diff", function()
       "1") })
     check.same({ n = { old = { of = { 1, "9007199254740993" } }, new = { of = { 1, "9007199254740992" } } } },
       fields["changed 1"])
+    local deep = ('{"n":'):rep(20) .. "%s" .. ("}"):rep(20)
+    check.same({}, (compare({ line:format(deep:format "9007199254740993", "1") },
+      { line:format(deep:format "9007199254740993", "1") })))
     local many = "123456789012345678901"
     check.same({}, (compare({ line:format(many, "1") }, { line:format(many, "1.0") })))
   end)

@@ -110,6 +110,11 @@ describe("what a user is known by", function()
       .. '"n":9007199254740993,"name":{"full":"A"},"uid":"u1"}', first)
     assert.equal('{"source":"acme","provider":"acme","id":"u2","email":"b@x","account_id":7,"mail":"b@x","uid":"u2"}',
       second)
+    server:script { ["/people"] = { { body = '[{"id":"u1","account_id":7,"org":"o1"}]' } } }
+    name = acme("", [[users = { path = "/people", items = "", paging = { type = "none" },
+      fields = { account_id = "/org" } }]])
+    assert.equal('{"source":"acme","provider":"acme","id":"u1","account_id":"o1","org":"o1"}\n',
+      (run { "users", "--config", name, "--format", "ndjson" }))
   end)
 end)
 
@@ -208,6 +213,17 @@ describe("a list of what a provider calls its accounts", function()
     check.contains(output, "github: first: Users: can be read.\n", "github: NOT WELL: second: Users: ")
     check.contains((run { "sources", "--config", name }), "\n  accounts     first, second\n")
   end)
+
+  it("share the limits of their source, which are told once", function()
+    server:script { ["/orgs/first/members"] = { { body = '[{"id":1,"login":"a"}]' } },
+      ["/orgs/second/members"] = { { body = '[{"id":2,"login":"b"}]' } },
+      ["/orgs/third/members"] = { { body = '[{"id":3,"login":"c"}]' } } }
+    local name = cli.configuration(([[return { sources = { github = { base_url = %q, token = "hunter22-token",
+      orgs = { "first", "second", "third" }, query = { max_requests = 1 } } } }]]):format(server.url))
+    local errors, status = complaints { "users", "--config", name }
+    assert.equal(3, status)
+    assert.equal(1, select(2, errors:gsub("1 requests are used up", "")), errors)
+  end)
 end)
 
 describe("rollcall check", function()
@@ -240,6 +256,9 @@ describe("rollcall check", function()
       check.contains(output, "Check the source's base_url, account and filters")
       assert.equal(is_hinted, output:find(CREDENTIALS, 1, true) ~= nil, output)
     end
+    server:script { ["/"] = { { body = "" } },
+      ["/people"] = { { status = 400, headers = { "X-Request-Id: r-17" }, body = "{}" } } }
+    check.contains((run { "check", "--config", name }), "filters; the provider's support knows the request id")
   end)
 
   it("goes to this machine without a proxy, as the walk does", function()
@@ -281,6 +300,8 @@ describe("a field that nobody has", function()
     assert.equal(1, status)
     assert.equal("rollcall: no user of acme has anything in the field role_name; did you mean role_names?\n"
       .. "rollcall: nobody was found\n", errors)
+    assert.equal(errors, (complaints { "users", "--config", name, "--where", "role_name=Owner", "--format", "csv",
+      "--fields", "id,role_name" }))
     local output
     output, errors, status = run { "users", "--config", name, "--fields", "emial,id,roles", "--format", "csv" }
     assert.equal(0, status)

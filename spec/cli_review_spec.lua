@@ -302,6 +302,9 @@ describe("rollcall review", function()
     for _, user in ipairs(list) do
       check.contains(table.concat(user.findings, " "), user.source == "dintero" and "no-mfa" or "never-came")
     end
+    output = run { "review", "dintero", "--list", "no-mfa", "--fields", "id,findings" }
+    assert.equal(1 + counted(dintero).no_mfa, #command.lines(output)) -- a table, to its end
+    assert.truthy(output:find "^ID +FINDINGS\n[^\n]+no%-mfa")
     for _, wrong in ipairs { { "--list", "stale", "--format", "markdown" }, { "--format", "ndjson" },
       { "--fields", "id" }, { "--formulas" }, { "--list", "stale", "--bom" } } do
       local _, _, failed = run { "review", wrong[1], wrong[2], wrong[3], wrong[4] }

@@ -130,6 +130,9 @@ for row in csv.DictReader(open(sys.argv[1], newline="", encoding="utf-8")):
     for i, user in ipairs(first) do
       assert.equal(expected[i].id, user.id)
     end
+    sandbox.reset() -- nothing is asked for ahead that nobody wants
+    assert.equal(0, select(3, run { "users", "tesouro", "--limit", "3", "--page-size", "3" }))
+    assert.equal(1, sandbox.stats().tesouro.user_requests)
   end)
 
   it("passes filters on to the providers that know them, and says who does not", function()

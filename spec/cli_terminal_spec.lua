@@ -20,8 +20,8 @@ describe("on a terminal", function()
 
   local one ---@type table the one that is open
 
-  local function open(line)
-    one = terminal.open(line)
+  local function open(line, size)
+    one = terminal.open(line, size)
     return one
   end
 
@@ -90,6 +90,10 @@ describe("on a terminal", function()
       assert.is_nil(shown:find(PROGRESS))
       shown = one:screen()
     until shown:find "%[ended 0%]"
+    one:close()
+    sandbox.reset "delay_ms=60"
+    open(command.line { "users", "tesouro", "--limit", "700" }, { lines = 800 })
+    assert.truthy(one:await("%[ended 0%]"):find "^EMAIL")
   end)
 
   it("what is written stands before what is said of it", function()
@@ -118,6 +122,23 @@ describe("on a terminal", function()
       assert.is_nil(table.concat(lines, "\n", said):find "@")
       one:close()
     end
+  end)
+
+  it("an array ends once, behind what is said of a source that fails", function()
+    local server = require("spec.support.server").start()
+    finally(function()
+      one:close() -- it has inherited the server's pipe
+      server:stop()
+    end)
+    server:script { ["/api/v1/users"] = { { body = '[{"id":"1"}]',
+      headers = { ("Link: <%s/api/v1/users?after=1>; rel=next"):format(server.url) } } },
+      ["/api/v1/users?after=1"] = { { status = 400, body = "{}" } } }
+    local config = cli.configuration(([[return { sources = { okta = { base_url = %q, token = "hunter22-token" } } }]])
+      :format(server.url))
+    open(command.line { "users", "--format", "json", "--fields", "id", "--config", config })
+    local shown = one:await "%[ended 3%]"
+    assert.truthy(shown:find("rollcall: okta: http: .*\n%[\n{\"id\":\"1\"}\n%]\n"), shown)
+    assert.equal(1, select(2, shown:gsub("\n%]\n", "")), shown)
   end)
 
   it("nothing that users wrote is obeyed by it, and files have it as it is", function()
@@ -155,5 +176,14 @@ describe("on a terminal", function()
       bold = bold or lines[i]:find "\27%[1mEMAIL" and i - 1
     end
     assert.equal(10, bold)
+  end)
+
+  it("an email of a difference is shown whole where a name is not", function()
+    local email, name = ("e"):rep(40) .. "@x.example", ("n"):rep(60)
+    command.write(path "old.ndjson", "")
+    command.write(path "new.ndjson", ('{"id":"1","email":"%s","name":"%s"}\n'):format(email, name))
+    local shown = open(command.line { "diff", path "old.ndjson", path "new.ndjson" }):await "%[ended 1%]"
+    check.contains(shown, " " .. email .. " ", " nnn")
+    assert.is_nil(shown:find(name, 1, true))
   end)
 end)

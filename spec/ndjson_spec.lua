@@ -50,6 +50,7 @@ describe("ndjson.encode", function()
     assert.equal('{"\\u009b": "\\u0080é\\u009b\\u009f\194\160"}',
       ndjson.encode(record('{"\194\155": "' .. text .. '"}')))
     check.same({ text }, cjson.decode("[" .. ndjson.encode(text) .. "]"))
+    assert.equal('"\\u009b"', ndjson.encode "\194\155")
   end)
 
   it("writes tables, keys sorted", function()
@@ -85,6 +86,8 @@ describe("rollcall.ndjson", function()
     local user = record '{"scope":[],"department":{},"deep":{"list": [ ],"object":{ }},"roles":[]}'
     assert.equal('{"scope":[],"department":{},"deep":{"list":[],"object":{}},"role_names":[]}\n',
       rollcall.ndjson { "scope", "department", "deep", "role_names" }(user))
+    assert.equal("{}", ndjson.encode {}) -- a table of one's own does not say
+    assert.equal('{"scope":{}}\n', rollcall.ndjson { "scope" } { scope = {} })
   end)
 
   it("takes its time in no number of empty tables, of one name or of many", function()

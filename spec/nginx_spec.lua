@@ -213,6 +213,19 @@ local SERVER = [[
     error "on purpose"
   } }
   location = /collect { content_by_lua_block { collectgarbage() collectgarbage() } }
+  location = /forgets { content_by_lua_block {
+    local make, engines = core.engine, setmetatable({}, { __mode = "k" })
+    function core.engine(...)
+      local engine = make(...)
+      engines[engine] = true
+      return engine
+    end
+    local n = (function() return new_client():users({ limit = 1 }):count() end)()
+    core.engine = make
+    n = n + (next(engines) and 1 or 0) + walk():count()
+    for _ = 1, 3 do collectgarbage() end
+    ngx.print(n, " ", tostring(next(engines)))
+  } }
   location = /header { content_by_lua_block { ngx.print "x" } header_filter_by_lua_block {
     ngx.header.Said = tostring(select(2, pcall(function() walk():next() end)))
   } }
@@ -557,6 +570,10 @@ describe("in nginx", function()
     assert.is_true(after <= before + 2, ("%d descriptors, then %d"):format(before, after))
     assert.equal("1", server:get("/kill").body)
     assert.equal(tostring(ALL), server:get("/count").body)
+  end)
+
+  it("nothing is kept of a client that nobody has any more", function()
+    assert.equal(ALL + 2 .. " nil", server:get("/forgets").body)
   end)
 
   it("a failed write tells a handler that its client has gone, where nginx does not look", function()

@@ -2,6 +2,7 @@
 
 local check = require "spec.support.check"
 local command = require "spec.support.command"
+local output_maker = require "rollcall.cli.output"
 local sandbox = require "spec.support.sandbox"
 
 teardown(function()
@@ -30,6 +31,20 @@ describe("help and the like", function()
       local _, errors = command.shell(("{ sleep 0.5; %s; echo $? >&2; } | true"):format(command.line(arguments)))
       assert.equal("0\n", errors)
     end
+  end)
+end)
+
+describe("what is written", function()
+  it("is handed over whenever there is much of it", function()
+    local name = os.tmpname()
+    local file = assert(io.open(name, "wb"))
+    local output, line = output_maker.new(file), ("x"):rep(16383) .. "\n"
+    output:write(line)
+    assert.equal("", command.read(name))
+    output:write(line)
+    assert.equal(line .. line, command.read(name))
+    file:close()
+    os.remove(name)
   end)
 end)
 

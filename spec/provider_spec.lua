@@ -199,6 +199,10 @@ describe("provider.check", function()
     { "a ( without its )", function(p) p.options = { x = { pattern = { "(a" }, expected = "x" } } end },
     { "%2 refers to no capture", function(p) p.options = { x = { pattern = { "^(%a)%2$" }, expected = "x" } } end },
     { "%1 refers to no capture", function(p) p.options = { x = { pattern = { "^(%a%1)$" }, expected = "x" } } end },
+    { "%1 refers to no capture", function(p) p.options = { x = { pattern = { "^((a)%1)$" }, expected = "x" } } end },
+    { "credentials in a URL end up in logs; use the options for them; got a string", function(p)
+      p.auth = { type = "client_credentials", url = "https://me:hunter22@a.example/token" }
+    end },
     { "auth.url: an option stands in its path only", function(p)
       p.auth = { type = "client_credentials", url = "https://{tenant}.example/token" }
     end },
@@ -388,7 +392,8 @@ describe("a provider in the folder providers", function()
     for _ = 1, 2 do
       local good, message = pcall(function() return rollcall.acme_broken end)
       assert.is_false(good)
-      check.contains(message, "acme_broken", "a typing mistake")
+      check.contains(message, "a typing mistake")
+      assert.equal(1, message:find('the provider "acme_broken": ', 1, true))
     end
   end)
 end)

@@ -14,6 +14,7 @@ describe("time.parse", function()
       ["2000-02-29 12:00:00-00:00"] = 951825600,
       ["2016-12-31T23:59:60Z"] = 1483228800, -- a leap second
       ["2026-01-01T00:30:00-05:30"] = 1767247200,
+      ["1970-01-01T23:59:00+23:59"] = 0,
       ["2038-01-19T03:14:08Z"] = 2 ^ 31,
       ["9999-12-31T23:59:59Z"] = 253402300799,
     } do
@@ -25,7 +26,8 @@ describe("time.parse", function()
     for _, text in ipairs { "", "now", "2025-13-01", "2025-00-01", "2025-02-29", "1900-02-29", "2025-04-31", "2025-4-1",
       "2025-10-03T12:00", "2025-10-03T12:00:00", "2025-10-03T24:00:00Z", "2025-10-03T12:60:00Z", "2025-10-03T12:00:61Z",
       "2025-10-03T12:00:00.Z", "2025-10-03T12:00:005Z", "2025-10-03T12:00:00+2:00", "2025-10-03T12:00:00+24:00",
-      "2025-10-03T12:00:00ZZ", "2025-10-03Z", " 2025-10-03", "20251003T120000Z", "2025-10-03T12:00:00.5.5Z" } do
+      "2025-10-03T12:00:00+02:60", "2025-10-03T12:00:00ZZ", "2025-10-03Z", " 2025-10-03", "20251003T120000Z",
+      "2025-10-03T12:00:00.5.5Z" } do
       local seconds, problem = time.parse(text)
       assert.is_nil(seconds, text)
       check.contains(problem, "RFC 3339")
@@ -66,6 +68,9 @@ describe("time.format", function()
     assert.equal("2025-10-03T12:00:00.5Z", time.format(seconds, 1))
     assert.equal("2025-10-03T12:00:00.999Z", time.format(time.parse "2025-10-03T12:00:00.9999Z", 3))
     assert.equal("1969-12-31T23:59:59.750Z", time.format(-0.25, 3))
+    assert.equal("1970-01-01T00:00:00.001Z", time.format(0.0019985, 3))
+    assert.equal("1970-01-01T00:00:00.999999999Z", time.format(1 - 1e-13, 9)) -- nor up to a tenth digit
+    assert.equal("1970-01-01T00:00:00Z", time.format(0.5, 0))
   end)
 
   it("raises for what is no time", function()
@@ -95,7 +100,7 @@ describe("time.duration", function()
     for _, text in ipairs { "", "90", "d", "90 d", "-1d", "1y", "1d2", "1e3s", ".5d", 90 } do
       local seconds, problem = time.duration(text)
       assert.is_nil(seconds, text)
-      check.contains(problem, "duration")
+      check.contains(problem, (text == 90 and "a number" or ("%q"):format(text)) .. " is no duration")
     end
   end)
 end)

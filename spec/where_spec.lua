@@ -37,7 +37,8 @@ describe("where", function()
   it("contains, capital or small", function()
     check_all(true, { "email~jane.DOE", "name~åse", "role_names~ADM", "role_names~ØKO", "age~4", "email!~smith",
       "absent!~x" })
-    check_all(false, { "email~j.ne", "email~smith", "absent~x", "nothing~null", "email!~jane", "department~R" })
+    check_all(false, { "email~j.ne", "email~smith", "absent~x", "nothing~null", "email!~jane", "department~R",
+      "mfa~false" })
   end)
 
   it("orders numbers, texts and times", function()
@@ -52,7 +53,11 @@ describe("where", function()
   it("takes a date alone for the whole day", function()
     check_all(true, { "last_seen_at=2025-12-01", "created_at=2020-05-06", "created_at!=2020-05-05",
       "last_seen_at=2025-12-01T12:00:00+02:00" })
-    check_all(false, { "last_seen_at=2025-12-02", "created_at=2020-05-05", "last_seen_at=2025-11-30" })
+    check_all(false, { "last_seen_at=2025-12-02", "created_at=2020-05-05", "last_seen_at=2025-11-30",
+      "last_seen_at=2025-12-01T10:00:01Z" })
+    local midnight = { created_at = "2025-12-02T00:00:00Z" }
+    assert.is_true(holds("created_at=2025-12-02", midnight))
+    assert.is_false(holds("created_at=2025-12-01", midnight))
   end)
 
   it("takes who was never seen for longer ago than anything, and of other fields knows nothing", function()
@@ -81,6 +86,7 @@ describe("where", function()
       [("/a"):rep(17) .. "=1"] = "no field's name (at most 16 steps)", ["age<"] = "expected a value",
       ["email~"] = "expected a value behind ~", ['email!~""'] = "expected a value behind !~",
       ["status==ACTIVE"] = "; did you mean status=ACTIVE?", ["status!==ACTIVE"] = "; did you mean status!=ACTIVE?",
+      ["status==A==B"] = "; did you mean status=A==B?",
       ["status=>ACTIVE"] = "expected FIELD", ["mfa==false"] = "expected FIELD", ["age>~4"] = "expected FIELD",
       ["last_seen_at<90x"] = '"90x" is no time; expected RFC 3339, a date', ["created_at<banana"] = "is no time",
       ["deleted_at>=2025-13-01"] = "is no time", ["updated_at>-5d"] = "is no time",

@@ -123,10 +123,10 @@ local function query_names_node(declared)
   end
   return { type = "table", keys = { type = "string", enum = tables.keys(known) },
     values = clean_string("a parameter's name"), also = function(value, report)
-      for _, collection in pairs(declared.collections) do
-        local owners = {}
+      for _, key in ipairs(tables.keys(declared.collections)) do
+        local collection, owners = declared.collections[key], {}
         for _, name in ipairs(parameters_of(collection)) do
-          local sent = value[name] or name
+          local sent = type(value[name]) == "string" and value[name] or name
           if owners[sent] then
             report(value[name] and name or owners[sent], ("%s is the name of %s, too"):format(schema.show(sent),
               value[name] and owners[sent] or name))
@@ -157,7 +157,7 @@ local function headers_node(declared)
     end
   end
   local value = tables.with(clean_string("text for a header"), { secret = true })
-  return { type = "table", values = value, keys = tables.with(header_names.free, {
+  return { type = "table", secret = true, values = value, keys = tables.with(header_names.free, {
     test = function(name)
       local owner = taken[name:lower()]
       return owner and "it is the place of " .. owner or header_names.free.test(name)
@@ -335,8 +335,8 @@ local function check_base_url(declared, config, problems)
     problem = "plain http would show the token to the network; use https, or say insecure = true"
   end
   if problem then
-    local has_credentials = address:find("@", 1, true)
-    problems[#problems + 1] = "base_url: " .. problem .. (has_credentials and "" or "; got " .. schema.show(address))
+    local may_have_secrets = address:lower():find "[@?#]" or address:find("%40", 1, true)
+    problems[#problems + 1] = "base_url: " .. problem .. (may_have_secrets and "" or "; got " .. schema.show(address))
   end
   return (address:gsub("/+$", ""))
 end

@@ -58,14 +58,15 @@ end
 local encode
 
 local function encode_object(object, source)
-  local names, values, parts = {}, {}, {}
+  local members, parts = {}, {}
   for key, value in pairs(object) do
-    local name = tostring(key)
-    names[#names + 1], values[name] = name, value
+    members[#members + 1] = { name = tostring(key), value = value }
   end
-  table.sort(names)
-  for i, name in ipairs(names) do
-    parts[i] = quote(name) .. ":" .. encode(values[name], name, source)
+  table.sort(members, function(a, b)
+    return a.name < b.name
+  end)
+  for i, one in ipairs(members) do
+    parts[i] = quote(one.name) .. ":" .. encode(one.value, one.name, source)
   end
   return "{" .. table.concat(parts, ",") .. "}"
 end

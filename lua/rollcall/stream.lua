@@ -564,7 +564,7 @@ end
 
 ---@class rollcall.Stats
 ---@field users integer given so far
----@field pages integer begun so far
+---@field pages integer that have come so far
 ---@field requests integer sent; each attempt counts
 ---@field retries integer
 ---@field waits number seconds spent waiting for retries and rate limits

@@ -322,7 +322,7 @@ end
 ---@return rollcall.Stats
 function Walk:statistics()
   local page = self.pages[1]
-  local has_come = page and (page.is_new or page.ended) -- it has users, or has ended
+  local has_come = page and (page.is_new or page.ended and not page.err) -- it has users, or has ended
   return {
     users = self:count(),
     pages = self.page_count - #self.pages + (has_come and 1 or 0),

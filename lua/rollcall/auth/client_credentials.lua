@@ -158,7 +158,11 @@ function Credentials:accept(asked, now)
     -- Shows nothing of an answer that may be a token of another shape.
     local is_error = type(document) == "table" and token == nil and problem.refuses_token(document)
     local message, code = problem.read(is_error and document or nil)
-    local is_shown = is_error and problem.without_token(body, document, message, place)
+    local is_shown = false
+    if is_error then
+      is_shown, message = problem.without_token(body, document, message, place)
+      is_shown = is_shown and type(document.error) == "string" -- as of RFC 6749, 5.2: no answer that has a token
+    end
     local said = message or code
     local what = problem.is_html(asked.transfer) and "is HTML, not JSON"
       or ("has no usable token at %s%s"):format(place, said and "; the server says: " .. said or "")
@@ -191,7 +195,7 @@ function Credentials:step(ticket, now)
     else
       ticket.err = ticket.exchange.err
       if ticket.err.status then -- it answered: auth failed, except for a rate limit or a proxy
-        local is_answer = ticket.err.kind == "http" and ticket.err.code ~= "proxy"
+        local is_answer = ticket.err.kind == "http" and ticket.err.code ~= "proxy" and ticket.err.status ~= 407
         ticket.err.kind = is_answer and "auth" or ticket.err.kind
         ticket.err.message = "no token: " .. ticket.err.message
       end

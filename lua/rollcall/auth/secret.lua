@@ -51,8 +51,8 @@ function secret.get(client, name)
     return value -- checked when it was registered
   end
   if is_asked and value == nil and why ~= nil then
-    local is_readable = type(why) ~= "table" or (getmetatable(why) or {}).__tostring ~= nil
-    local shown = is_readable and tostring(why) or "a table"
+    local good, text = pcall(tostring, why)
+    local shown = good and not text:find "^table: " and text or "a table"
     local reason = client.redactor:clean(shown, nil, LONGEST_REASON):gsub("[%z\1-\31\127]", " ")
     return nil, errors.new("auth", ("%s: its function answered nil, and: %s"):format(name, reason),
       { provider = client.provider.name })

@@ -82,7 +82,8 @@ end
 ---@return string?
 function failure.advice(err, name)
   local text = advice[err.kind]
-  if err.kind == "auth" and err.status and err.status ~= 400 and err.status ~= 401 and err.status ~= 403 then
+  local status = err.kind == "auth" and err.status or 0
+  if status >= 500 or status == 404 or status == 405 or status >= 300 and status < 400 then
     text = advice.http -- the token endpoint is none, or is in trouble
   elseif err.kind == "auth" and err.status == 403 then
     text = "These credentials may not read the users of this account: ask its administrator for the right to"

@@ -151,7 +151,7 @@ function Exchange:status_error(body)
   end
   if status >= 300 and status < 400 and status ~= 304 then -- 304, "not modified": no request asks for it
     local target = transfer:header("location")
-    target = target and target:gsub("[?#].*", "?..."):gsub("^([%w+.-]*:?//)[^/]*@", "%1") -- these may have secrets
+    target = target and target:gsub("^([%w+.-]*:?[/\\][/\\])[^/]*@", "%1"):gsub("[?#].*", "?...") -- both may be secret
     message = "a redirect" .. (target and " to " .. target or "") .. "; redirects are not followed"
   elseif not message and problem.is_html(transfer) then
     local title = problem.title(body)
@@ -193,7 +193,7 @@ function Exchange:transfer_error(failure, line, proxy_status)
   if proxy and proxy ~= "" and not self.transfer:status() then
     line = line .. ", by way of the proxy"
   end
-  local is_of_body = failure == "too_large" and self.transfer:status()
+  local is_of_body = failure == "too_large" and line == "the body is too large"
   return self:error(transfer_kinds[failure] or "network", line, { code = failure,
     offset = is_of_body and self.client.body_limits.max_page_bytes or nil })
 end
@@ -209,7 +209,7 @@ function Exchange:decode_error(err, text, document)
   local full = self:error("decode", message, { code = err.code, offset = err.offset, body = text,
     retry_after = err.code == "unexpected_end" and header.retry_after(self.transfer) or nil })
   if problem.is_html(self.transfer) or err.message:find("expected a value, got '<'", 1, true) then
-    full.message = ("the server answered %s, not JSON; %s"):format(problem.markup(self.transfer, text), full.message)
+    full.message = ("the server answered %s, not JSON; %s"):format(problem.markup(self.transfer), full.message)
   end
   return full
 end

@@ -10,7 +10,7 @@ local MONTHS = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, 
 -- Parts of the names of headers that carry or request credentials, or point to a place that may have some; and parts of
 -- names that only look like those.
 local OF_CREDENTIALS = { "cookie", "auth", "token", "secret", "passw", "pwd", "key", "session", "csrf", "xsrf", "jwt",
-  "bearer", "credential", "signature", "assertion", "ticket", "otp", "sid", "location" }
+  "bearer", "credential", "signature", "-sig", "hmac", "digest", "assertion", "ticket", "otp", "sid", "location" }
 local OF_NONE = { "ratelimit", "rate-limit", "scopes" }
 
 local function has_part(name, parts)

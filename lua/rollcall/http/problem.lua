@@ -32,13 +32,12 @@ function problem.is_html(transfer)
   return (transfer:header("content-type") or ""):lower():find("html", 1, true) ~= nil
 end
 
---- The format of an answer that begins with "<": by its content type, or by its text if that is given.
+--- The name of an answer that begins with "<", by its content type.
 ---@param transfer rollcall.Transfer
----@param text string?
 ---@return "HTML"|"XML"
-function problem.markup(transfer, text)
-  local is_xml = (transfer:header("content-type") or ""):lower():find("xml", 1, true) or (text or ""):find "^%s*<%?xml"
-  return is_xml and not problem.is_html(transfer) and "XML" or "HTML"
+function problem.markup(transfer)
+  local content_type = (transfer:header("content-type") or ""):lower()
+  return content_type:find("xml", 1, true) and not problem.is_html(transfer) and "XML" or "HTML"
 end
 
 local function first_text(...)
@@ -169,11 +168,11 @@ local function add_texts(value, list)
   end
 end
 
---- Adds the strings, at any depth, under names that mention tokens.
+--- Adds the strings, at any depth, under names that mention tokens or other credentials.
 local function add_tokens(document, list)
   for name, value in pairs(document) do
     local lower = type(name) == "string" and name:lower() or ""
-    if lower:find("token", 1, true) or lower:find("jwt", 1, true) then
+    if header.is_of_credentials(lower) then
       add_texts(value, list)
     elseif type(value) == "table" then
       add_tokens(value, list)

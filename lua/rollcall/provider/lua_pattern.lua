@@ -2,14 +2,14 @@
 
 --- What is wrong with a Lua pattern; nil if nothing is. Lua itself reports it only when a match gets there.
 local function problem_of(pattern)
-  local captures, closed, i = 0, 0, 1
+  local open, closed, captures, i = {}, {}, 0, 1 -- captures by number, in the order of their opening
   while i <= #pattern do
     local c, after = pattern:match("^(.)(.?)", i)
     local last = i
     if c == "%" then
       if after == "" or after == "b" and i + 3 > #pattern or after == "f" and pattern:sub(i + 2, i + 2) ~= "[" then
         return "a % that breaks off"
-      elseif after:find "%d" and (tonumber(after) == 0 or tonumber(after) > closed) then
+      elseif after:find "%d" and not closed[tonumber(after)] then
         return ("%%%s refers to no capture before it"):format(after)
       end
       last = after == "b" and i + 3 or i + 1
@@ -22,15 +22,18 @@ local function problem_of(pattern)
         return "a [ without its ]"
       end
     elseif c == "(" or c == ")" then
-      captures = captures + (c == "(" and 1 or -1)
-      closed = closed + (c == ")" and 1 or 0)
-      if captures < 0 then
+      if c == "(" then
+        captures = captures + 1
+        open[#open + 1] = captures
+      elseif #open == 0 then
         return "a ) without its ("
+      else
+        closed[table.remove(open)] = true
       end
     end
     i = last + 1
   end
-  return captures > 0 and "a ( without its )" or nil
+  return #open > 0 and "a ( without its )" or nil
 end
 
 --- The schema of a Lua pattern.

@@ -50,7 +50,7 @@ end
 ---@param options any
 ---@return rollcall.Schema
 function nodes.template(options)
-  return { type = "string", test = function(value)
+  return { type = "string", secret = true, test = function(value)
     return check_names(value, options)
   end }
 end
@@ -66,7 +66,7 @@ end }
 ---@param options any
 ---@return rollcall.Schema
 function nodes.url(options)
-  return { type = "string", expected = nodes.base_url.expected, test = function(value)
+  return { type = "string", secret = true, expected = nodes.base_url.expected, test = function(value)
     local named = check_names(value, options)
     if named ~= true then
       return named

@@ -10,7 +10,8 @@ local SEPARATORS = { [("/"):byte()] = true, [("?"):byte()] = true, [("&"):byte()
 
 --- May a link contain this, although errors hide it? Headers without credentials, such as a version, are not secret.
 local function is_allowed(use, secret)
-  return NAMES[use] or #secret < SHORTEST or type(use) == "string" and use:find "^header " ~= nil
+  local is_word = #secret < SHORTEST and not secret:find "%d"
+  return NAMES[use] or is_word or type(use) == "string" and use:find "^header " ~= nil
 end
 
 --- The length of the beginning, up to a separator, that a URL shares with another one.
@@ -19,7 +20,7 @@ local function shared(url, other)
   for i = 1, #url do
     local byte = url:byte(i)
     if byte ~= other:byte(i) then
-      break
+      return i == #other + 1 and SEPARATORS[byte] and i or last -- all of it, where only more follows
     elseif SEPARATORS[byte] then
       last = i
     end
