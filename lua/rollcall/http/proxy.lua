@@ -25,7 +25,7 @@ end }
 ---@param address string the URL of a request
 ---@return string?
 function proxy.of(given, address)
-  local parsed = url.parse(address)
+  local parsed = not given and url.parse(address)
   return given or parsed and url.is_loopback(parsed) and "" or nil
 end
 
