@@ -310,14 +310,27 @@ static int decoder_gc(lua_State *L) {
   return 0;
 }
 
-/* Raises unless the string on top is a JSON Pointer; `option` names it in the message. */
-static void check_pointer(lua_State *L, const char *option) {
+/* Raises unless the text, a value of this option, is a JSON Pointer. */
+static void check_pointer(lua_State *L, const char *option, const char *text, size_t length) {
   rc_pointer pointer;
+  lua_pushlstring(L, text, length);
   const char *problem = rc_push_pointer(L, -1, &pointer);
   if (problem != NULL) {
-    luaL_error(L, "decoder: %s: \"%s\": %s", option, lua_tostring(L, -2), problem);
+    luaL_error(L, "decoder: %s: \"%s\": %s", option, text, problem);
   }
-  lua_pop(L, 1);
+  lua_pop(L, 2);
+}
+
+/* Raises what rc_items_new found wrong with one of its pointers, and names that. */
+static int raise_bad_pointer(lua_State *L, const rc_items_options *options, const char *problem) {
+  check_pointer(L, "items", options->pointer, options->pointer_length);
+  if (options->id != NULL) {
+    check_pointer(L, "id", options->id, options->id_length);
+  }
+  for (unsigned i = 0; i < options->capture_count; i++) {
+    check_pointer(L, "capture", options->captures[i], options->capture_lengths[i]);
+  }
+  return luaL_error(L, "decoder: %s", problem);
 }
 
 /* Reads options.capture into the arrays; the strings stay alive in the table. Leaves the position
@@ -346,7 +359,6 @@ static unsigned check_captures(lua_State *L, int options, int positions, const c
       luaL_error(L, "decoder: capture: %d: expected a JSON Pointer, got %s", (int)count + 1,
                  luaL_typename(L, -1));
     }
-    check_pointer(L, "capture");
     captures[count] = lua_tolstring(L, -1, &lengths[count]);
     lua_pushinteger(L, (lua_Integer)count);
     lua_rawset(L, positions);
@@ -373,12 +385,7 @@ static int decoder_new(lua_State *L) {
       (unsigned)rc_options_size(L, 1, "decoder", "max_depth", 512, RC_JSON_DEPTH_CAP);
 
   options.id = rc_options_string(L, 1, "decoder", "id");
-  if (options.id != NULL) {
-    options.id_length = strlen(options.id);
-    rc_options_push(L, 1, "id");
-    check_pointer(L, "id");
-    lua_pop(L, 1);
-  }
+  options.id_length = options.id != NULL ? strlen(options.id) : 0;
   options.edges = rc_options_boolean(L, 1, "decoder", "edges", false);
   options.containers = rc_options_boolean(L, 1, "decoder", "containers", false);
 
@@ -402,14 +409,13 @@ static int decoder_new(lua_State *L) {
   if (lua_type(L, -1) != LUA_TSTRING) {
     return luaL_error(L, "decoder: items: expected a JSON Pointer, got %s", luaL_typename(L, -1));
   }
-  check_pointer(L, "items");
   options.pointer = lua_tolstring(L, -1, &options.pointer_length);
   options.captures = captures;
   options.capture_lengths = lengths;
   const char *problem;
   decoder->items = rc_items_new(&options, &problem);
   if (problem != NULL) {
-    return luaL_error(L, "decoder: a JSON Pointer of items, capture or id: %s", problem);
+    return raise_bad_pointer(L, &options, problem);
   }
   if (decoder->items == NULL) {
     return luaL_error(L, "decoder: out of memory");

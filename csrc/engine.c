@@ -16,7 +16,8 @@ rc_engine *rc_engine_self(lua_State *L, int index) {
   return luaL_checkudata(L, index, ENGINE);
 }
 
-rc_engine *rc_engine_check(lua_State *L, int index) {
+/* The engine at the index, which must be open: raises if it is closed. */
+static rc_engine *check_engine(lua_State *L, int index) {
   rc_engine *e = rc_engine_self(L, index);
   luaL_argcheck(L, e->http != NULL, index, "the engine is closed");
   return e;
@@ -96,11 +97,11 @@ static int engine_counters(lua_State *L) {
  * first, then of the second, and so on. */
 static int engine_sockets(lua_State *L) {
   static const char *const events[] = {"", "r", "w", "rw"};
-  const rc_engine *e = rc_engine_check(L, 1);
+  const rc_engine *e = check_engine(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   size_t count = rc_http_sockets(e->http, NULL, 0);
   rc_http_socket *found = lua_newuserdatauv(L, (count + 1) * sizeof *found, 0);
-  e = rc_engine_check(L, 1); /* allocating may have run a finalizer that closed or drove it */
+  e = check_engine(L, 1); /* allocating may have run a finalizer that closed or drove it */
   const size_t now = rc_http_sockets(e->http, found, count);
   count = now < count ? now : count;
   int at = 0;
@@ -122,7 +123,7 @@ static int engine_sockets(lua_State *L) {
 
 /* engine:timeout() -> seconds until drive wants to be called | nil for never. */
 static int engine_timeout(lua_State *L) {
-  const rc_engine *e = rc_engine_check(L, 1);
+  const rc_engine *e = check_engine(L, 1);
   const long wait = rc_http_timeout(e->http);
   if (wait < 0) {
     return rc_answer_nil(L);
@@ -136,7 +137,7 @@ static int engine_action(lua_State *L) {
   const lua_Integer fd = luaL_checkinteger(L, 2);
   const char *events = luaL_checkstring(L, 3);
   luaL_argcheck(L, fd >= 0 && fd <= INT_MAX, 2, "expected a file descriptor");
-  const rc_engine *e = rc_engine_check(L, 1); /* last: making a string may run a finalizer */
+  const rc_engine *e = check_engine(L, 1); /* last: making a string may run a finalizer */
   rc_http_action(e->http, (int)fd, strchr(events, 'r') != NULL, strchr(events, 'w') != NULL);
   return 0;
 }

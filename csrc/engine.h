@@ -19,11 +19,8 @@ typedef struct rc_engine {
   int64_t last_turn;     /* when it last did, in nanoseconds of the monotonic clock */
 } rc_engine;
 
-/* The engine at the index, which must be open: raises if it is closed. */
-rc_engine *rc_engine_check(lua_State *L, int index);
-
-/* The same, open or closed (http is NULL then): for methods that must not raise, since a finalizer
- * may close an engine at any time. */
+/* The engine at the index, open or closed (http is NULL then): most methods must not raise, since a
+ * finalizer may close an engine at any time. */
 rc_engine *rc_engine_self(lua_State *L, int index);
 
 /* Is the loop's turn due? If so, the interval begins anew. */

@@ -10,7 +10,7 @@
 
 #define RC_SCAN_FIELDS 64  /* of an object; the scan gives up on more */
 #define RC_SCAN_PADDING 16 /* NUL bytes that must be readable after the text */
-#define RC_SCAN_TAIL 12    /* longer than any cut-off escape or literal: \uXXXX\uXXXX less a byte */
+#define RC_SCAN_TAIL 12    /* longer than any cut-off literal, or pair of \u escapes */
 
 #define RC_SCAN_LEVELS 4  /* levels with length predictions; deeper ones share the last's */
 #define RC_SCAN_PLACES 64 /* names with predictions in a level; later ones share earlier ones' */

@@ -315,7 +315,7 @@ local function check_together(declared, config, problems)
       problems[#problems + 1] = ("%s and %s exclude each other"):format(name, option.list)
     elseif many and #many == 0 then
       problems[#problems + 1] = ("%s: expected at least one, each %s"):format(option.list, option.expected)
-    elseif option.required and one == nil and (many == nil or #many == 0) then
+    elseif option.required and one == nil and many == nil then
       problems[#problems + 1] = ("%s: missing; expected %s"):format(name, option.expected)
     end
   end
@@ -335,7 +335,7 @@ local function check_base_url(declared, config, problems)
     problem = "plain http would show the token to the network; use https, or say insecure = true"
   end
   if problem then
-    local may_have_secrets = address:lower():find "[@?#]" or address:find("%40", 1, true)
+    local may_have_secrets = address:find "[@?#]" or address:find("%40", 1, true)
     problems[#problems + 1] = "base_url: " .. problem .. (may_have_secrets and "" or "; got " .. schema.show(address))
   end
   return (address:gsub("/+$", ""))

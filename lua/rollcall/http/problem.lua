@@ -4,8 +4,8 @@ local core = require "rollcall.core"
 local declared_answer = require "rollcall.http.declared_answer"
 local header = require "rollcall.http.header"
 local json = require "rollcall.json"
-local rate_limits = require "rollcall.http.rate_limits"
 local pointers = require "rollcall.pointer"
+local rate_limits = require "rollcall.http.rate_limits"
 
 local problem = {}
 

@@ -48,22 +48,14 @@ function request.new(collection, headers)
   return self
 end
 
-local function shallow(from)
-  local to = {}
-  for key, value in pairs(from) do
-    to[key] = value
-  end
-  return to
-end
-
 --- Another request that starts out like this one.
 ---@return rollcall.Request
 function Request:copy()
   return setmetatable({
     method = self.method,
-    parameters = shallow(self.parameters), -- pairs are never changed
-    headers = shallow(self.headers),
-    path = shallow(self.path),
+    parameters = tables.with(self.parameters, {}), -- pairs are never changed
+    headers = tables.with(self.headers, {}),
+    path = tables.with(self.path, {}),
     body = tables.copy(self.body),
     url = self.url,
   }, Request)
