@@ -44,6 +44,7 @@ local source = require "rollcall.source"
 ---@field page_end rollcall.PageInfo? with by_page: of the page whose last user was given, `ended_page`
 ---@field ended_page rollcall.Page? the page of `page_end`
 ---@field is_busy boolean? in the middle of a poll, except during hooks: a close is deferred to its end
+---@field release fun(raised: any): any the message handler of a poll
 ---@field is_close_wanted boolean? `close` was called
 ---@field is_unseen boolean? the user given last was not handed over, because the walk was closed meanwhile
 local Walk = {}
@@ -87,6 +88,10 @@ function walk.new(client, spec)
     users = 0,
     stats = { requests = 0, retries = 0, waits = 0, bytes = 0 },
   }, Walk)
+  function self.release(raised)
+    self.is_busy = false
+    return raised
+  end
   table.insert(spec.budget.walks, self)
   return self
 end
@@ -586,13 +591,20 @@ function Walk:end_if_over(now)
   return self.finished
 end
 
+--- A round, with is_busy cleared inside the protected call: a debug hook may raise between any two instructions.
+local function run_round(self)
+  local user, seconds = self:poll_round()
+  self.is_busy = false
+  return user, seconds
+end
+
 --- The next user; or nil and the seconds to wait at most; or nil once `finished`.
 ---@return rollcall.User? user
 ---@return number? seconds
 function Walk:poll()
   self.page_end = nil
-  local good, user, seconds = pcall(self.poll_round, self)
-  self.is_busy = false
+  local good, user, seconds = xpcall(run_round, self.release, self)
+  self.is_busy = false -- the handler is not called if memory ran out
   if self.is_close_wanted and not self.finished then
     self.is_unseen = good and user ~= nil -- the checkpoint is before the user
     self:close()

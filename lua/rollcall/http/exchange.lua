@@ -46,6 +46,7 @@ local url = require "rollcall.http.url"
 ---@field err rollcall.Error? once step returns "failed"
 ---@field decode_err rollcall.Error? once step returns "done": what is wrong with the body
 ---@field says_empty boolean? once step returns "done": the answer is one declared to mean that there are no users
+---@field release fun(raised: any): any the message handler of a step
 ---@field is_busy boolean? a step is running, in a state other than "token", which may call the script's functions
 ---@field is_cancelled boolean?
 ---@field says_error boolean? the body has no users and is an error document; unknown for bodies over 16 KiB
@@ -77,8 +78,13 @@ local LONGEST_ANSWER = 262144
 ---@param spec rollcall.ExchangeSpec
 ---@return rollcall.Exchange
 function exchange.new(client, spec)
-  return setmetatable({ client = client, spec = spec, state = "token", attempts = 0, retry_cost = 0, events = {} },
-    Exchange)
+  local self = setmetatable({ client = client, spec = spec, state = "token", attempts = 0, retry_cost = 0,
+    events = {} }, Exchange)
+  function self.release(raised)
+    self.is_busy = false
+    return raised
+  end
+  return self
 end
 
 --- An error about this exchange, with all that is known of it and no secrets.
@@ -514,6 +520,16 @@ function states.failed()
   return "failed"
 end
 
+--- Runs the state function. A finalizer may close the walk at any time: what a state uses is released only after the
+--- state function has returned. Not in `token`, where a function of the script may wait. is_busy is set and cleared
+--- inside the protected call: a debug hook may raise between any two instructions.
+local function run_state(self, now, is_read)
+  self.is_busy = self.state ~= "token"
+  local status, wait = states[self.state](self, now, is_read)
+  self.is_busy = false
+  return status, wait
+end
+
 --- Goes on as far as possible without waiting.
 ---@param now number from core.now
 ---@param is_read boolean? the caller takes the transfer's records as long as there are some
@@ -522,11 +538,8 @@ end
 function Exchange:step(now, is_read)
   while true do
     self:call_hooks()
-    -- A finalizer may close the walk at any time: what a state uses is released only after the state function has
-    -- returned. Not in `token`, where a function of the script may wait.
-    self.is_busy = self.state ~= "token"
-    local good, status, wait = pcall(states[self.state], self, now, is_read)
-    self.is_busy = false
+    local good, status, wait = xpcall(run_state, self.release, self, now, is_read)
+    self.is_busy = false -- the handler is not called if memory ran out
     if self.is_cancelled then
       self:cancel()
     end
