@@ -26,7 +26,7 @@ typedef struct rc_transfer rc_transfer;
 /* Where the body of a 2xx answer goes as it arrives. Called from inside rc_http_drive, _wait_many,
  * _action and rc_transfer_resume only. */
 typedef struct rc_http_sink {
-  /* Takes the bytes whole; false ends the transfer with RC_HTTP_REFUSED. */
+  /* Takes the bytes, at least one, whole; false ends the transfer with RC_HTTP_REFUSED. */
   bool (*write)(void *context, const char *bytes, size_t length);
   /* True: no more for now, and the transfer pauses until rc_transfer_resume. NULL: never full. */
   bool (*full)(void *context);

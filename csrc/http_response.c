@@ -139,7 +139,7 @@ size_t rc_http_on_body(char *bytes, size_t size, size_t count, void *context) {
   }
   /* What the limit allows is taken, however the network cut the body. */
   const size_t taken = length < room ? length : (size_t)room;
-  if (!transfer->sink.write(transfer->sink.context, bytes, taken)) {
+  if (taken > 0 && !transfer->sink.write(transfer->sink.context, bytes, taken)) {
     /* When its user refuses bytes, libcurl forgets how many have come. It may not have counted
      * those of its last buffer yet. */
     transfer->wire_bytes = rc_http_wire_bytes_of(transfer->easy);

@@ -149,3 +149,5 @@ for i, answer in ipairs(answers) do
     seed("http", choose(flags, flags == 20 and i or 0, i), answer)
   end
 end
+-- More bytes behind the last one that the limit of one byte allows.
+seed("http", choose(1, 3, 0), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n1\r\n]\r\n0\r\n\r\n")
