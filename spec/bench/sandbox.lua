@@ -6,6 +6,8 @@ local http = require "spec.support.http"
 
 local sandbox = {
   tesouro_url = os.getenv "SANDBOX_TESOURO_URL",
+  tesouro_https_url = os.getenv "SANDBOX_TESOURO_HTTPS_URL",
+  ca_file = os.getenv "SANDBOX_CA_FILE",
   dintero_url = os.getenv "SANDBOX_DINTERO_URL",
 }
 

@@ -144,6 +144,8 @@ for_bench() { # and whom we are compared with
   for_test
   need lua-socket module lua5.4 socket
   need lua-socket module luajit socket
+  need lua-sec module lua5.4 ssl
+  need lua-sec module luajit ssl
   need lua-curl module luajit curl
   need python3 file /usr/bin/python3
   need nodejs have node

@@ -3,12 +3,17 @@
 import http.client
 import json
 import os
+import ssl
 import urllib.parse
 
 
 def main():
     url = urllib.parse.urlsplit(os.environ["WALK_URL"])
-    connection = http.client.HTTPConnection(url.hostname, url.port)
+    if url.scheme == "https":
+        context = ssl.create_default_context(cafile=os.environ["WALK_CA_FILE"])
+        connection = http.client.HTTPSConnection(url.hostname, url.port, context=context)
+    else:
+        connection = http.client.HTTPConnection(url.hostname, url.port)
     headers = {
         "Authorization": "Bearer " + os.environ["WALK_TOKEN"],
         "X-Organization-ID": os.environ["WALK_ORGANIZATION"],

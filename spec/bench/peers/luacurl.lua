@@ -8,6 +8,9 @@ local pieces, count
 
 easy:setopt(curl.OPT_PROXY, "")
 easy:setopt(curl.OPT_FAILONERROR, 1)
+if os.getenv "WALK_CA_FILE" then
+  easy:setopt(curl.OPT_CAINFO, os.getenv "WALK_CA_FILE")
+end
 easy:setopt(curl.OPT_HTTPHEADER, {
   "Authorization: Bearer " .. os.getenv "WALK_TOKEN",
   "X-Organization-ID: " .. os.getenv "WALK_ORGANIZATION",

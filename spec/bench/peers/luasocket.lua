@@ -1,4 +1,4 @@
--- The walk by LuaSocket and lua-cjson: HTTP/1.1 on one kept connection.
+-- The walk by LuaSocket's sockets and lua-cjson: HTTP/1.1 by hand, on one kept connection.
 
 local cjson = require "cjson"
 local socket = require "socket"

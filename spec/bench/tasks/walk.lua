@@ -1,8 +1,14 @@
--- rollcall's part of the walk: WALK_URL, WALK_TOKEN and WALK_ORGANIZATION say what to walk.
+-- rollcall's part of the walk: WALK_URL, WALK_TOKEN and WALK_ORGANIZATION say what to walk,
+-- WALK_CA_FILE whom to trust where it is https.
 
 local rollcall = require "rollcall"
 
-local tesouro = rollcall.tesouro { base_url = os.getenv "WALK_URL", token = os.getenv "WALK_TOKEN", proxy = "" }
+local tesouro = rollcall.tesouro {
+  base_url = os.getenv "WALK_URL",
+  token = os.getenv "WALK_TOKEN",
+  ca_file = os.getenv "WALK_CA_FILE",
+  proxy = "",
+}
 
 local users, emails, named, active = 0, 0, 0, 0
 for user in tesouro:users { organization_id = os.getenv "WALK_ORGANIZATION" } do
