@@ -68,9 +68,12 @@ static void finish_all(rc_http *engine, rc_http_result result, const char *messa
   }
 }
 
-/* libcurl reports handshakes that the network broke like those that a certificate broke. */
+/* libcurl reports handshakes that the network broke like those that a certificate broke. The signs
+ * are OpenSSL's, GnuTLS's, and libcurl's own, of newer versions. */
 static bool is_broken_handshake(const char *error) {
-  static const char *const signs[] = {"SSL_ERROR_SYSCALL", "reset by peer", "unexpected eof"};
+  static const char *const signs[] = {
+      "SSL_ERROR_SYSCALL", "reset by peer",           "unexpected eof", "pull function",
+      "push function",     "non-properly terminated", "Send failure",   "Recv failure"};
   for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
     if (strstr(error, signs[i]) != NULL) {
       return true;
@@ -89,6 +92,16 @@ static const CURLcode tls_failures[] = {
     CURLE_SSL_CLIENTCERT,
 #endif
 };
+
+static bool is_of_tls(CURLcode code, const char *error) {
+  for (size_t i = 0; i < sizeof tls_failures / sizeof *tls_failures; i++) {
+    if (code == tls_failures[i]) {
+      return true;
+    }
+  }
+  /* libcurl 8.16's code for a key that is not the certificate's. */
+  return code == CURLE_BAD_FUNCTION_ARGUMENT && strstr(error, "private key") != NULL;
+}
 
 static rc_http_result result_of(CURLcode code, const rc_transfer *transfer) {
   if (code == CURLE_OPERATION_TIMEDOUT) {
@@ -113,12 +126,9 @@ static rc_http_result result_of(CURLcode code, const rc_transfer *transfer) {
     const bool in_headers = first_byte > 0 && !transfer->headers_complete;
     return transfer->paused || in_headers ? RC_HTTP_TOO_LARGE : RC_HTTP_NOMEM;
   }
-  for (size_t i = 0; i < sizeof tls_failures / sizeof *tls_failures; i++) {
-    if (code == tls_failures[i]) {
-      return is_broken_handshake(transfer->error) ? RC_HTTP_NETWORK : RC_HTTP_TLS;
-    }
-  }
-  return RC_HTTP_NETWORK;
+  return is_of_tls(code, transfer->error) && !is_broken_handshake(transfer->error)
+             ? RC_HTTP_TLS
+             : RC_HTTP_NETWORK;
 }
 
 /* The status with which a proxy refused to tunnel; 0 if none did. */
@@ -357,16 +367,15 @@ void rc_http_expire(rc_http *engine) {
   }
 }
 
-/* libcurl's connect timeout runs on while nobody drives it, and fires before it looks at the
- * socket. If that is the cause, nothing has been sent yet: begin again, with another handle (see
- * `easy`), since a proxy's answer may have come to this one. */
+/* libcurl's connect timeout, its only one here, runs on while nobody drives it, and fires before it
+ * looks at the socket. If that is the cause, nothing has been sent yet: begin again, with another
+ * handle (see `easy`), since a proxy's answer may have come to this one. */
 static bool connect_again(rc_transfer *transfer) {
   rc_http *engine = transfer->engine;
-  curl_off_t ready = 0;
   int64_t away = engine->unattended - transfer->connect_unattended;
   int64_t attended_for = attended(engine) - transfer->connect_from;
-  curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
-  if (ready > 0 || away == 0 || attended_for >= transfer->connect_timeout_ms) {
+  /* With header bytes libcurl has sent it and asks again by itself: see rc_http_on_header. */
+  if (transfer->header_bytes > 0 || away == 0 || attended_for >= transfer->connect_timeout_ms) {
     return false;
   }
   CURL *another = curl_easy_duphandle(transfer->easy);

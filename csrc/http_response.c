@@ -48,6 +48,18 @@ int rc_http_version_of(CURL *easy) {
   return version >= 0 && version <= CURL_HTTP_VERSION_3 ? versions[version] : 0;
 }
 
+/* The same while libcurl hands over `length` more bytes of the body, which since 8.8 it counts only
+ * once they are taken. How many they were before they were decompressed, it alone knows. */
+static uint64_t wire_bytes_with(const rc_transfer *transfer, size_t length) {
+  const uint64_t counted = rc_http_wire_bytes_of(transfer->easy);
+  const uint64_t given = transfer->header_bytes + transfer->received + length;
+  size_t at = 0;
+  size_t value_length;
+  const bool is_compressed =
+      rc_transfer_header(transfer, "Content-Encoding", &at, &value_length) != NULL;
+  return !is_compressed && given > counted ? given : counted;
+}
+
 /* What a write callback returns to end its transfer. */
 static size_t fail(rc_transfer *transfer, rc_http_result result, const char *text) {
   transfer->failure = result;
@@ -140,9 +152,8 @@ size_t rc_http_on_body(char *bytes, size_t size, size_t count, void *context) {
   /* What the limit allows is taken, however the network cut the body. */
   const size_t taken = length < room ? length : (size_t)room;
   if (taken > 0 && !transfer->sink.write(transfer->sink.context, bytes, taken)) {
-    /* When its user refuses bytes, libcurl forgets how many have come. It may not have counted
-     * those of its last buffer yet. */
-    transfer->wire_bytes = rc_http_wire_bytes_of(transfer->easy);
+    /* When its user refuses bytes, libcurl forgets how many have come. */
+    transfer->wire_bytes = wire_bytes_with(transfer, length);
     return fail(transfer, RC_HTTP_REFUSED, "the body was refused");
   }
   transfer->received += taken;
