@@ -84,9 +84,12 @@ size_t rc_http_on_header(char *bytes, size_t size, size_t count, void *context) 
       return fail(transfer, RC_HTTP_NETWORK,
                   "the server broke its answer off, and requires HTTP/1.1");
     }
+    if (transfer->superseded.bytes != NULL) { /* 7.68 asks again by HTTP/2, without end */
+      return fail(transfer, RC_HTTP_NETWORK,
+                  "the server requires HTTP/1.1, but is not asked by it");
+    }
     transfer->headers_complete = false;
     transfer->status = 0;
-    free(transfer->superseded.bytes);
     transfer->superseded = transfer->block;
     transfer->block = (struct buffer){0};
   }
