@@ -60,6 +60,9 @@ static void finish(rc_http *engine, rc_transfer *transfer, rc_http_result result
   if (message != NULL) {
     snprintf(transfer->error, sizeof transfer->error, "%s", message);
   }
+  for (char *end; (end = strpbrk(transfer->error, "\r\n")) != NULL;) {
+    *end = ' '; /* older libcurls have texts of several lines */
+  }
 }
 
 static void finish_all(rc_http *engine, rc_http_result result, const char *message) {
@@ -99,7 +102,7 @@ static bool is_of_tls(CURLcode code, const char *error) {
       return true;
     }
   }
-  /* libcurl 8.16's code for a key that is not the certificate's. */
+  /* The code of libcurl 8.16 and later for a key that cannot be used. */
   return code == CURLE_BAD_FUNCTION_ARGUMENT && strstr(error, "private key") != NULL;
 }
 
@@ -121,14 +124,17 @@ static rc_http_result result_of(CURLcode code, const rc_transfer *transfer) {
 #endif
   if (code == CURLE_OUT_OF_MEMORY) {
     /* libcurl's code for limits of its own, too: a header line, a paused body that inflates. */
-    curl_off_t first_byte = 0;
+    curl_off_t first_byte = (curl_off_t)transfer->header_bytes;
+#if LIBCURL_VERSION_NUM < 0x081500 /* which sets it where connecting fails, too */
     curl_easy_getinfo(transfer->easy, CURLINFO_STARTTRANSFER_TIME_T, &first_byte);
+#endif
     const bool in_headers = first_byte > 0 && !transfer->headers_complete;
     return transfer->paused || in_headers ? RC_HTTP_TOO_LARGE : RC_HTTP_NOMEM;
   }
-  return is_of_tls(code, transfer->error) && !is_broken_handshake(transfer->error)
-             ? RC_HTTP_TLS
-             : RC_HTTP_NETWORK;
+  if (code == CURLE_SSL_CONNECT_ERROR && is_broken_handshake(transfer->error)) {
+    return RC_HTTP_NETWORK;
+  }
+  return is_of_tls(code, transfer->error) ? RC_HTTP_TLS : RC_HTTP_NETWORK;
 }
 
 /* The status with which a proxy refused to tunnel; 0 if none did. */
@@ -368,8 +374,10 @@ void rc_http_expire(rc_http *engine) {
 }
 
 /* libcurl's connect timeout, its only one here, runs on while nobody drives it, and fires before it
- * looks at the socket. If that is the cause, nothing has been sent yet: begin again, with another
- * handle (see `easy`), since a proxy's answer may have come to this one. */
+ * looks at the socket. If that is the cause, nothing has been sent yet, or on a connection that has
+ * died and libcurl was about to send it again: begin again, with another handle (see `easy`), since
+ * a proxy's answer may have come to this one. CURLINFO_PRETRANSFER_TIME_T says nothing of it: 8.21
+ * sets that at a timeout, too. */
 static bool connect_again(rc_transfer *transfer) {
   rc_http *engine = transfer->engine;
   int64_t away = engine->unattended - transfer->connect_unattended;

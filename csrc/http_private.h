@@ -14,6 +14,7 @@
 #pragma GCC visibility push(hidden)
 
 #define NEVER INT64_MAX
+#define RECEIVE_BUFFER 65536 /* libcurl's; also what a paused transfer may still inflate */
 
 struct buffer {
   char *bytes; /* owned */

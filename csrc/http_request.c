@@ -8,8 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define LONGEST_IDLE_S 118    /* libcurl reuses no connection that was idle for longer */
-#define RECEIVE_BUFFER 65536L /* also what a paused transfer may still inflate */
+#define LONGEST_IDLE_S 118 /* libcurl reuses no connection that was idle for longer */
 
 /* A process that the script starts does not inherit the connection. */
 static int on_open(void *context, curl_socket_t fd, curlsocktype purpose) {
@@ -88,7 +87,7 @@ static CURLcode configure(const rc_http *engine, rc_transfer *transfer,
    * libcurl's may outlive the engine, so libcurl must stay loaded (see core.c). */
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
-  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, (long)is_free_of_signals());
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, /* whose 0 means five minutes */
                    request->connect_timeout_ms > 0 ? request->connect_timeout_ms : (long)INT_MAX);

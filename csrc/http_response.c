@@ -38,6 +38,19 @@ uint64_t rc_http_wire_bytes_of(CURL *easy) {
   return (body > 0 ? (uint64_t)body : 0) + (headers > 0 ? (uint64_t)headers : 0);
 }
 
+/* The same where a callback ends the transfer and libcurl does not count what it handed over last:
+ * since 8.5, and of chunked bodies before. `given` bytes have been handed over in all. How many
+ * they were before they were decompressed, libcurl alone knows. */
+static uint64_t wire_bytes_at_end(const rc_transfer *transfer, uint64_t given) {
+  const uint64_t counted = rc_http_wire_bytes_of(transfer->easy);
+  size_t at = 0;
+  size_t length;
+  if (given <= counted || rc_transfer_header(transfer, "Content-Encoding", &at, &length) != NULL) {
+    return counted;
+  }
+  return given - counted < RECEIVE_BUFFER ? given : counted + RECEIVE_BUFFER;
+}
+
 int rc_http_version_of(CURL *easy) {
   static const int versions[] = {[CURL_HTTP_VERSION_1_0] = 10,
                                  [CURL_HTTP_VERSION_1_1] = 11,
@@ -46,18 +59,6 @@ int rc_http_version_of(CURL *easy) {
   long version = 0;
   curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
   return version >= 0 && version <= CURL_HTTP_VERSION_3 ? versions[version] : 0;
-}
-
-/* The same while libcurl hands over `length` more bytes of the body, which since 8.8 it counts only
- * once they are taken. How many they were before they were decompressed, it alone knows. */
-static uint64_t wire_bytes_with(const rc_transfer *transfer, size_t length) {
-  const uint64_t counted = rc_http_wire_bytes_of(transfer->easy);
-  const uint64_t given = transfer->header_bytes + transfer->received + length;
-  size_t at = 0;
-  size_t value_length;
-  const bool is_compressed =
-      rc_transfer_header(transfer, "Content-Encoding", &at, &value_length) != NULL;
-  return !is_compressed && given > counted ? given : counted;
 }
 
 /* What a write callback returns to end its transfer. */
@@ -84,7 +85,7 @@ size_t rc_http_on_header(char *bytes, size_t size, size_t count, void *context) 
       return fail(transfer, RC_HTTP_NETWORK,
                   "the server broke its answer off, and requires HTTP/1.1");
     }
-    if (transfer->superseded.bytes != NULL) { /* 7.68 asks again by HTTP/2, without end */
+    if (transfer->superseded.bytes != NULL) { /* before 7.76, without end */
       return fail(transfer, RC_HTTP_NETWORK,
                   "the server requires HTTP/1.1, but is not asked by it");
     }
@@ -131,13 +132,8 @@ static size_t collect_body(rc_transfer *transfer, const char *bytes, size_t leng
   return 0;
 }
 
-size_t rc_http_on_body(char *bytes, size_t size, size_t count, void *context) {
-  rc_transfer *transfer = context;
-  size_t length = size * count; /* `size` is always 1 */
-  if (transfer->easy == NULL || length == 0) {
-    return length;
-  }
-  transfer->active_at = attended(transfer->engine);
+/* Returns as a write callback does. */
+static size_t take_body(rc_transfer *transfer, const char *bytes, size_t length) {
   if (transfer->status / 100 != 2) {
     return collect_body(transfer, bytes, length);
   }
@@ -155,12 +151,25 @@ size_t rc_http_on_body(char *bytes, size_t size, size_t count, void *context) {
   /* What the limit allows is taken, however the network cut the body. */
   const size_t taken = length < room ? length : (size_t)room;
   if (taken > 0 && !transfer->sink.write(transfer->sink.context, bytes, taken)) {
-    /* When its user refuses bytes, libcurl forgets how many have come. */
-    transfer->wire_bytes = wire_bytes_with(transfer, length);
     return fail(transfer, RC_HTTP_REFUSED, "the body was refused");
   }
   transfer->received += taken;
   return taken == length ? length : fail(transfer, RC_HTTP_TOO_LARGE, "the body is too large");
+}
+
+size_t rc_http_on_body(char *bytes, size_t size, size_t count, void *context) {
+  rc_transfer *transfer = context;
+  size_t length = size * count; /* `size` is always 1 */
+  if (transfer->easy == NULL || length == 0) {
+    return length;
+  }
+  transfer->active_at = attended(transfer->engine);
+  const uint64_t given = transfer->header_bytes + transfer->received + length;
+  const size_t result = take_body(transfer, bytes, length);
+  if (result == 0) { /* libcurl forgets how many have come */
+    transfer->wire_bytes = wire_bytes_at_end(transfer, given);
+  }
+  return result;
 }
 
 bool rc_transfer_is_done(const rc_transfer *transfer) {
