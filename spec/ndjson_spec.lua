@@ -92,6 +92,7 @@ describe("rollcall.ndjson", function()
 
   it("takes its time in no number of empty tables, of one name or of many", function()
     local count = 20000
+    local slowness = package.cpath:find "%-valgrind/" and 30 or 1
     local names = {}
     for i = 1, count do
       names[i] = ('"n%d":%s'):format(i, i == count and "[]" or "{}")
@@ -100,7 +101,7 @@ describe("rollcall.ndjson", function()
       local user = record(text)
       local start = os.clock()
       local line = rollcall.ndjson { "a" }(user)
-      assert.is_true(os.clock() - start < 1)
+      assert.is_true(os.clock() - start < slowness)
       check.same(cjson.decode(text), cjson.decode(line))
     end
     check.contains(rollcall.ndjson { "a" }(record('{"a":{' .. table.concat(names, ",") .. "}}")), '"n19999":{}',
