@@ -6,7 +6,7 @@ local core = require "rollcall.core"
 local nginx = require "spec.support.nginx"
 local sandbox = require "spec.bench.sandbox"
 
-local ROUNDS, SECONDS = 8, 2
+local ROUNDS, SECONDS = 5, 2
 local WALKS, DELAY = 8, 50
 local ABORTED = 1000
 

@@ -1,5 +1,5 @@
 -- 100,000 users in 1,000 pages over loopback: rollcall against the floor and against what a script
--- author would write otherwise; then 20,000 by TLS, as the directories themselves are asked. Whole
+-- author would write otherwise; then 15,000 by TLS, as the directories themselves are asked. Whole
 -- processes, from their start to their end. By TLS LuaSec's wall time is mostly that of delayed
 -- acknowledgements, which its requests happen to wait for; its CPU time says more.
 
@@ -146,7 +146,7 @@ end
 local walks = {
   { title = "walk of 100,000 users in 1,000 pages, whole processes", users = 100000,
     url = sandbox.tesouro_url },
-  { title = "walk of 20,000 users in 200 pages by TLS, whole processes", users = 20000,
+  { title = "walk of 15,000 users in 150 pages by TLS, whole processes", users = 15000,
     url = sandbox.tesouro_https_url, ca_file = sandbox.ca_file },
 }
 for _, walk in ipairs(walks) do
