@@ -124,11 +124,11 @@ static rc_http_result result_of(CURLcode code, const rc_transfer *transfer) {
 #endif
   if (code == CURLE_OUT_OF_MEMORY) {
     /* libcurl's code for limits of its own, too: a header line, a paused body that inflates. */
-    curl_off_t first_byte = (curl_off_t)transfer->header_bytes;
+    curl_off_t answer_began = transfer->header_bytes > 0;
 #if LIBCURL_VERSION_NUM < 0x081500 /* which sets it where connecting fails, too */
-    curl_easy_getinfo(transfer->easy, CURLINFO_STARTTRANSFER_TIME_T, &first_byte);
+    curl_easy_getinfo(transfer->easy, CURLINFO_STARTTRANSFER_TIME_T, &answer_began);
 #endif
-    const bool in_headers = first_byte > 0 && !transfer->headers_complete;
+    const bool in_headers = answer_began > 0 && !transfer->headers_complete;
     return transfer->paused || in_headers ? RC_HTTP_TOO_LARGE : RC_HTTP_NOMEM;
   }
   if (code == CURLE_SSL_CONNECT_ERROR && is_broken_handshake(transfer->error)) {
